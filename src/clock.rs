@@ -1,0 +1,112 @@
+//! Instants, as the whole program passes them.
+//!
+//! The pure core never asks what time it is: an instant is an argument. The rim owns a
+//! [`Ratchet`], which reads the system's clock and never goes back.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// An instant: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+///
+/// An `i64` of nanoseconds reaches the year 2262; arithmetic saturates there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// Before every other instant: the `from` of an edition that was always there.
+    pub const MIN: Instant = Instant(i64::MIN);
+    /// After every other instant.
+    pub const MAX: Instant = Instant(i64::MAX);
+
+    /// The instant `nanos` nanoseconds after the Unix epoch.
+    pub const fn from_unix_nanos(nanos: i64) -> Self {
+        Instant(nanos)
+    }
+
+    /// The instant `seconds` seconds after the Unix epoch.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Instant(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    pub const fn unix_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000_000)
+    }
+
+    /// This instant moved later by `duration`.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Instant(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// This instant moved earlier by `duration`.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Instant(self.0.saturating_sub(nanos(duration)))
+    }
+
+    /// The time from `earlier` until this instant; zero if `earlier` is not earlier.
+    pub fn since(self, earlier: Instant) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// The clock of the rim: the system's real-time clock, which never goes back within a process,
+/// so that a step of NTP delays a flip and never un-flips it.
+#[derive(Debug)]
+pub struct Ratchet {
+    latest: AtomicI64,
+}
+
+impl Ratchet {
+    /// A clock that never reads earlier than `floor`.
+    pub fn new(floor: Instant) -> Self {
+        Ratchet { latest: AtomicI64::new(floor.0) }
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Instant {
+        let system = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => nanos(since),
+            Err(_) => 0,
+        };
+        let before = self.latest.load(Ordering::Relaxed);
+        if system <= before {
+            return Instant(before);
+        }
+        // Written at most once a millisecond: the line stays shared between the workers' caches.
+        if system - before > 1_000_000 {
+            self.latest.fetch_max(system, Ordering::Relaxed);
+        }
+        Instant(system)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Instant::MAX.after(Duration::from_secs(1)), Instant::MAX);
+        assert_eq!(Instant::MIN.before(Duration::from_secs(1)), Instant::MIN);
+        assert_eq!(Instant::from_unix_seconds(-1).unix_seconds(), -1);
+        assert_eq!(Instant::from_unix_nanos(-1).unix_seconds(), -1);
+        assert_eq!(Instant::MIN.since(Instant::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn ratchet_never_reads_before_its_floor() {
+        let floor = Instant::from_unix_seconds(8_000_000_000);
+        assert_eq!(Ratchet::new(floor).now(), floor);
+    }
+}

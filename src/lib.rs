@@ -1,0 +1,12 @@
+//! Watari: the authoritative DNS server for domains on the move.
+//!
+//! The layers, each of which names only itself and those before it:
+//!
+//! ```text
+//! clock, diag  <  wire  <  zone  <  dnssec  <  timeline  <  answer   |  <  net  <  control  <  cli
+//! └─────────── pure: no tokio, no sockets, no files, no now() ────┘  └──── the rim ────┘
+//! ```
+
+pub mod clock;
+pub mod diag;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The `watari` program.
+
+fn main() {}
