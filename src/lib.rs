@@ -9,4 +9,5 @@
 
 pub mod clock;
 pub mod diag;
+pub mod net;
 pub mod wire;
