@@ -10,4 +10,5 @@
 pub mod clock;
 pub mod diag;
 pub mod net;
+pub mod timeline;
 pub mod wire;
