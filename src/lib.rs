@@ -12,3 +12,4 @@ pub mod diag;
 pub mod net;
 pub mod timeline;
 pub mod wire;
+pub mod zone;

@@ -1,0 +1,375 @@
+//! A small change over a big zone: the owners that it touches, in full.
+//!
+//! What a patch costs depends on the owners that it touches and not on the zone. It is a block of
+//! the same layout, which is looked at first; a node of it replaces the node of the same name, or
+//! says that the name is gone.
+//!
+//! A patch does not move cuts: changes that make or remove a delegation or a DNAME change what is
+//! below them, and need [`Zone::rebuilt`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::block::{self, Block, BlockTooLarge, Header, NO_NODE, NodeEntry, Sections};
+use super::build::{BuildError, ZoneBuilder, canonical_rdata, soa};
+use super::hash::Suffixes;
+use super::render::{Renderer, Source};
+use super::view::OF_PATCH;
+use super::{Node, Ttl, View, Zone};
+use crate::wire::rdata::{self, MalformedRdata};
+use crate::wire::{Name, NameRef, Rtype};
+
+/// One RRset as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The owner, absolute.
+    pub owner: Name,
+    /// The type.
+    pub rtype: Rtype,
+    /// The TTL.
+    pub ttl: Ttl,
+    /// The records' data, uncompressed; none removes the RRset.
+    pub rdatas: Vec<Box<[u8]>>,
+}
+
+/// Why a change can't be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// The owner is not in the zone.
+    #[error("{owner} is not in the zone {apex}")]
+    OutOfZone {
+        /// The owner.
+        owner: Name,
+        /// The zone's apex.
+        apex: Name,
+    },
+    /// The data doesn't have the form of its type.
+    #[error(transparent)]
+    MalformedRdata(#[from] MalformedRdata),
+    /// The change makes or removes a delegation or a DNAME; see [`Zone::rebuilt`].
+    #[error("{owner} {rtype} changes where the zone is cut")]
+    Structure {
+        /// The owner.
+        owner: Name,
+        /// The type: NS or DNAME.
+        rtype: Rtype,
+    },
+    /// The changed records don't make a zone.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl From<BlockTooLarge> for PatchError {
+    fn from(too_large: BlockTooLarge) -> Self {
+        PatchError::Build(too_large.into())
+    }
+}
+
+/// The owners of a zone that differ in an edition.
+#[derive(Clone)]
+pub struct Patch {
+    words: Arc<[u32]>,
+}
+
+impl std::fmt::Debug for Patch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Patch({} nodes)", self.block().nodes().len())
+    }
+}
+
+/// RRsets of one owner by type and covered type.
+type Rrsets = BTreeMap<(u16, u16), (Ttl, Vec<Vec<u8>>)>;
+
+/// A name that the patch touches: what it will own; `None` if it will be gone.
+struct Touched {
+    name: Name,
+    base: u32,
+    flags: u8,
+    cut_labels: u8,
+    rrsets: Option<Rrsets>,
+}
+
+impl Patch {
+    pub(in crate::zone) fn block(&self) -> Block<'_> {
+        Block(&self.words)
+    }
+
+    /// How many octets the patch occupies.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.words)
+    }
+
+    /// The patch that makes `changes` in `zone`. Of two changes of one RRset the later counts.
+    ///
+    /// # Errors
+    /// [`PatchError`] if a change can't be made, or not by a patch.
+    pub fn new(zone: &Zone, changes: &[Change]) -> Result<Patch, PatchError> {
+        let mut touched = touch(zone, changes)?;
+        prune(zone, &mut touched);
+        mark_wildcards(zone, &mut touched);
+        let mut nodes: Vec<Touched> = touched.into_values().collect();
+        // As `View::linked` searches: by the number of the node that is replaced, new ones last.
+        nodes.sort_by(|a, b| a.base.cmp(&b.base).then_with(|| a.name.cmp(&b.name)));
+        lay_out(zone, &nodes)
+    }
+}
+
+/// The owners that `changes` touch, and the empty non-terminals that they make.
+fn touch(zone: &Zone, changes: &[Change]) -> Result<BTreeMap<Name, Touched>, PatchError> {
+    let mut touched: BTreeMap<Name, Touched> = BTreeMap::new();
+    for change in changes {
+        let Change { owner, rtype, .. } = change;
+        if !owner.as_ref().is_at_or_below(zone.apex()) {
+            return Err(PatchError::OutOfZone { owner: owner.clone(), apex: zone.apex().to_owned() });
+        }
+        for rdata in &change.rdatas {
+            rdata::check(*rtype, rdata)?;
+        }
+        let exists = zone.find(owner.as_ref()).is_some_and(|node| node.rrset(*rtype).is_some());
+        let is_apex = *owner.as_ref().wire() == *zone.apex().wire() || owner.as_ref() == zone.apex();
+        let cuts = (*rtype == Rtype::NS && !is_apex) || *rtype == Rtype::DNAME;
+        if cuts && exists == change.rdatas.is_empty() {
+            return Err(PatchError::Structure { owner: owner.clone(), rtype: *rtype });
+        }
+        add_ancestors(zone, &mut touched, owner);
+        let node = touched.entry(owner.clone()).or_insert_with(|| Touched::of(zone, owner));
+        let rrsets = node.rrsets.get_or_insert_default();
+        let covered = match (rtype, change.rdatas.first().map(|rdata| &**rdata)) {
+            (&Rtype::RRSIG, Some([high, low, ..])) => u16::from_be_bytes([*high, *low]),
+            _ => 0,
+        };
+        if change.rdatas.is_empty() {
+            rrsets.remove(&(rtype.0, covered));
+        } else {
+            let mut rdatas: Vec<Vec<u8>> = Vec::with_capacity(change.rdatas.len());
+            let mut seen = BTreeSet::new();
+            for rdata in &change.rdatas {
+                if seen.insert(canonical_rdata(*rtype, rdata)) {
+                    rdatas.push(rdata.to_vec());
+                }
+            }
+            rrsets.insert((rtype.0, covered), (change.ttl, rdatas));
+        }
+    }
+    Ok(touched)
+}
+
+impl Touched {
+    /// The name as the zone has it.
+    fn of(zone: &Zone, name: &Name) -> Touched {
+        let Some(node) = zone.find(name.as_ref()) else {
+            let above = occlusion(zone, name);
+            let (flags, cut_labels) = above.map_or((0, 0), |cut_labels| (block::OCCLUDED, cut_labels));
+            return Touched { name: name.clone(), base: NO_NODE, flags, cut_labels, rrsets: Some(Rrsets::new()) };
+        };
+        let rrsets = node
+            .rrsets()
+            .map(|rrset| {
+                let covered = rrset.covered().map_or(0, |covered| covered.0);
+                ((rrset.rtype().0, covered), (rrset.ttl(), rrset.rdatas().collect()))
+            })
+            .collect();
+        Touched {
+            name: node.name(),
+            base: number_of(zone, &node),
+            flags: node.entry.flags & !block::CASED,
+            cut_labels: node.entry.cut_labels,
+            rrsets: Some(rrsets),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.rrsets.is_none()
+    }
+}
+
+/// The number of `node`, one of `zone`'s own.
+fn number_of(zone: &Zone, node: &Node<'_>) -> u32 {
+    let mut suffixes = Suffixes::new();
+    let name = node.name();
+    if suffixes.set(name.wire()).is_err() {
+        return NO_NODE;
+    }
+    zone.block().find(suffixes.hash(0), node.labels()).unwrap_or(NO_NODE)
+}
+
+/// Of a new name: the labels below the apex of the cut or DNAME above it.
+fn occlusion(zone: &Zone, name: &Name) -> Option<u8> {
+    let mut ancestor = name.as_ref().parent();
+    while let Some(above) = ancestor {
+        if let Some(node) = zone.find(above) {
+            return if node.is_occluded() {
+                Some(node.entry.cut_labels)
+            } else {
+                (node.is_cut() || node.has_dname()).then_some(node.entry.labels)
+            };
+        }
+        ancestor = above.parent();
+    }
+    None
+}
+
+/// The empty non-terminals above `owner` that the zone does not have yet.
+fn add_ancestors(zone: &Zone, touched: &mut BTreeMap<Name, Touched>, owner: &Name) {
+    let mut ancestor = owner.as_ref().parent();
+    while let Some(above) = ancestor.filter(|above| above.is_below(zone.apex())) {
+        if zone.find(above).is_some() {
+            return;
+        }
+        let name = above.to_owned();
+        touched.entry(name).or_insert_with_key(|name| Touched::of(zone, name));
+        ancestor = above.parent();
+    }
+}
+
+/// Removes names that own nothing and have nothing below them, upwards.
+fn prune(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
+    let is_empty = |node: &Touched| node.rrsets.as_ref().is_some_and(BTreeMap::is_empty);
+    let mut empty: Vec<Name> = touched.values().filter(|node| is_empty(node)).map(|node| node.name.clone()).collect();
+    // The deepest first, so that a parent is looked at after its children are gone.
+    empty.sort_by_key(|name| name.as_ref().label_count());
+    while let Some(name) = empty.pop() {
+        let is_child = |child: NameRef<'_>| child.is_below(name.as_ref());
+        let lives = |child: &Name| touched.get(child).is_none_or(|node| !node.is_gone());
+        let has_children = touched.values().any(|node| !node.is_gone() && is_child(node.name.as_ref()))
+            || zone.nodes().any(|node| {
+                let child = node.name();
+                is_child(child.as_ref()) && lives(&child)
+            });
+        if has_children || name.as_ref() == zone.apex() {
+            continue;
+        }
+        if let Some(node) = touched.get_mut(&name) {
+            node.rrsets = None;
+        }
+        let Some(parent) = name.as_ref().parent().filter(|parent| parent.is_below(zone.apex())) else { continue };
+        let parent = parent.to_owned();
+        let node = touched.entry(parent.clone()).or_insert_with(|| Touched::of(zone, &parent));
+        if is_empty(node) && !empty.contains(&parent) {
+            let at = empty.partition_point(|other| other.as_ref().label_count() <= parent.as_ref().label_count());
+            empty.insert(at, parent);
+        }
+    }
+}
+
+/// Tells parents whether they have a wildcard as child.
+fn mark_wildcards(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
+    let wildcards: Vec<(Name, bool)> = touched
+        .values()
+        .filter(|node| node.name.as_ref().is_wildcard())
+        .filter_map(|node| Some((node.name.as_ref().parent()?.to_owned(), !node.is_gone())))
+        .collect();
+    for (parent, exists) in wildcards {
+        let node = touched.entry(parent.clone()).or_insert_with(|| Touched::of(zone, &parent));
+        node.flags = node.flags & !block::WILDCARD_CHILD | if exists { block::WILDCARD_CHILD } else { 0 };
+    }
+}
+
+fn lay_out(zone: &Zone, nodes: &[Touched]) -> Result<Patch, PatchError> {
+    let base = zone.block();
+    let apex = base.apex();
+    let apex_labels = usize::from(base.header().apex_labels);
+    let mut sections = Sections::default();
+    let mut hashes = Vec::with_capacity(nodes.len());
+    let mut suffixes = Suffixes::new();
+    sections.bytes.extend_from_slice(base.apex());
+    let mut flags = base.header().flags;
+    if flags & block::APEX_CASED != 0 {
+        sections.bytes.extend_from_slice(base.apex_as_written());
+    }
+    flags &= block::APEX_CASED | block::SIGNED;
+    for node in nodes {
+        suffixes.set(node.name.wire()).map_err(|_| MalformedRdata { rtype: Rtype::NULL })?;
+        let below = suffixes.labels().saturating_sub(apex_labels);
+        let labels = suffixes.between(0, below);
+        let written = &node.name.wire()[..labels.len()];
+        let mut entry = NodeEntry {
+            name: u32::try_from(sections.bytes.len()).map_err(|_| BlockTooLarge)?,
+            name_len: labels.len() as u8,
+            labels: below as u8,
+            flags: node.flags,
+            cut_labels: node.cut_labels,
+            ..NodeEntry::default()
+        };
+        sections.bytes.extend_from_slice(labels);
+        if written != labels {
+            sections.bytes.extend_from_slice(written);
+            entry.flags |= block::CASED;
+        }
+        if node.is_gone() {
+            entry.flags |= block::REMOVED;
+        }
+        hashes.push(suffixes.hash(0));
+        sections.nodes.push(entry);
+        sections.extra.push(node.base);
+    }
+    sections.index(hashes.into_iter());
+    let mut header = Header { flags, ..*base.header() };
+    header.depth = sections.nodes.iter().map(|node| node.labels).max().unwrap_or(0).max(header.depth);
+    let resolve = |name: &[u8], suffixes: &mut Suffixes| {
+        let target = NameRef::parse(name).ok()?;
+        target.is_at_or_below(NameRef::parse(apex).ok()?).then_some(())?;
+        if let Some(number) = zone.find(target).map(|node| number_of(zone, &node)) {
+            return Some(number);
+        }
+        suffixes.set(name).ok()?;
+        nodes.iter().position(|node| node.name.as_ref() == target).map(|at| at as u32 | OF_PATCH)
+    };
+    let mut renderer = Renderer::default();
+    for (number, node) in nodes.iter().enumerate() {
+        sections.nodes[number].rrsets = sections.rrsets.len() as u32;
+        let Some(rrsets) = &node.rrsets else { continue };
+        sections.nodes[number].rrset_count = rrsets.len() as u16;
+        let owner = node.name.as_ref().to_lowercase();
+        for (&(rtype, _), (ttl, rdatas)) in rrsets {
+            let rtype = Rtype(rtype);
+            if rtype == Rtype::SOA
+                && let Some(soa) = rdatas.first().and_then(|rdata| soa(ttl.0, rdata))
+            {
+                header.serial = soa.serial;
+                header.negative_ttl = soa.negative_ttl;
+            }
+            let rdatas = rdatas.iter().map(Vec::as_slice);
+            let source = Source { apex, owner: owner.wire(), rtype, ttl: *ttl, rdatas };
+            let entry = renderer.render(source, &mut sections.bytes, |name| resolve(name, &mut suffixes));
+            sections.rrsets.push(entry);
+        }
+    }
+    header.record_count = 0;
+    sections.header = header;
+    Ok(Patch { words: sections.assemble()? })
+}
+
+/// The zone that results when `changes` are made.
+pub(super) fn rebuild(zone: &Zone, changes: &[Change]) -> Result<Zone, PatchError> {
+    let view: View<'_> = zone.view();
+    let mut builder = ZoneBuilder::new(zone.apex());
+    let mut add = |owner: NameRef<'_>, rtype: Rtype, ttl: Ttl, rdata: &[u8]| {
+        builder.add(owner, rtype, ttl, rdata).map_err(|error| match error {
+            super::AddError::MalformedRdata(malformed) => PatchError::MalformedRdata(malformed),
+            super::AddError::TooLarge(too_large) => too_large.into(),
+            super::AddError::OutOfZone | super::AddError::MetaType(_) => {
+                PatchError::OutOfZone { owner: owner.to_owned(), apex: zone.apex().to_owned() }
+            }
+        })
+    };
+    for node in view.nodes() {
+        let owner = node.name();
+        for rrset in node.rrsets() {
+            if changes.iter().any(|change| change.rtype == rrset.rtype() && change.owner == owner) {
+                continue;
+            }
+            for rdata in rrset.rdatas() {
+                add(owner.as_ref(), rrset.rtype(), rrset.ttl(), &rdata)?;
+            }
+        }
+    }
+    for (at, change) in changes.iter().enumerate() {
+        let overridden =
+            changes[at + 1..].iter().any(|later| later.rtype == change.rtype && later.owner == change.owner);
+        for rdata in change.rdatas.iter().filter(|_| !overridden) {
+            add(change.owner.as_ref(), change.rtype, change.ttl, rdata)?;
+        }
+    }
+    Ok(builder.finish()?.0)
+}
