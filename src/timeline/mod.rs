@@ -3,6 +3,8 @@
 //!
 //! Nothing here reads a clock or a file: text comes in as text, an instant as an argument.
 
+mod edition;
 pub mod serial;
 
+pub use edition::{Edition, StepId, Timeline};
 pub use serial::Serial;
