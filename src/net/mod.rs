@@ -1,5 +1,22 @@
 //! The network: sockets, datagrams in batches, connections.
+//!
+//! ```text
+//! bind ─► Server::start ─┬─ udp: a thread a worker, recvmmsg ─► Respond ─► sendmmsg
+//!                        └─ tcp: a thread a worker, tokio
+//! ```
+//!
+//! [`bind`](fn@bind) takes the addresses before anything slow is done; [`Server`] answers on them with what a [`Service`]
+//! gives each thread. Nothing here knows what a zone is.
 
+pub mod bind;
+mod guard;
+mod option;
 pub mod published;
+mod server;
+mod service;
+mod udp;
 
+pub use bind::{BindError, BoundSockets, bind};
 pub use published::Published;
+pub use server::{Config, Server};
+pub use service::{Respond, Service, Transport};

@@ -1,0 +1,56 @@
+//! What the network asks of the rest of the server: answers to messages.
+//!
+//! Sockets know nothing of zones, and answers know nothing of sockets. Between them stand these two traits, so that
+//! either can be tested without the other.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::clock::Instant;
+
+/// How a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram.
+    Udp,
+    /// Over a connection.
+    Tcp {
+        /// How long the connection may be idle before we close it, as edns-tcp-keepalive tells it (RFC 7828).
+        keepalive: Duration,
+    },
+}
+
+/// What all threads that answer share.
+pub trait Service: Send + Sync + 'static {
+    /// What one thread answers with.
+    type Responder: Respond;
+
+    /// A responder for the calling thread. Called at its start, and again if an answer panicked.
+    fn responder(&self) -> Self::Responder;
+
+    /// The present instant, read once for each batch of messages.
+    fn now(&self) -> Instant;
+
+    /// Called about once a second on a thread that answers nothing: the place to free what was replaced.
+    fn tidy(&self) {}
+}
+
+/// Answers messages on one thread; owns what it needs for that.
+pub trait Respond {
+    /// Takes note of what has changed. Called before each batch of messages, and every second when none come, so that
+    /// an idle thread lets go of what was replaced.
+    fn refresh(&mut self);
+
+    /// Writes the response to `request` into `response` and returns its length, at most `response.len()`; 0 says
+    /// nothing.
+    ///
+    /// A datagram too long to be a request is passed as its header alone, so that nobody takes a part for the whole.
+    fn respond(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        response: &mut [u8],
+    ) -> usize;
+}

@@ -1,0 +1,186 @@
+//! Datagrams: one thread a worker, with sockets that no other thread reads.
+//!
+//! A worker with one socket sleeps inside `recvmmsg` itself; one with several asks `poll` first. Nothing in the loop
+//! allocates, locks, or writes what another thread reads; the clock is read and the responder refreshed once for each
+//! batch.
+//!
+//! To stop, the sockets are shut down, which wakes a sleeper and costs nothing while there is work. (Linux does so for
+//! unconnected sockets too, and reports ENOTCONN all the same.) Should that ever fail, the sleep ends by itself after
+//! [`IDLE`].
+
+mod batch;
+mod poll;
+
+use std::io;
+use std::net::{Shutdown, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use batch::{Batch, MESSAGES_MAX, Wait};
+use poll::Poll;
+
+use super::guard::{Occasionally, guarded};
+use super::service::{Respond, Service, Transport};
+
+/// How long a worker sleeps at most: an idle one too lets go of an old catalog.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How many batches are taken from one socket before the others of the worker have their turn.
+const BATCHES_IN_A_ROW_MAX: usize = 4;
+
+/// How long a worker pauses if the kernel refuses to receive for a reason that does not pass by itself.
+const REFUSED_PAUSE: Duration = Duration::from_millis(10);
+
+/// A running worker.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+struct Shared {
+    sockets: Vec<UdpSocket>,
+    stopping: AtomicBool,
+}
+
+impl Worker {
+    /// Starts a thread that answers what arrives on `sockets`.
+    pub(super) fn start<S: Service>(name: String, sockets: Vec<UdpSocket>, service: Arc<S>) -> io::Result<Self> {
+        for socket in &sockets {
+            socket.set_read_timeout(Some(IDLE))?;
+        }
+        let shared = Arc::new(Shared { sockets, stopping: AtomicBool::new(false) });
+        let thread = {
+            let shared = Arc::clone(&shared);
+            thread::Builder::new().name(name).spawn(move || work(&shared, &*service))?
+        };
+        Ok(Worker { shared, thread })
+    }
+
+    /// Tells the worker to end after the batch it is at.
+    pub(super) fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        for socket in &self.shared.sockets {
+            // It says ENOTCONN, and wakes the worker.
+            let _ = socket2::SockRef::from(socket).shutdown(Shutdown::Read);
+        }
+    }
+
+    /// Waits until the worker has ended.
+    pub(super) fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("a UDP worker ended with a panic");
+        }
+    }
+}
+
+fn work<S: Service>(shared: &Shared, service: &S) {
+    let sockets: Vec<_> = shared.sockets.iter().map(AsFd::as_fd).collect();
+    let is_wildcard = |s: &UdpSocket| s.local_addr().is_ok_and(|address| address.ip().is_unspecified());
+    let mut loop_ = Loop {
+        service,
+        responder: service.responder(),
+        batch: Batch::new(shared.sockets.iter().any(is_wildcard)),
+        stopping: &shared.stopping,
+    };
+    match sockets[..] {
+        [] => {}
+        [only] => loop_.run_one(only),
+        _ => loop_.run_many(Poll::new(sockets)),
+    }
+}
+
+struct Loop<'a, S: Service> {
+    service: &'a S,
+    responder: S::Responder,
+    batch: Batch,
+    stopping: &'a AtomicBool,
+}
+
+impl<S: Service> Loop<'_, S> {
+    fn run_one(&mut self, socket: BorrowedFd<'_>) {
+        loop {
+            let received = self.batch.receive(socket, Wait::ForOne);
+            if self.is_stopping() {
+                return;
+            }
+            match received {
+                Ok(_) => self.answer(socket),
+                Err(error) => self.rest(&error),
+            }
+        }
+    }
+
+    fn run_many(&mut self, mut poll: Poll<'_>) {
+        loop {
+            let readable = poll.wait(IDLE);
+            if self.is_stopping() {
+                return;
+            }
+            match readable {
+                Ok(0) => self.responder.refresh(),
+                Ok(_) => poll.readable().for_each(|socket| self.drain(socket)),
+                Err(error) => self.rest(&error),
+            }
+        }
+    }
+
+    /// Answers what waits on a socket, unless that goes on and on.
+    fn drain(&mut self, socket: BorrowedFd<'_>) {
+        for _ in 0..BATCHES_IN_A_ROW_MAX {
+            match self.batch.receive(socket, Wait::No) {
+                Ok(received) => {
+                    self.answer(socket);
+                    if received < MESSAGES_MAX {
+                        return;
+                    }
+                }
+                // Another reader can't have been faster, but a wrong checksum is found only by reading.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => return self.rest(&error),
+            }
+        }
+    }
+
+    fn answer(&mut self, socket: BorrowedFd<'_>) {
+        self.responder.refresh();
+        let now = self.service.now();
+        while self.batch.is_unanswered() {
+            let responder = &mut self.responder;
+            let batch = &mut self.batch;
+            let respond = |peer, request: &[u8], response: &mut [u8]| {
+                responder.respond(now, peer, Transport::Udp, request, response)
+            };
+            if guarded(|| batch.answer(respond)).is_err() {
+                self.responder = self.service.responder();
+            }
+        }
+        self.batch.send(socket);
+    }
+
+    /// Nothing was received.
+    #[cold]
+    fn rest(&mut self, error: &io::Error) {
+        static REFUSALS: Occasionally = Occasionally::new();
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => self.responder.refresh(),
+            io::ErrorKind::Interrupted => {}
+            // What ICMP said about an earlier reply.
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable => {}
+            _ => {
+                REFUSALS.run(|unlogged| tracing::error!(%error, unlogged, "cannot receive datagrams"));
+                thread::sleep(REFUSED_PAUSE);
+            }
+        }
+    }
+
+    #[inline]
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
