@@ -8,6 +8,7 @@
 
 mod block;
 mod build;
+pub mod check;
 mod hash;
 mod lookup;
 mod order;
