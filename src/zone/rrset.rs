@@ -123,20 +123,39 @@ impl<'a> Rrset<'a> {
     /// # Errors
     /// [`NoRoom`]; then `message` holds nothing new that counts.
     pub fn write(self, message: &mut [u8], at: usize, owner: u16, apex: u16) -> Result<usize, NoRoom> {
+        let end = self.copy(message, at, owner, apex)?;
+        if owner != QUESTION_AT {
+            self.point_owners(message, at, owner);
+        }
+        Ok(end)
+    }
+
+    /// As [`Rrset::write`], for an owner whose name does not stand in the message yet: it is
+    /// written with the first record.
+    ///
+    /// # Errors
+    /// [`NoRoom`]; then `message` holds nothing new that counts.
+    pub fn write_with_owner(self, message: &mut [u8], at: usize, apex: u16) -> Result<usize, NoRoom> {
+        let labels = self.block.name(self.node);
+        // The first record's owner ends in a pointer to the apex, which stands where the record is
+        // stored with a pointer to its owner.
+        let records = at + labels.len();
+        let end = self.copy(message, records, at as u16, apex)?;
+        self.point_owners(message, records, at as u16);
+        message[at..records].copy_from_slice(labels);
+        message[records..records + 2].copy_from_slice(&pointer(usize::from(apex)));
+        Ok(end)
+    }
+
+    /// Copies the records to `at`, and sets the pointers in their data.
+    fn copy(self, message: &mut [u8], at: usize, owner: u16, apex: u16) -> Result<usize, NoRoom> {
         let data = self.block.data(self.entry);
         let end = at + data.len();
         let written = message.get_mut(at..end).ok_or(NoRoom)?;
         if end > POINTER_REACH && self.entry.fixups > 0 {
-            return self.write_expanded(message, at, owner);
+            return self.copy_expanded(message, at);
         }
         written.copy_from_slice(data);
-        if owner != QUESTION_AT {
-            let mut record = 0;
-            while let Some(header) = written.get_mut(record..record + RECORD_HEADER) {
-                header[..2].copy_from_slice(&pointer(usize::from(owner)));
-                record += RECORD_HEADER + usize::from(u16::from_be_bytes([header[10], header[11]]));
-            }
-        }
         for fixup in self.block.fixups(self.entry) {
             let target = match fixup.target {
                 Target::Apex(delta) => usize::from(apex) + usize::from(delta),
@@ -152,16 +171,35 @@ impl<'a> Rrset<'a> {
         Ok(end)
     }
 
-    /// As [`Rrset::write`], where pointers can't reach: names in RDATA are written in full.
-    fn write_expanded(self, message: &mut [u8], at: usize, owner: u16) -> Result<usize, NoRoom> {
-        let header = self.block.data(self.entry).get(2..RECORD_HEADER - 2).ok_or(NoRoom)?;
+    /// Lets the owners of the records at `at` point to `owner`.
+    fn point_owners(self, message: &mut [u8], at: usize, owner: u16) {
+        let mut record = at;
+        for _ in 0..self.entry.count {
+            let Some(header) = message.get_mut(record..record + RECORD_HEADER) else { return };
+            header[..2].copy_from_slice(&pointer(usize::from(owner)));
+            record += RECORD_HEADER + usize::from(u16::from_be_bytes([header[10], header[11]]));
+        }
+    }
+
+    /// Gives the records at `at` another TTL.
+    pub fn set_ttl(self, message: &mut [u8], at: usize, ttl: Ttl) {
+        let mut record = at;
+        for _ in 0..self.entry.count {
+            let Some(header) = message.get_mut(record..record + RECORD_HEADER) else { return };
+            header[TTL_AT..TTL_AT + 4].copy_from_slice(&ttl.0.to_be_bytes());
+            record += RECORD_HEADER + usize::from(u16::from_be_bytes([header[10], header[11]]));
+        }
+    }
+
+    /// As [`Rrset::copy`], where pointers can't reach: names in RDATA are written in full.
+    fn copy_expanded(self, message: &mut [u8], at: usize) -> Result<usize, NoRoom> {
+        let header = self.block.data(self.entry).get(..RECORD_HEADER - 2).ok_or(NoRoom)?;
         let mut end = at;
         for rdata in self.rdatas() {
             let length = u16::try_from(rdata.len()).map_err(|_| NoRoom)?;
             let next = end + RECORD_HEADER + rdata.len();
             let record = message.get_mut(end..next).ok_or(NoRoom)?;
-            record[..2].copy_from_slice(&pointer(usize::from(owner)));
-            record[2..RECORD_HEADER - 2].copy_from_slice(header);
+            record[..RECORD_HEADER - 2].copy_from_slice(header);
             record[RECORD_HEADER - 2..RECORD_HEADER].copy_from_slice(&length.to_be_bytes());
             record[RECORD_HEADER..].copy_from_slice(&rdata);
             end = next;
