@@ -7,8 +7,10 @@
 //! └─────────── pure: no tokio, no sockets, no files, no now() ────┘  └──── the rim ────┘
 //! ```
 
+pub mod answer;
 pub mod clock;
 pub mod diag;
+pub mod dnssec;
 pub mod net;
 pub mod timeline;
 pub mod wire;

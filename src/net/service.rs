@@ -4,21 +4,9 @@
 //! either can be tested without the other.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
+pub use crate::answer::Transport;
 use crate::clock::Instant;
-
-/// How a request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// In a datagram.
-    Udp,
-    /// Over a connection.
-    Tcp {
-        /// How long the connection may be idle before we close it, as edns-tcp-keepalive tells it (RFC 7828).
-        keepalive: Duration,
-    },
-}
 
 /// What all threads that answer share.
 pub trait Service: Send + Sync + 'static {

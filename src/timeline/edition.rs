@@ -73,6 +73,11 @@ impl Timeline {
         self.later.iter().map(|edition| edition.from).find(|&from| from > now)
     }
 
+    /// The edition that was always there: the zone as it stands in its file.
+    pub fn first(&self) -> &Edition {
+        &self.first
+    }
+
     /// All editions in order of time.
     pub fn editions(&self) -> impl Iterator<Item = &Edition> {
         std::iter::once(&self.first).chain(&self.later)

@@ -110,7 +110,7 @@ pub(super) struct RrsetEntry {
 }
 
 /// Octets of a record before its RDATA: owner pointer, type, class, TTL, length.
-pub(super) const RECORD_HEADER: usize = 12;
+pub const RECORD_HEADER: usize = 12;
 /// The octet offset of the TTL in a record.
 pub(super) const TTL_AT: usize = 6;
 

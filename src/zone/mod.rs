@@ -22,7 +22,7 @@ mod view;
 use std::fmt;
 use std::sync::Arc;
 
-pub use block::BlockTooLarge;
+pub use block::{BlockTooLarge, RECORD_HEADER as RECORD_HEADER_LEN};
 pub use build::{AddError, BuildError, Remark, ZoneBuilder};
 pub use hash::{NameHash, Suffixes};
 pub use lookup::Lookup;

@@ -1,0 +1,248 @@
+//! What the packet path sees: for each apex, the timeline of its zone.
+//!
+//! A catalog is immutable. Changing one zone of a hundred thousand copies one small shard and the
+//! list of shards; a worker that holds the old catalog goes on undisturbed.
+
+use std::sync::Arc;
+
+use crate::timeline::Timeline;
+use crate::wire::name::LABELS_MAX;
+use crate::wire::{Name, NameRef};
+use crate::zone::{NameHash, Suffixes};
+
+/// What is served for an apex.
+#[derive(Clone, Debug)]
+pub enum Served {
+    /// The zone, as a function of time.
+    Zone(Arc<Timeline>),
+    /// Nothing yet: the zone is known, but has never been loaded. It is answered with SERVFAIL.
+    Unavailable(Arc<Name>),
+}
+
+impl Served {
+    fn apex(&self) -> NameRef<'_> {
+        match self {
+            Served::Zone(timeline) => timeline.first().zone.apex(),
+            Served::Unavailable(apex) => apex.as_ref().as_ref(),
+        }
+    }
+}
+
+/// An open-addressed table; at least half of it is empty.
+type Shard = Arc<[Option<Entry>]>;
+
+#[derive(Clone, Debug)]
+struct Entry {
+    hash: NameHash,
+    served: Served,
+}
+
+/// Entries per shard, at most, on average.
+const SHARD_LOAD: usize = 32;
+
+/// The zones by apex. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// A power of two of them, chosen by the upper bits of the hash.
+    shards: Arc<[Shard]>,
+    len: usize,
+    /// How many apexes have so many labels.
+    depths: Box<[u32; LABELS_MAX + 1]>,
+    /// Bit `n`: an apex has `n` labels.
+    depth_bits: u128,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Catalog {
+            shards: std::iter::repeat_n(Shard::from([]), 1).collect(),
+            len: 0,
+            depths: Box::new([0; LABELS_MAX + 1]),
+            depth_bits: 0,
+        }
+    }
+}
+
+/// A zone that a name belongs to.
+#[derive(Clone, Copy)]
+pub struct Match<'a> {
+    /// What is served.
+    pub served: &'a Served,
+    /// How many labels of the name are left of the apex.
+    pub skipped: usize,
+}
+
+impl Catalog {
+    /// How many apexes there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// What is served for each apex, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Served> {
+        self.shards.iter().flat_map(|shard| shard.iter().flatten()).map(|entry| &entry.served)
+    }
+
+    /// What is served for `apex`.
+    pub fn get(&self, apex: NameRef<'_>) -> Option<&Served> {
+        let mut name = Suffixes::new();
+        name.set(apex.wire()).ok()?;
+        self.exact(&name, 0)
+    }
+
+    /// The zone with the most labels that `name` is at or below (RFC 1034 § 4.3.2, step 2), apart
+    /// from those that would leave fewer than `skipped` labels.
+    #[inline]
+    pub fn find(&self, name: &Suffixes, skipped: usize) -> Option<Match<'_>> {
+        let labels = name.labels();
+        (skipped..=labels)
+            .filter(|skipped| self.depth_bits >> (labels - skipped) & 1 != 0)
+            .find_map(|skipped| self.exact(name, skipped).map(|served| Match { served, skipped }))
+    }
+
+    fn exact(&self, name: &Suffixes, skipped: usize) -> Option<&Served> {
+        let hash = name.hash(skipped);
+        let shard = self.shards.get(shard_of(hash, self.shards.len()))?;
+        let mask = shard.len().checked_sub(1)?;
+        let mut at = hash.0 as usize & mask;
+        while let Some(Some(entry)) = shard.get(at) {
+            if entry.hash == hash && entry.served.apex().wire().eq_ignore_ascii_case(name.suffix(skipped)) {
+                return Some(&entry.served);
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+
+    /// The catalog with these instead of what was there for their apexes.
+    #[must_use]
+    pub fn with(&self, served: impl IntoIterator<Item = Served>) -> Catalog {
+        self.changed(served.into_iter().map(|served| (hash_of(served.apex()), Some(served), None)).collect())
+    }
+
+    /// The catalog without these apexes.
+    #[must_use]
+    pub fn without<'n>(&self, apexes: impl IntoIterator<Item = NameRef<'n>>) -> Catalog {
+        self.changed(apexes.into_iter().map(|apex| (hash_of(apex), None, Some(apex.to_owned()))).collect())
+    }
+
+    fn changed(&self, changes: Vec<(NameHash, Option<Served>, Option<Name>)>) -> Catalog {
+        let wanted = (self.len + changes.len()).div_ceil(SHARD_LOAD).next_power_of_two();
+        // More shards than now for many more zones, never fewer.
+        let count = if wanted > self.shards.len() * 2 { wanted } else { self.shards.len() };
+        let mut drafts: Vec<Option<Vec<Entry>>> = if count == self.shards.len() {
+            vec![None; count]
+        } else {
+            let mut drafts = vec![Some(Vec::new()); count];
+            for entry in self.shards.iter().flat_map(|shard| shard.iter().flatten()) {
+                if let Some(draft) = &mut drafts[shard_of(entry.hash, count)] {
+                    draft.push(entry.clone());
+                }
+            }
+            drafts
+        };
+        let mut catalog = Catalog { shards: self.shards.clone(), ..self.clone() };
+        for (hash, served, removed) in changes {
+            let at = shard_of(hash, count);
+            let draft = drafts[at].get_or_insert_with(|| self.shards[at].iter().flatten().cloned().collect());
+            let apex = match (&served, &removed) {
+                (Some(served), _) => served.apex().to_owned(),
+                (None, Some(name)) => name.clone(),
+                (None, None) => continue,
+            };
+            let labels = apex.as_ref().label_count();
+            if let Some(at) = draft.iter().position(|e| e.hash == hash && e.served.apex() == apex.as_ref()) {
+                draft.swap_remove(at);
+                catalog.len -= 1;
+                catalog.depths[labels] -= 1;
+            }
+            if let Some(served) = served {
+                draft.push(Entry { hash, served });
+                catalog.len += 1;
+                catalog.depths[labels] += 1;
+            }
+        }
+        catalog.shards = drafts
+            .into_iter()
+            .enumerate()
+            .map(|(at, draft)| draft.map_or_else(|| self.shards[at].clone(), |entries| shard(&entries)))
+            .collect();
+        catalog.depth_bits =
+            (0..).zip(catalog.depths.iter()).fold(0, |bits, (depth, &count)| bits | u128::from(count > 0) << depth);
+        catalog
+    }
+}
+
+fn hash_of(apex: NameRef<'_>) -> NameHash {
+    NameHash::of(apex.to_lowercase().as_ref())
+}
+
+fn shard_of(hash: NameHash, count: usize) -> usize {
+    (hash.0 >> 40) as usize & (count - 1)
+}
+
+fn shard(entries: &[Entry]) -> Shard {
+    if entries.is_empty() {
+        return Shard::from([]);
+    }
+    let mut slots = vec![None; (entries.len() * 2).next_power_of_two()];
+    let mask = slots.len() - 1;
+    for entry in entries {
+        let mut at = entry.hash.0 as usize & mask;
+        while slots[at].is_some() {
+            at = (at + 1) & mask;
+        }
+        slots[at] = Some(entry.clone());
+    }
+    slots.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_text(text).unwrap()
+    }
+
+    fn unavailable(text: &str) -> Served {
+        Served::Unavailable(Arc::new(name(text)))
+    }
+
+    fn found(catalog: &Catalog, text: &str, skipped: usize) -> Option<(String, usize)> {
+        let mut suffixes = Suffixes::new();
+        suffixes.set(name(text).wire()).unwrap();
+        catalog.find(&suffixes, skipped).map(|found| (found.served.apex().to_string(), found.skipped))
+    }
+
+    #[test]
+    fn rfc1034_4_3_2_the_nearest_ancestor_is_found() {
+        let catalog = Catalog::default().with(["example.com", "sub.Example.com", "org"].map(unavailable));
+        assert_eq!(found(&catalog, "a.sub.EXAMPLE.com", 0), Some(("sub.Example.com.".into(), 1)));
+        assert_eq!(found(&catalog, "sub.example.com", 1), Some(("example.com.".into(), 1)));
+        assert_eq!(found(&catalog, "x.y.org", 0), Some(("org.".into(), 2)));
+        assert_eq!(found(&catalog, "com", 0), None);
+        assert_eq!(found(&catalog.with([unavailable(".")]), "com", 0), Some((".".into(), 1)));
+    }
+
+    #[test]
+    fn a_change_leaves_the_old_catalog_as_it_was() {
+        let names: Vec<String> = (0..5000).map(|number| format!("zone{number}.example")).collect();
+        let all = Catalog::default().with(names.iter().map(|name| unavailable(name)));
+        assert_eq!((all.len(), all.iter().count()), (5000, 5000));
+        let fewer =
+            all.without(names[..4999].iter().map(|text| name(text)).collect::<Vec<_>>().iter().map(Name::as_ref));
+        assert_eq!((all.len(), fewer.len()), (5000, 1));
+        assert!(found(&all, "zone17.example", 0).is_some() && found(&fewer, "zone17.example", 0).is_none());
+        let again = fewer.with([unavailable("zone4999.example"), unavailable("ZONE4999.example")]);
+        assert_eq!(again.len(), 1);
+        let empty = again.without([name("zone4999.example").as_ref()]);
+        assert!(empty.is_empty() && found(&empty, "zone4999.example", 0).is_none());
+    }
+}

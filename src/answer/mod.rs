@@ -1,0 +1,141 @@
+//! The answer engine: a pure function from a catalog, an instant and a request to a response.
+//!
+//! A packet's way, in order:
+//!
+//! 1. `request`: what was asked, and whether it is answered at all;
+//! 2. `catalog`: which zone the name belongs to, and which of its editions is served now;
+//! 3. `resolve`: what the zone has for the name, link by link of a chain of aliases;
+//! 4. `additional`: addresses that go with it;
+//! 5. `proof`: with DO set, signatures and the proof of what does not exist;
+//! 6. `message`: sections, limits, OPT.
+//!
+//! Nothing here allocates, locks or reads a clock.
+
+mod additional;
+mod catalog;
+mod chaos;
+mod message;
+mod proof;
+mod request;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::clock::Instant;
+use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
+use crate::wire::{Class, Rcode};
+use crate::zone::Suffixes;
+
+pub use catalog::{Catalog, Match, Served};
+pub use chaos::Identity;
+use message::{Message, OptOption, opt_len};
+use request::{Received, Request, receive};
+use resolve::Resolution;
+
+/// How a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram.
+    Udp,
+    /// Over a connection.
+    Tcp {
+        /// How long the connection may be idle before we close it, as edns-tcp-keepalive tells it
+        /// (RFC 7828).
+        keepalive: Duration,
+    },
+}
+
+/// The least that a datagram may carry (RFC 1035 § 2.3.4).
+const UDP_PAYLOAD_MIN: u16 = 512;
+
+/// Answers requests. Each worker has one: it owns the memory that an answer needs.
+pub struct Answerer {
+    identity: Identity,
+    name: Suffixes,
+}
+
+impl Answerer {
+    /// An answerer that says `identity` of itself.
+    pub fn new(identity: Identity) -> Answerer {
+        Answerer { identity, name: Suffixes::new() }
+    }
+
+    /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
+    /// `out` should hold 65,535 octets for TCP, and 1,232 for UDP.
+    #[inline]
+    pub fn answer(
+        &mut self,
+        catalog: &Catalog,
+        now: Instant,
+        _peer: IpAddr,
+        transport: Transport,
+        request: &[u8],
+        out: &mut [u8],
+    ) -> usize {
+        match receive(request, &mut self.name) {
+            Received::Silence => 0,
+            Received::Query(query) => self.query(catalog, now, transport, &query, request, out),
+            Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
+            Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
+        }
+    }
+
+    #[inline]
+    fn query(
+        &mut self,
+        catalog: &Catalog,
+        now: Instant,
+        transport: Transport,
+        query: &Request,
+        request: &[u8],
+        out: &mut [u8],
+    ) -> usize {
+        let mut options = [None; 3];
+        let mut size = usize::from(UDP_PAYLOAD_MIN);
+        let mut reserved = 0;
+        if let Some(edns) = query.edns {
+            if edns.version > 0 {
+                return respond(query, Rcode::BADVERS, None, request, out);
+            }
+            size = usize::from(edns.udp_payload.clamp(UDP_PAYLOAD_MIN, UDP_PAYLOAD_OURS));
+            if edns.nsid {
+                options[0] = self.identity.id.as_deref().map(|id| OptOption::Nsid(id.as_bytes()));
+            }
+            if let (true, Transport::Tcp { keepalive }) = (edns.tcp_keepalive, transport) {
+                let units = u16::try_from(keepalive.as_millis() / 100).unwrap_or(u16::MAX);
+                options[1] = Some(OptOption::TcpKeepalive(units));
+            }
+            reserved = opt_len(&options);
+        }
+        if transport != Transport::Udp {
+            size = out.len();
+        }
+        let question = request.get(..query.question_end).unwrap_or_default();
+        let Some(mut message) = Message::new(out, question, size, reserved) else { return 0 };
+        if query.qclass == Class::CH {
+            let error = chaos::answer(&self.identity, &self.name, query, &mut message);
+            options[2] = error.map(OptOption::ExtendedError);
+        } else {
+            let mut resolution =
+                Resolution { catalog, now, transport, query, name: &mut self.name, message: &mut message };
+            options[2] = resolution.run().map(OptOption::ExtendedError);
+        }
+        message.finish(query, &options)
+    }
+}
+
+/// A response that says no more than `rcode`.
+fn respond(request: &Request, rcode: Rcode, error: Option<ExtendedError>, received: &[u8], out: &mut [u8]) -> usize {
+    let question = received.get(..request.question_end).unwrap_or_default();
+    let size = usize::from(UDP_PAYLOAD_MIN);
+    match Message::new(out, question, size, 0) {
+        Some(mut message) => {
+            message.rcode = rcode;
+            message.finish(request, &[error.map(OptOption::ExtendedError)])
+        }
+        None => 0,
+    }
+}
