@@ -13,13 +13,14 @@ use std::sync::Arc;
 use super::block::{self, Block, BlockTooLarge, Header, NO_NODE, NodeEntry, Sections};
 use super::build::{BuildError, ZoneBuilder, canonical_rdata, soa};
 use super::hash::Suffixes;
-use super::render::{Renderer, Source};
+use super::render::{Renderer, Source, wants_addresses};
 use super::view::OF_PATCH;
-use super::{Node, Ttl, View, Zone};
+use super::{Node, Rrset, Ttl, View, Zone};
 use crate::wire::rdata::{self, MalformedRdata};
 use crate::wire::{Name, NameRef, Rtype};
 
-/// One RRset as it is to be.
+/// One RRset as it is to be. Of RRSIG: the signatures that cover the type that the first of them
+/// covers; without records, all signatures of the owner are removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The owner, absolute.
@@ -30,6 +31,22 @@ pub struct Change {
     pub ttl: Ttl,
     /// The records' data, uncompressed; none removes the RRset.
     pub rdatas: Vec<Box<[u8]>>,
+}
+
+impl Change {
+    /// Of RRSIG with records: the type that they cover.
+    fn covered(&self) -> Option<Rtype> {
+        match (self.rtype, self.rdatas.first().map(|rdata| &**rdata)) {
+            (Rtype::RRSIG, Some([high, low, ..])) => Some(Rtype(u16::from_be_bytes([*high, *low]))),
+            _ => None,
+        }
+    }
+
+    /// Whether this decides what becomes of the RRset.
+    fn decides(&self, owner: &Name, rtype: Rtype, covered: Option<Rtype>) -> bool {
+        let of_covered = rtype != Rtype::RRSIG || self.rdatas.is_empty() || self.covered() == covered;
+        self.rtype == rtype && self.owner == *owner && of_covered
+    }
 }
 
 /// Why a change can't be made.
@@ -106,6 +123,7 @@ impl Patch {
     pub fn new(zone: &Zone, changes: &[Change]) -> Result<Patch, PatchError> {
         let mut touched = touch(zone, changes)?;
         prune(zone, &mut touched);
+        touch_referrers(zone, &mut touched);
         mark_wildcards(zone, &mut touched);
         let mut nodes: Vec<Touched> = touched.into_values().collect();
         // As `View::linked` searches: by the number of the node that is replaced, new ones last.
@@ -134,13 +152,10 @@ fn touch(zone: &Zone, changes: &[Change]) -> Result<BTreeMap<Name, Touched>, Pat
         add_ancestors(zone, &mut touched, owner);
         let node = touched.entry(owner.clone()).or_insert_with(|| Touched::of(zone, owner));
         let rrsets = node.rrsets.get_or_insert_default();
-        let covered = match (rtype, change.rdatas.first().map(|rdata| &**rdata)) {
-            (&Rtype::RRSIG, Some([high, low, ..])) => u16::from_be_bytes([*high, *low]),
-            _ => 0,
-        };
         if change.rdatas.is_empty() {
-            rrsets.remove(&(rtype.0, covered));
+            rrsets.retain(|&(of, _), _| of != rtype.0);
         } else {
+            let covered = change.covered().map_or(0, |covered| covered.0);
             let mut rdatas: Vec<Vec<u8>> = Vec::with_capacity(change.rdatas.len());
             let mut seen = BTreeSet::new();
             for rdata in &change.rdatas {
@@ -252,6 +267,41 @@ fn prune(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
     }
 }
 
+/// Adds the owners whose records name a host that gets its first address here: their records know
+/// the nodes that they refer to, and a referral must bring this address (RFC 9471).
+fn touch_referrers(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
+    let has_address = |rrsets: &Rrsets| {
+        let addresses = |rtype: Rtype| rrsets.contains_key(&(rtype.0, 0));
+        addresses(Rtype::A) || addresses(Rtype::AAAA)
+    };
+    let hosts: BTreeSet<Name> = touched
+        .values()
+        .filter(|node| node.base == NO_NODE && node.rrsets.as_ref().is_some_and(has_address))
+        .map(|node| node.name.clone())
+        .collect();
+    if hosts.is_empty() {
+        return;
+    }
+    for node in zone.nodes() {
+        let refers = |rrset: Rrset<'_>| {
+            wants_addresses(rrset.rtype()) && rrset.rdatas().any(|rdata| names_any(&hosts, rrset.rtype(), &rdata))
+        };
+        if node.rrsets().any(refers) {
+            let owner = node.name();
+            touched.entry(owner).or_insert_with_key(|owner| Touched::of(zone, owner));
+        }
+    }
+}
+
+fn names_any(hosts: &BTreeSet<Name>, rtype: Rtype, rdata: &[u8]) -> bool {
+    let mut found = false;
+    let split = rdata::split(rtype, rdata, |piece| {
+        let is_name = matches!(piece.field, rdata::Field::CompressibleName | rdata::Field::Name);
+        found |= is_name && NameRef::parse(piece.bytes).is_ok_and(|name| hosts.contains(&name.to_owned()));
+    });
+    split.is_ok() && found
+}
+
 /// Tells parents whether they have a wildcard as child.
 fn mark_wildcards(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
     let wildcards: Vec<(Name, bool)> = touched
@@ -356,7 +406,7 @@ pub(super) fn rebuild(zone: &Zone, changes: &[Change]) -> Result<Zone, PatchErro
     for node in view.nodes() {
         let owner = node.name();
         for rrset in node.rrsets() {
-            if changes.iter().any(|change| change.rtype == rrset.rtype() && change.owner == owner) {
+            if changes.iter().any(|change| change.decides(&owner, rrset.rtype(), rrset.covered())) {
                 continue;
             }
             for rdata in rrset.rdatas() {
@@ -365,8 +415,8 @@ pub(super) fn rebuild(zone: &Zone, changes: &[Change]) -> Result<Zone, PatchErro
         }
     }
     for (at, change) in changes.iter().enumerate() {
-        let overridden =
-            changes[at + 1..].iter().any(|later| later.rtype == change.rtype && later.owner == change.owner);
+        let decides = |later: &Change| later.decides(&change.owner, change.rtype, change.covered());
+        let overridden = changes[at + 1..].iter().any(decides);
         for rdata in change.rdatas.iter().filter(|_| !overridden) {
             add(change.owner.as_ref(), change.rtype, change.ttl, rdata)?;
         }

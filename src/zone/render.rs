@@ -17,6 +17,11 @@ const POINTER_REACH: usize = 0x3fff - 300;
 /// How many names of an RRset are remembered as targets of pointers.
 const NAMES_MAX: usize = 24;
 
+/// Whether the addresses of names in RDATA of `rtype` belong into the additional section.
+pub(super) const fn wants_addresses(rtype: Rtype) -> bool {
+    matches!(rtype, Rtype::NS | Rtype::MX | Rtype::SRV | Rtype::SVCB | Rtype::HTTPS)
+}
+
 /// The RRset to store.
 pub(super) struct Source<'a, I> {
     /// The apex in lower case, with its root label.
@@ -99,7 +104,7 @@ impl Renderer {
         rdata: &[u8],
         resolve: &mut impl FnMut(&[u8]) -> Option<u32>,
     ) {
-        let wants_addresses = matches!(rtype, Rtype::NS | Rtype::MX | Rtype::SRV | Rtype::SVCB | Rtype::HTTPS);
+        let wants_addresses = wants_addresses(rtype);
         let split = rdata::split(rtype, rdata, |piece| match piece.field {
             Field::CompressibleName | Field::Name => {
                 let at = self.data.len();
