@@ -20,6 +20,17 @@ pub enum Served {
 }
 
 impl Served {
+    /// Whether the apex is `name`, which is in lower case.
+    #[inline]
+    fn is_at(&self, name: &[u8]) -> bool {
+        match self {
+            Served::Zone(timeline) => timeline.first().zone.apex_lower() == name,
+            Served::Unavailable(apex) => apex.wire().eq_ignore_ascii_case(name),
+        }
+    }
+}
+
+impl Served {
     fn apex(&self) -> NameRef<'_> {
         match self {
             Served::Zone(timeline) => timeline.first().zone.apex(),
@@ -111,7 +122,7 @@ impl Catalog {
         let mask = shard.len().checked_sub(1)?;
         let mut at = hash.0 as usize & mask;
         while let Some(Some(entry)) = shard.get(at) {
-            if entry.hash == hash && entry.served.apex().wire().eq_ignore_ascii_case(name.suffix(skipped)) {
+            if entry.hash == hash && entry.served.is_at(name.suffix(skipped)) {
                 return Some(&entry.served);
             }
             at = (at + 1) & mask;

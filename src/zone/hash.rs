@@ -10,6 +10,11 @@ use std::sync::OnceLock;
 use crate::wire::name::{LABEL_LEN_MAX, LABELS_MAX, NAME_LEN_MAX};
 use crate::wire::{NameError, NameRef};
 
+/// Spreads a label's length over the state.
+const LENGTH_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Octets that are handled at once.
+const WORDS: usize = 16;
+
 /// The hash of a name in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameHash(pub u64);
@@ -34,7 +39,7 @@ fn fold(a: u64, b: u64) -> u64 {
 
 /// Extends `parent` by a label in lower case.
 fn extend(key: &Key, parent: u64, label: &[u8]) -> u64 {
-    let mut state = parent ^ (label.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut state = parent ^ (label.len() as u64).wrapping_mul(LENGTH_FACTOR);
     let mut chunks = label.chunks_exact(8);
     for chunk in &mut chunks {
         state = fold(state ^ word(chunk), key.multiplier);
@@ -78,7 +83,8 @@ impl NameHash {
 /// A name in lower case with the hash of each of its suffixes. Made to be reused: setting it
 /// allocates nothing.
 pub struct Suffixes {
-    lower: [u8; NAME_LEN_MAX + 1],
+    /// With room behind the longest name, so that whole words can be read and written.
+    lower: [u8; NAME_LEN_MAX + 1 + WORDS],
     /// Where label `i` begins in `lower`; the last is the root's.
     starts: [u8; LABELS_MAX + 1],
     hashes: [u64; LABELS_MAX + 1],
@@ -96,7 +102,7 @@ impl Suffixes {
     /// The root.
     pub fn new() -> Suffixes {
         Suffixes {
-            lower: [0; NAME_LEN_MAX + 1],
+            lower: [0; NAME_LEN_MAX + 1 + WORDS],
             starts: [0; LABELS_MAX + 1],
             hashes: [key().root; LABELS_MAX + 1],
             labels: 0,
@@ -116,35 +122,46 @@ impl Suffixes {
             if len > LABEL_LEN_MAX {
                 return Err(NameError::Compressed);
             }
-            let end = at + 1 + len;
-            if end > NAME_LEN_MAX {
+            // `at` is at most 254 here, and so `labels` at most 127.
+            self.starts[labels] = at as u8;
+            at += 1 + len;
+            if at > NAME_LEN_MAX {
                 return Err(NameError::NameTooLong);
             }
-            self.starts[labels] = at as u8;
-            self.lower[at] = len as u8;
             if len == 0 {
                 break;
             }
-            let label = bytes.get(at + 1..end).ok_or(NameError::Truncated)?;
-            for (to, from) in self.lower[at + 1..end].iter_mut().zip(label) {
-                *to = from.to_ascii_lowercase();
-            }
-            at = end;
             labels += 1;
         }
+        self.lower[..at].copy_from_slice(bytes.get(..at).ok_or(NameError::Truncated)?);
+        // Length octets are at most 63, and so no letters. In whole vectors: what stands behind the
+        // name is nobody's.
+        self.lower[..at.next_multiple_of(WORDS)].make_ascii_lowercase();
         self.labels = labels;
-        self.len = at + 1;
+        self.len = at;
         let key = key();
         let mut hash = key.root;
-        let mut end = at;
         self.hashes[labels] = hash;
         for label in (0..labels).rev() {
-            let start = usize::from(self.starts[label]);
-            hash = extend(key, hash, self.lower.get(start + 1..end).unwrap_or_default());
+            hash = self.extended(key, hash, usize::from(self.starts[label]));
             self.hashes[label] = hash;
-            end = start;
         }
         Ok(self.len)
+    }
+
+    /// As [`extend`], by the label that begins at `start`.
+    fn extended(&self, key: &Key, parent: u64, start: usize) -> u64 {
+        let mut left = usize::from(self.lower[start]);
+        let mut at = start + 1;
+        let mut state = parent ^ (left as u64).wrapping_mul(LENGTH_FACTOR);
+        while left > 0 {
+            let Some(&octets) = self.lower.get(at..).and_then(|rest| rest.first_chunk()) else { return state };
+            let kept = left.min(8);
+            state = fold(state ^ u64::from_le_bytes(octets) & u64::MAX >> (64 - 8 * kept), key.multiplier);
+            left -= kept;
+            at += kept;
+        }
+        state
     }
 
     /// How many labels there are, the root not counted.

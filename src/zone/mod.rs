@@ -69,6 +69,11 @@ impl Zone {
         self.view().apex()
     }
 
+    /// The apex in lower case, in wire form.
+    pub fn apex_lower(&self) -> &[u8] {
+        self.block().apex()
+    }
+
     /// The class: IN.
     pub fn class(&self) -> Class {
         Class::IN
