@@ -26,7 +26,7 @@ struct Model(BTreeMap<Name, Rrsets>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Found {
-    Found(Name),
+    Itself(Name),
     Delegated(Name),
     Redirected(Name),
     Wildcard(Name),
@@ -80,7 +80,7 @@ impl Model {
                 return Found::Delegated(at);
             }
             if at.as_ref() == name {
-                return Found::Found(at);
+                return Found::Itself(at);
             }
             if self.has(&at, Rtype::DNAME) {
                 return Found::Redirected(at);
@@ -220,7 +220,7 @@ fn looked_up(view: View<'_>, name: &Name) -> Found {
     suffixes.set(name.wire()).unwrap();
     let encloser = |skipped: usize| name.as_ref().skip_labels(skipped).unwrap().to_owned();
     match view.look_up(&suffixes) {
-        Lookup::Found(node) => Found::Found(node.name()),
+        Lookup::Found(node) => Found::Itself(node.name()),
         Lookup::Delegated { cut, skipped } => {
             assert_eq!(cut.name(), encloser(skipped));
             Found::Delegated(cut.name())
