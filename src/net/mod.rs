@@ -14,9 +14,11 @@ mod option;
 pub mod published;
 mod server;
 mod service;
+mod tcp;
 mod udp;
 
 pub use bind::{BindError, BoundSockets, bind};
 pub use published::Published;
 pub use server::{Config, Server};
 pub use service::{Respond, Service, Transport};
+pub use tcp::Limits;

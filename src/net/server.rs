@@ -2,21 +2,38 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::bind::BoundSockets;
 use super::guard::log_panics;
 use super::option::raise_file_limit;
 use super::service::Service;
-use super::udp;
+use super::{tcp, udp};
+
+/// How often [`Service::tidy`] is called.
+const TIDY_PERIOD: Duration = Duration::from_secs(1);
 
 /// What can be chosen about the network besides the addresses.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Config {}
+pub struct Config {
+    /// What connections may cost.
+    pub tcp: tcp::Limits,
+}
 
-/// Threads that answer on bound sockets, until they are stopped.
+/// Threads that answer on bound sockets. They end when this is dropped, or told to [stop](Server::stop).
 pub struct Server {
     udp: Vec<udp::Worker>,
+    tcp: tcp::Threads,
+    tidying: Option<Tidying>,
+}
+
+/// The thread that tidies up; it ends when the sender goes.
+struct Tidying {
+    until: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Server {
@@ -24,21 +41,55 @@ impl Server {
     ///
     /// # Errors
     /// If the machine has no room for more threads.
-    pub fn start<S: Service>(bound: BoundSockets, service: Arc<S>, _config: &Config) -> io::Result<Server> {
+    pub fn start<S: Service>(bound: BoundSockets, service: Arc<S>, config: &Config) -> io::Result<Server> {
         log_panics();
         if let Err(error) = raise_file_limit() {
             tracing::warn!(%error, "cannot raise the limit of open files");
         }
-        let mut server = Server { udp: Vec::new() };
+        let mut server = Server { udp: Vec::new(), tcp: tcp::Threads::new(config.tcp.clone()), tidying: None };
         for (at, sockets) in bound.workers.into_iter().enumerate() {
             server.udp.push(udp::Worker::start(format!("udp-{at}"), sockets.udp, Arc::clone(&service))?);
+            server.tcp.start(format!("tcp-{at}"), sockets.tcp, Arc::clone(&service))?;
         }
+        server.tidying = Some(Tidying::start(service)?);
         Ok(server)
     }
 
-    /// Stops answering, and returns when all threads have ended.
+    /// Stops answering, and returns when all threads have ended: at once, unless a peer is slow to take an answer; then
+    /// within two seconds.
     pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
         self.udp.iter().for_each(udp::Worker::stop);
-        self.udp.into_iter().for_each(udp::Worker::join);
+        self.tcp.stop();
+        self.udp.drain(..).for_each(udp::Worker::join);
+        self.tcp.join();
+        if let Some(tidying) = self.tidying.take() {
+            tidying.stop();
+        }
+    }
+}
+
+impl Tidying {
+    fn start<S: Service>(service: Arc<S>) -> io::Result<Self> {
+        let (until, stopped) = mpsc::channel::<()>();
+        let tidy = move || {
+            while stopped.recv_timeout(TIDY_PERIOD) == Err(RecvTimeoutError::Timeout) {
+                service.tidy();
+            }
+        };
+        let thread = thread::Builder::new().name("tidy".to_owned()).spawn(tidy)?;
+        Ok(Tidying { until, thread })
+    }
+
+    fn stop(self) {
+        drop(self.until);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that tidies up ended with a panic");
+        }
     }
 }

@@ -165,7 +165,8 @@ fn a_panic_costs_the_message_that_caused_it_and_no_other() {
             assert_eq!(receive(&socket), request(round * 6 + number, Ask::Echo));
         }
     }
-    assert_eq!(server.service.responders.load(Ordering::Relaxed), 61, "a new one after each panic");
+    // One for UDP, one for TCP if that has started by now, and a new one after each panic.
+    assert!(server.service.responders.load(Ordering::Relaxed) > 60);
 }
 
 #[test]
