@@ -6,8 +6,10 @@
 //! ```
 //!
 //! [`bind`](fn@bind) takes the addresses before anything slow is done; [`Server`] answers on them with what a [`Service`]
-//! gives each thread. Nothing here knows what a zone is.
+//! gives each thread. That is
+//! an [`Authority`], which answers from the catalog that is published to it; the rest knows nothing of zones.
 
+mod authority;
 pub mod bind;
 mod guard;
 mod option;
@@ -17,6 +19,7 @@ mod service;
 mod tcp;
 mod udp;
 
+pub use authority::Authority;
 pub use bind::{BindError, BoundSockets, bind};
 pub use published::Published;
 pub use server::{Config, Server};

@@ -1,0 +1,66 @@
+//! The service that Watari is: answers from the catalog that was published last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::answer::{Answerer, Catalog, Identity, Transport};
+use crate::clock::{Instant, Ratchet};
+
+use super::published::{Published, Reader};
+use super::service::{Respond, Service};
+
+/// Answers for the zones of a published catalog.
+#[derive(Debug)]
+pub struct Authority {
+    catalog: Arc<Published<Catalog>>,
+    clock: Arc<Ratchet>,
+    identity: Identity,
+}
+
+impl Authority {
+    /// Answers from whatever is current in `catalog`, as of what `clock` reads, and says `identity` of itself.
+    pub fn new(catalog: Arc<Published<Catalog>>, clock: Arc<Ratchet>, identity: Identity) -> Self {
+        Authority { catalog, clock, identity }
+    }
+}
+
+impl Service for Authority {
+    type Responder = Clerk;
+
+    fn responder(&self) -> Clerk {
+        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), answerer: Answerer::new(self.identity.clone()) }
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn tidy(&self) {
+        self.catalog.sweep();
+    }
+}
+
+/// Answers on one thread.
+pub struct Clerk {
+    catalog: Reader<Catalog>,
+    answerer: Answerer,
+}
+
+impl Respond for Clerk {
+    #[inline]
+    fn refresh(&mut self) {
+        self.catalog.refresh();
+    }
+
+    #[inline]
+    fn respond(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        response: &mut [u8],
+    ) -> usize {
+        self.answerer.answer(self.catalog.value(), now, peer.ip(), transport, request, response)
+    }
+}
