@@ -1,9 +1,9 @@
 //! What the checks have found, before it becomes diagnostics: bounded, in order, few of a kind.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::diag::{DIAGNOSTICS_MAX, Diagnostic, Severity};
+use crate::diag::{DIAGNOSTICS_MAX, Diagnostic, Place, Severity};
 use crate::wire::{Name, Rtype};
 
 use super::Places;
@@ -58,13 +58,19 @@ impl Finding {
         self
     }
 
-    fn into_diagnostic(self, places: &Places<'_>) -> Diagnostic {
+    /// The RRsets whose places are shown.
+    fn wanted(&self) -> impl Iterator<Item = (Name, Rtype)> {
+        let others = self.others.iter().map(|(owner, rtype, _)| (owner.clone(), *rtype));
+        std::iter::once((self.owner.clone(), self.rtype)).chain(others)
+    }
+
+    fn into_diagnostic(self, places: &HashMap<(Name, Rtype), Place>) -> Diagnostic {
         let mut diagnostic = self.diagnostic;
-        if let Some(place) = places(self.owner.as_ref(), self.rtype) {
-            diagnostic = diagnostic.at(place, self.text);
+        if let Some(place) = places.get(&(self.owner, self.rtype)) {
+            diagnostic = diagnostic.at(place.clone(), self.text);
             for (owner, rtype, text) in self.others {
-                if let Some(place) = places(owner.as_ref(), rtype) {
-                    diagnostic = diagnostic.at(place, text);
+                if let Some(place) = places.get(&(owner, rtype)) {
+                    diagnostic = diagnostic.at(place.clone(), text);
                 }
             }
         }
@@ -111,8 +117,10 @@ impl Findings {
         }
         shown.sort_by_key(|finding| Reverse(finding.diagnostic.severity));
         shown.truncate(DIAGNOSTICS_MAX.saturating_sub(remarks.len()));
+        let wanted: BTreeSet<(Name, Rtype)> = shown.iter().flat_map(Finding::wanted).collect();
+        let places = places(wanted.into_iter().collect());
         let mut located: Vec<(Name, Diagnostic)> =
-            shown.into_iter().map(|finding| (finding.owner.clone(), finding.into_diagnostic(places))).collect();
+            shown.into_iter().map(|finding| (finding.owner.clone(), finding.into_diagnostic(&places))).collect();
         located.sort_by(|(left_owner, left), (right_owner, right)| {
             let line = |diagnostic: &Diagnostic| {
                 let place = diagnostic.labels.first().map(|label| &label.place);

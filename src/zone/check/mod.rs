@@ -31,17 +31,18 @@ mod service;
 mod signature;
 mod target;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Place};
-use crate::wire::{Name, NameRef, Rtype};
+use crate::wire::{Name, Rtype};
 
 use super::{Node, Rrset, View};
 use findings::{Finding, Findings};
 
-/// Gives the place in a file where the RRset of an owner begins, if there is one.
-pub type Places<'a> = dyn Fn(NameRef<'_>, Rtype) -> Option<Place> + 'a;
+/// Finds where RRsets stand in a file, all at once, since that may mean to read it again:
+/// `text::locate_all` does it. Without a file, nothing is found.
+pub type Places<'a> = dyn Fn(Vec<(Name, Rtype)>) -> HashMap<(Name, Rtype), Place> + 'a;
 
 /// The codes of errors by which a zone contradicts itself.
 const CONTRADICTIONS: [&str; 7] = [
@@ -60,7 +61,7 @@ pub fn prevents_serving(diagnostic: &Diagnostic) -> bool {
     CONTRADICTIONS.contains(&diagnostic.code)
 }
 
-/// All faults of `view` at `now`, in the order of the lines they stand on as far as `places` knows
+/// All faults of `view` at `now`, in the order of the lines they stand on as far as `places` finds
 /// them; at most [`crate::diag::DIAGNOSTICS_MAX`], the gravest kept.
 pub fn check(view: &View<'_>, places: &Places<'_>, now: Instant) -> Vec<Diagnostic> {
     let mut checker = Checker::new(*view, now);
