@@ -177,17 +177,15 @@ impl<'a> Message<'a> {
         // RD is copied (RFC 1035 § 4.1.1), and CD (RFC 4035 § 3.1.6 leaves it alone); RA, AD and Z
         // are ours to clear.
         let checking_disabled = if opcode == Opcode::QUERY { flags1 & 0x10 } else { 0 };
-        let header = [
-            request.id[0],
-            request.id[1],
-            0x80 | opcode.0 << 3 | u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1 | flags0 & 1,
-            checking_disabled | (self.rcode.0 & 0x0f) as u8,
-            0,
-            questions,
-        ];
-        self.out[..6].copy_from_slice(&header);
-        for (place, count) in [self.counts[0], self.counts[1], additional].into_iter().enumerate() {
-            self.out[6 + 2 * place..8 + 2 * place].copy_from_slice(&count.to_be_bytes());
+        let ([an0, an1], [ns0, ns1]) = (self.counts[0].to_be_bytes(), self.counts[1].to_be_bytes());
+        let [ar0, ar1] = additional.to_be_bytes();
+        let flags0 =
+            0x80 | opcode.0 << 3 | u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1 | flags0 & 1;
+        let flags1 = checking_disabled | (self.rcode.0 & 0x0f) as u8;
+        let [id0, id1] = request.id;
+        let header = [id0, id1, flags0, flags1, 0, questions, an0, an1, ns0, ns1, ar0, ar1];
+        if let Some(place) = self.out.first_chunk_mut() {
+            *place = header;
         }
         self.at
     }
@@ -198,6 +196,16 @@ impl<'a> Message<'a> {
         let [len0, len1] = (length as u16).to_be_bytes();
         let extended = (self.rcode.0 >> 4) as u8;
         let opt: [u8; OPT_LEN] = [0, 0, 41, size0, size1, extended, 0, u8::from(dnssec_ok) << 7, 0, len0, len1];
+        if let Some(place) = self.out.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = opt;
+            self.at += OPT_LEN;
+        }
+        if length > 0 {
+            self.opt_options(options);
+        }
+    }
+
+    fn opt_options(&mut self, options: &[Option<OptOption<'_>>]) {
         let mut at = self.at;
         let mut put = |bytes: &[u8]| {
             // `new` kept the room.
@@ -206,7 +214,6 @@ impl<'a> Message<'a> {
                 at += bytes.len();
             }
         };
-        put(&opt);
         for option in options.iter().flatten() {
             let number;
             let (code, data): (u16, &[u8]) = match option {

@@ -71,7 +71,6 @@ pub(super) fn receive(message: &[u8], name: &mut Suffixes) -> Received {
     }
     let Some(end) = question(message, name, &mut request) else { return Received::Malformed(request) };
     request.question_end = end;
-    // Nearly every query is a question, and perhaps an OPT.
     let others = u32::from(u16::from_be_bytes([an0, an1])) + u32::from(u16::from_be_bytes([ns0, ns1]));
     let additional = u16::from_be_bytes([ar0, ar1]);
     match records(message.get(end..).unwrap_or_default(), others, additional) {
@@ -94,6 +93,15 @@ fn question(message: &[u8], name: &mut Suffixes, request: &mut Request) -> Optio
 /// The OPT record among `others` records and then `additional` ones; `None` if they don't fill
 /// `rest` exactly.
 fn records(rest: &[u8], others: u32, additional: u16) -> Option<Option<Edns>> {
+    // As nearly every query is: nothing, or an OPT without options.
+    match (others, additional, rest) {
+        (0, 0, []) => return Some(None),
+        (0, 1, &[0, 0, 41, size0, size1, t0, t1, t2, t3, 0, 0]) => {
+            let ttl = u32::from_be_bytes([t0, t1, t2, t3]);
+            return Some(Edns::parse(u16::from_be_bytes([size0, size1]), ttl, &[]));
+        }
+        _ => {}
+    }
     let mut reader = Reader::new(rest);
     let mut edns = None;
     for number in 0..others + u32::from(additional) {

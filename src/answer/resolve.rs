@@ -64,18 +64,22 @@ impl Resolution<'_, '_> {
             self.message.rcode = Rcode::REFUSED;
             return None;
         }
-        let mut seen = [NameHash(0); LINKS_MAX];
-        let mut name_at = QUESTION_AT;
-        for link in 0..LINKS_MAX {
-            match self.link(name_at, link == 0) {
-                Ok(Ok(Link::Done)) => return None,
-                Ok(Ok(Link::Alias(target))) => name_at = target,
-                Ok(Err(NoRoom)) => {
-                    self.message.truncate();
-                    return None;
-                }
-                Err(error) => return error,
+        match self.link(QUESTION_AT, true) {
+            Ok(Ok(Link::Done)) => None,
+            Ok(Ok(Link::Alias(target))) => self.chain(target),
+            Ok(Err(NoRoom)) => {
+                self.message.truncate();
+                None
             }
+            Err(error) => error,
+        }
+    }
+
+    /// Follows the aliases that begin with the one to the name at offset `target`.
+    fn chain(&mut self, target: u16) -> Option<ExtendedError> {
+        let mut name_at = target;
+        let mut seen = [NameHash::root(); LINKS_MAX];
+        for link in 0..LINKS_MAX {
             // The hash suffices: to take two names for one ends a chain early, no more.
             seen[link] = self.name.hash(0);
             let mut wire = [0; 256];
@@ -83,6 +87,15 @@ impl Resolution<'_, '_> {
             self.name.set(&wire[..len]).ok()?;
             if seen[..=link].contains(&self.name.hash(0)) {
                 return None;
+            }
+            match self.link(name_at, false) {
+                Ok(Ok(Link::Done)) => return None,
+                Ok(Ok(Link::Alias(target))) => name_at = target,
+                Ok(Err(NoRoom)) => {
+                    self.message.truncate();
+                    return None;
+                }
+                Err(error) => return error,
             }
         }
         None

@@ -48,11 +48,11 @@ impl<'a> View<'a> {
         // No name is deeper than the deepest.
         let mut skipped = below.saturating_sub(self.depth());
         let node = loop {
-            if let Some(node) = self.find_hashed(name.hash(skipped), name.between(skipped, below)) {
-                break node;
-            }
             if skipped >= below {
                 break self.apex_node();
+            }
+            if let Some(node) = self.find_hashed(name.hash(skipped), name.between(skipped, below)) {
+                break node;
             }
             skipped += 1;
         };

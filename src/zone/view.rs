@@ -79,7 +79,7 @@ impl<'a> View<'a> {
     /// The node at the apex.
     pub fn apex_node(self) -> Node<'a> {
         // Node 0 of a zone is its apex.
-        self.linked(0).unwrap_or(Node { view: self, block: self.base, entry: &self.base.nodes()[0] })
+        self.linked(0).unwrap_or_else(|| Node { view: self, block: self.base, entry: &self.base.nodes()[0] })
     }
 
     /// The node at `name`.
