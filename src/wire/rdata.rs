@@ -76,14 +76,20 @@ pub enum Field {
     Nsap,
     /// WKS's protocol and bitmap of ports (RFC 1035 § 3.4.2; the address stands before), to the end.
     Wks,
+    /// A bitmap of the types below 128, up to 16 octets, to the end (NXT, RFC 2535 § 5.2).
+    NxtBitmap,
+    /// An ATM address: an octet of format, then the address, to the end.
+    Atma,
+    /// A6's prefix length, address suffix and prefix name (RFC 2874 § 3.1).
+    A6,
     /// A character-string that may be absent (ISDN's subaddress, RFC 1183 § 3.2).
     OptionalCharacterString,
 }
 
 use Field::{
-    Algorithm, AmtRelay, Base64, CertType, CharacterString, CharacterStrings, CompressibleName, Eui48, Eui64,
-    HashBase32, Hex, Hip, IpseckeyGateway, Ipv4, Ipv6, Loc, Locator64, Name, Names, Nsap, OptionalCharacterString,
-    Period, Prefixes, SaltHex, SvcParams, Tag, Text, Time, TypeBitmap, U8, U16, U32, Wks,
+    A6, Algorithm, AmtRelay, Atma, Base64, CertType, CharacterString, CharacterStrings, CompressibleName, Eui48, Eui64,
+    HashBase32, Hex, Hip, IpseckeyGateway, Ipv4, Ipv6, Loc, Locator64, Name, Names, Nsap, NxtBitmap,
+    OptionalCharacterString, Period, Prefixes, SaltHex, SvcParams, Tag, Text, Time, TypeBitmap, U8, U16, U32, Wks,
 };
 
 /// The fields of `rtype`'s RDATA in order; `None` if the type is opaque to us.
@@ -110,6 +116,10 @@ pub const fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         Rtype::AAAA => &[Ipv6],
         Rtype::LOC => &[Loc],
         Rtype::EID | Rtype::NIMLOC => &[Hex],
+        Rtype::NXT => &[Name, NxtBitmap],
+        Rtype::ATMA => &[Atma],
+        Rtype::A6 => &[A6],
+        Rtype::SINK => &[U8, U8, U8, Base64],
         Rtype::SRV => &[U16, U16, U16, Name],
         Rtype::NAPTR => &[U16, U16, CharacterString, CharacterString, CharacterString, Name],
         Rtype::CERT => &[CertType, U16, Algorithm, Base64],
@@ -244,6 +254,14 @@ fn length_of(field: Field, rest: &[u8]) -> Option<usize> {
         Hex => (!rest.is_empty()).then_some(rest.len()),
         Text | Base64 | Nsap => Some(rest.len()),
         Wks => (!rest.is_empty()).then_some(rest.len()),
+        NxtBitmap => (rest.len() <= 16).then_some(rest.len()),
+        Atma => (rest.len() > 1).then_some(rest.len()),
+        A6 => {
+            let length = usize::from(*rest.first()?);
+            let suffix = 16usize.checked_sub(length / 8)?;
+            let prefix_name = rest.get(1 + suffix..)?;
+            (length <= 128).then_some(1 + suffix + if length == 0 { 0 } else { name(prefix_name)? })
+        }
         Prefixes => to_the_end(rest, |item| {
             let len = 4 + usize::from(item.get(3)? & 0x7f);
             (len <= item.len()).then_some(len)

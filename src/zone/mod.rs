@@ -17,6 +17,7 @@ mod render;
 mod rrset;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod view;
 
 use std::fmt;

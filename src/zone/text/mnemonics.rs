@@ -1,0 +1,212 @@
+//! Mnemonics: types, classes, algorithms, kinds of certificates.
+
+use super::fault::{Fault, Result};
+use super::lexer::Word;
+use super::numbers;
+use crate::wire::Rtype;
+
+/// Reads a type. The common ones are found without a look at all the others.
+#[inline]
+pub(super) fn rtype(word: Word<'_>) -> Result<Rtype> {
+    let quick = match word.bytes {
+        b"A" | b"a" => Rtype::A,
+        b"NS" | b"ns" => Rtype::NS,
+        b"AAAA" | b"aaaa" => Rtype::AAAA,
+        b"MX" | b"mx" => Rtype::MX,
+        b"TXT" | b"txt" => Rtype::TXT,
+        b"CNAME" | b"cname" => Rtype::CNAME,
+        b"SOA" | b"soa" => Rtype::SOA,
+        b"PTR" | b"ptr" => Rtype::PTR,
+        b"SRV" | b"srv" => Rtype::SRV,
+        b"CAA" | b"caa" => Rtype::CAA,
+        b"DS" | b"ds" => Rtype::DS,
+        b"RRSIG" => Rtype::RRSIG,
+        b"NSEC" => Rtype::NSEC,
+        b"NSEC3" => Rtype::NSEC3,
+        _ => return rtype_by_search(word),
+    };
+    Ok(quick)
+}
+
+fn rtype_by_search(word: Word<'_>) -> Result<Rtype> {
+    std::str::from_utf8(word.bytes)
+        .ok()
+        .filter(|_| !word.quoted)
+        .and_then(Rtype::from_text)
+        .ok_or_else(|| unknown(word))
+}
+
+#[cold]
+fn unknown(word: Word<'_>) -> Box<Fault> {
+    let shown = word.shown();
+    let fault = Fault::error("zone-unknown-type", word.span(), format!("`{shown}` is not a type of record"));
+    match nearest(&shown.to_ascii_uppercase()) {
+        Some(rtype) => {
+            fault.help(format!("did you mean {rtype}? A type without a name is written TYPE and its number"))
+        }
+        None => {
+            fault.help("a type that has no name here is written TYPE and its number, its data as \\# (RFC 3597 § 5)")
+        }
+    }
+}
+
+/// The type whose mnemonic is one change away from `text`, or two in a long one.
+fn nearest(text: &str) -> Option<Rtype> {
+    let tolerated = if text.len() > 4 { 2 } else { 1 };
+    (1..=u16::MAX)
+        .take_while(|&code| code <= 264)
+        .map(Rtype)
+        .filter(|rtype| !rtype.is_meta())
+        .filter_map(|rtype| Some((distance(text, rtype.mnemonic()?), rtype)))
+        .filter(|&(distance, rtype)| {
+            distance <= tolerated && rtype.mnemonic().is_some_and(|name| name.len() > distance)
+        })
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, rtype)| rtype)
+}
+
+/// Levenshtein's distance, two neighbours that changed places counted once; 9 if a text is long.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    if left.len() > 12 || right.len() > 12 {
+        return 9;
+    }
+    let mut rows = [[0usize; 13]; 13];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=left.len() {
+        for j in 1..=right.len() {
+            let same = usize::from(left[i - 1] != right[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
+            if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[left.len()][right.len()]
+}
+
+/// Finds `text`, in any case, in a table, or reads it as a number up to `max`.
+fn look_up(table: &[(&str, u16)], text: &[u8], max: u16) -> Option<u16> {
+    if let Some(number) = numbers::decimal(text, u32::from(max)) {
+        return u16::try_from(number).ok();
+    }
+    table.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text)).map(|&(_, code)| code)
+}
+
+/// IANA "DNS Security Algorithm Numbers".
+const ALGORITHMS: &[(&str, u16)] = &[
+    ("RSAMD5", 1),
+    ("DH", 2),
+    ("DSA", 3),
+    ("ECC", 4),
+    ("RSASHA1", 5),
+    ("DSA-NSEC3-SHA1", 6),
+    ("NSEC3DSA", 6),
+    ("RSASHA1-NSEC3-SHA1", 7),
+    ("NSEC3RSASHA1", 7),
+    ("RSASHA256", 8),
+    ("RSASHA512", 10),
+    ("ECC-GOST", 12),
+    ("ECCGOST", 12),
+    ("ECDSAP256SHA256", 13),
+    ("ECDSAP384SHA384", 14),
+    ("ED25519", 15),
+    ("ED448", 16),
+    ("INDIRECT", 252),
+    ("PRIVATEDNS", 253),
+    ("PRIVATEOID", 254),
+];
+
+/// Reads a DNSSEC algorithm: its number or its mnemonic.
+#[allow(clippy::cast_possible_truncation)] // all at most 255
+pub(super) fn algorithm(text: &[u8]) -> Option<u8> {
+    look_up(ALGORITHMS, text, 255).map(|code| code as u8)
+}
+
+/// RFC 4398 § 2.1.
+const CERT_TYPES: &[(&str, u16)] = &[
+    ("PKIX", 1),
+    ("SPKI", 2),
+    ("PGP", 3),
+    ("IPKIX", 4),
+    ("ISPKI", 5),
+    ("IPGP", 6),
+    ("ACPKIX", 7),
+    ("IACPKIX", 8),
+    ("URI", 253),
+    ("OID", 254),
+];
+
+/// Reads a type of certificate: its number or its mnemonic.
+pub(super) fn cert_type(text: &[u8]) -> Option<u16> {
+    look_up(CERT_TYPES, text, 65_535)
+}
+
+/// IP protocols that WKS records were written for.
+const PROTOCOLS: &[(&str, u16)] = &[("ICMP", 1), ("IGMP", 2), ("TCP", 6), ("EGP", 8), ("UDP", 17)];
+
+/// Reads an IP protocol: its number or its name.
+#[allow(clippy::cast_possible_truncation)] // all at most 255
+pub(super) fn protocol(text: &[u8]) -> Option<u8> {
+    look_up(PROTOCOLS, text, 255).map(|code| code as u8)
+}
+
+/// Well-known services, as WKS records name them (RFC 1010, RFC 1035 § 3.4.2).
+const SERVICES: &[(&str, u16)] = &[
+    ("ECHO", 7),
+    ("DISCARD", 9),
+    ("SYSTAT", 11),
+    ("DAYTIME", 13),
+    ("NETSTAT", 15),
+    ("QOTD", 17),
+    ("CHARGEN", 19),
+    ("FTP-DATA", 20),
+    ("FTP", 21),
+    ("SSH", 22),
+    ("TELNET", 23),
+    ("SMTP", 25),
+    ("TIME", 37),
+    ("WHOIS", 43),
+    ("DOMAIN", 53),
+    ("TFTP", 69),
+    ("GOPHER", 70),
+    ("FINGER", 79),
+    ("HTTP", 80),
+    ("WWW", 80),
+    ("KERBEROS", 88),
+    ("POP2", 109),
+    ("POP3", 110),
+    ("SUNRPC", 111),
+    ("AUTH", 113),
+    ("NNTP", 119),
+    ("NTP", 123),
+    ("IMAP2", 143),
+    ("IMAP", 143),
+    ("SNMP", 161),
+    ("IRC", 194),
+    ("HTTPS", 443),
+];
+
+/// Reads a service: its port or its name.
+pub(super) fn service(text: &[u8]) -> Option<u16> {
+    look_up(SERVICES, text, 65_535)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_type_suggests_its_neighbour() {
+        assert_eq!(nearest("AAA"), Some(Rtype::AAAA));
+        assert_eq!(nearest("CNMAE"), Some(Rtype::CNAME));
+        assert_eq!(nearest("MXX"), Some(Rtype::MX));
+        assert_eq!(nearest("WWW.EXAMPLE"), None);
+    }
+}
