@@ -8,7 +8,9 @@
 //! ```
 
 pub mod answer;
+pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod diag;
 pub mod dnssec;
 pub mod net;

@@ -1,0 +1,191 @@
+//! Reads a TOML table key by key and gathers every fault, so that a person sees all of them at once.
+//!
+//! serde stops at the first fault and knows a place only for some; this walks the tree with spans.
+//! A key that was not asked for by the time of [`Fields::finish`] is unknown.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::diag::{Diagnostic, Place};
+
+/// The text that is read, and what is wrong with it.
+pub(super) struct Source<'a> {
+    pub(super) path: Arc<str>,
+    pub(super) text: &'a str,
+    pub(super) faults: Vec<Diagnostic>,
+}
+
+impl Source<'_> {
+    /// The place of `span` in the text.
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
+        Place::locate(&self.path, self.text.as_bytes(), span)
+    }
+
+    /// Reports that the value at `span` can't be used.
+    pub(super) fn value_fault(&mut self, span: Range<usize>, message: String, label: &str, help: &str) {
+        let place = self.place(span);
+        self.faults.push(Diagnostic::error("config-value", message).at(place, label).help(help));
+    }
+}
+
+/// One table and which of its keys have been asked for.
+pub(super) struct Fields<'t> {
+    /// The table's name with a final dot, empty for the top of the file.
+    prefix: &'static str,
+    table: Option<&'t DeTable<'t>>,
+    asked: Vec<&'static str>,
+}
+
+/// A value and where it stands.
+pub(super) struct Value<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+impl<'t> Fields<'t> {
+    /// The keys of `table`; without one, every key is absent.
+    pub(super) fn new(prefix: &'static str, table: Option<&'t DeTable<'t>>) -> Self {
+        Fields { prefix, table, asked: Vec::new() }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.asked.push(key);
+        self.table?.get(key)
+    }
+
+    /// The table at `key`.
+    pub(super) fn table(&mut self, source: &mut Source<'_>, key: &'static str, prefix: &'static str) -> Fields<'t> {
+        let table = self.take(key).and_then(|value| match value.get_ref() {
+            DeValue::Table(table) => Some(table),
+            other => {
+                let message = format!("`{}{key}` is a table, not {}", self.prefix, with_article(other));
+                source.value_fault(value.span(), message, "a table is expected", &format!("write `[{key}]` on a line"));
+                None
+            }
+        });
+        Fields::new(prefix, table)
+    }
+
+    /// The text at `key`.
+    pub(super) fn text(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Value<String>> {
+        let value = self.take(key)?;
+        self.as_text(source, key, value)
+    }
+
+    fn as_text(&self, source: &mut Source<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Value<String>> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(Value { value: text.to_string(), span: value.span() }),
+            other => {
+                let message = format!("`{}{key}` takes text, not {}", self.prefix, with_article(other));
+                source.value_fault(value.span(), message, "text is expected", "put it between double quotes");
+                None
+            }
+        }
+    }
+
+    /// The list of texts at `key`; one text alone is a list of one.
+    pub(super) fn texts(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Vec<Value<String>>> {
+        let value = self.take(key)?;
+        match value.get_ref() {
+            DeValue::Array(items) => Some(items.iter().filter_map(|item| self.as_text(source, key, item)).collect()),
+            _ => self.as_text(source, key, value).map(|only| vec![only]),
+        }
+    }
+
+    /// The number at `key`, which must lie in `range`.
+    pub(super) fn number(
+        &mut self,
+        source: &mut Source<'_>,
+        key: &'static str,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Option<usize> {
+        let value = self.take(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(integer) => usize::from_str_radix(integer.as_str(), integer.radix()).ok(),
+            _ => None,
+        };
+        if let Some(number) = number.filter(|number| range.contains(number)) {
+            return Some(number);
+        }
+        let message = format!("`{}{key}` takes a number from {} to {}", self.prefix, range.start(), range.end());
+        source.value_fault(value.span(), message, "not such a number", &format!("write `{key} = {}`", range.start()));
+        None
+    }
+
+    /// What `read` makes of the text at `key`, such as a length of time.
+    pub(super) fn quantity<T>(
+        &mut self,
+        source: &mut Source<'_>,
+        key: &'static str,
+        read: fn(&str) -> Option<T>,
+        example: &str,
+    ) -> Option<T> {
+        let written = self.text(source, key)?;
+        let read = read(&written.value);
+        if read.is_none() {
+            let message = format!("`{}{key}` can't be read: a whole number with its unit is expected", self.prefix);
+            source.value_fault(written.span, message, "not understood", &format!("write it as `{example}`"));
+        }
+        read
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(super) fn finish(self, source: &mut Source<'_>) {
+        for key in self.table.into_iter().flat_map(|table| table.keys()) {
+            let name = key.get_ref().as_ref();
+            if self.asked.contains(&name) {
+                continue;
+            }
+            let nearest = self.asked.iter().map(|known| (distance(known, name), known)).min();
+            let help = match nearest {
+                Some((distance, known)) if distance <= 2 => format!("did you mean `{known}`?"),
+                _ => format!("known here: {}", self.asked.join(", ")),
+            };
+            let place = source.place(key.span());
+            let message = format!("`{}{name}` is not a setting", self.prefix);
+            source.faults.push(Diagnostic::error("config-unknown", message).at(place, "unknown").help(help));
+        }
+    }
+}
+
+fn with_article(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// How many letters must be put in, taken out or changed to make `b` of `a`.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.bytes().enumerate() {
+            let changed = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distance;
+
+    #[test]
+    fn distance_counts_letters() {
+        assert_eq!(distance("listen", "lissten"), 1);
+        assert_eq!(distance("zones", "zone"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("workers", "state"), 6);
+    }
+}

@@ -1,0 +1,244 @@
+//! `watari.toml`: what a person wrote, read with all its faults.
+//!
+//! This is the specification, version 1: every key is optional, nothing is filled in. What the
+//! server runs with, defaults and command line included, is [`super::settings::Settings`].
+//! `docs/configuration.md` explains each key.
+
+mod fields;
+mod quantity;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
+use fields::{Fields, Source};
+
+/// The most addresses to listen on.
+const LISTEN_MAX: usize = 64;
+/// The most threads that answer.
+pub const WORKERS_MAX: usize = 256;
+/// The longest text of a `CH TXT` answer: one character-string (RFC 1035 § 3.3).
+const IDENTITY_LEN_MAX: usize = 255;
+
+/// What `watari.toml` says; `None` where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The folder of zone files and plans, relative to the file.
+    pub zones: Option<String>,
+    /// The folder of what the server itself keeps, relative to the file.
+    pub state: Option<String>,
+    /// The addresses to listen on.
+    pub listen: Option<Vec<SocketAddr>>,
+    /// How many threads answer over UDP.
+    pub workers: Option<usize>,
+    /// What is logged, as a filter of `tracing`.
+    pub log: Option<String>,
+    /// The most octets of one zone file.
+    pub zone_file_size: Option<u64>,
+    /// How long a zone is served after its file has gone.
+    pub removal_grace: Option<Duration>,
+    /// The answer to `version.bind CH TXT`.
+    pub version: Option<String>,
+    /// The answer to `id.server CH TXT`, and the NSID.
+    pub id: Option<String>,
+    /// The most TCP connections in all.
+    pub tcp_connections: Option<usize>,
+    /// The most TCP connections of one client.
+    pub tcp_connections_per_client: Option<usize>,
+    /// How long a TCP connection may say nothing.
+    pub tcp_idle_timeout: Option<Duration>,
+    /// How long a request that has begun may take to come.
+    pub tcp_message_timeout: Option<Duration>,
+    /// How long a peer may take to read an answer.
+    pub tcp_write_timeout: Option<Duration>,
+}
+
+/// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
+pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
+    let mut source = Source { path: path.clone(), text, faults: Vec::new() };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let place = source.place(error.span().unwrap_or(0..0));
+        let fault = Diagnostic::error("config-syntax", "this is not TOML").at(place, error.message().to_owned());
+        source.faults.push(fault.help("a setting is written `key = value`, text between double quotes"));
+    }
+    let mut top = Fields::new("", Some(document.get_ref()));
+    top.number(&mut source, "version", 1..=1);
+    let mut config = Config {
+        zones: top.text(&mut source, "zones").map(|written| written.value),
+        state: top.text(&mut source, "state").map(|written| written.value),
+        listen: listen(&mut source, &mut top),
+        workers: top.number(&mut source, "workers", 1..=WORKERS_MAX),
+        log: log(&mut source, &mut top),
+        zone_file_size: top.quantity(&mut source, "zone-file-size", quantity::size, "1GiB"),
+        removal_grace: top.quantity(&mut source, "removal-grace", quantity::duration, "1s"),
+        ..Config::default()
+    };
+    let mut identity = top.table(&mut source, "identity", "identity.");
+    config.version = character_string(&mut source, &mut identity, "version");
+    config.id = character_string(&mut source, &mut identity, "id");
+    identity.finish(&mut source);
+    let mut tcp = top.table(&mut source, "tcp", "tcp.");
+    config.tcp_connections = tcp.number(&mut source, "connections", 1..=1_000_000);
+    config.tcp_connections_per_client = tcp.number(&mut source, "connections-per-client", 1..=1_000_000);
+    config.tcp_idle_timeout = tcp.quantity(&mut source, "idle-timeout", quantity::duration, "10s");
+    config.tcp_message_timeout = tcp.quantity(&mut source, "message-timeout", quantity::duration, "5s");
+    config.tcp_write_timeout = tcp.quantity(&mut source, "write-timeout", quantity::duration, "10s");
+    tcp.finish(&mut source);
+    top.finish(&mut source);
+    source.faults.truncate(DIAGNOSTICS_MAX);
+    source
+        .faults
+        .sort_by_key(|fault| fault.labels.first().map_or((0, 0), |label| (label.place.line, label.place.column)));
+    (config, source.faults)
+}
+
+fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAddr>> {
+    let written = top.texts(source, "listen")?;
+    let mut addresses = Vec::new();
+    for text in &written {
+        match text.value.parse() {
+            Ok(address) if addresses.contains(&address) => source.value_fault(
+                text.span.clone(),
+                format!("`listen` names {address} twice"),
+                "named before",
+                "name each address once",
+            ),
+            Ok(address) => addresses.push(address),
+            Err(_) => source.value_fault(
+                text.span.clone(),
+                format!("`listen` takes addresses with a port, and `{}` is none", text.value),
+                "not an address with a port",
+                "write it as `192.0.2.1:53` or `[2001:db8::1]:53`",
+            ),
+        }
+    }
+    if addresses.len() > LISTEN_MAX {
+        let span = written.last().map_or(0..0, |last| last.span.clone());
+        let message = format!("`listen` names more than {LISTEN_MAX} addresses");
+        source.value_fault(span, message, "too many", "listen on 0.0.0.0 or [::] for all addresses");
+    }
+    Some(addresses)
+}
+
+fn log(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<String> {
+    let written = top.text(source, "log")?;
+    if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&written.value) {
+        let help = "write `error`, `warn`, `info`, `debug` or `trace`, or `watari=debug` for one part";
+        source.value_fault(written.span, format!("`log` can't be read: {error}"), "not understood", help);
+        return None;
+    }
+    Some(written.value)
+}
+
+fn character_string(source: &mut Source<'_>, table: &mut Fields<'_>, key: &'static str) -> Option<String> {
+    let written = table.text(source, key)?;
+    if written.value.is_empty() || written.value.len() > IDENTITY_LEN_MAX {
+        let message = format!("`identity.{key}` must have 1 to {IDENTITY_LEN_MAX} octets");
+        source.value_fault(written.span, message, "", "leave the key out to say nothing");
+        return None;
+    }
+    Some(written.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::render;
+
+    #[test]
+    fn every_key_is_read() {
+        let text = r#"
+            version = 1
+            zones = "z"
+            state = "s"
+            listen = ["127.0.0.1:53", "[::1]:53"]
+            workers = 4
+            log = "debug"
+            zone-file-size = "2GiB"
+            removal-grace = "5s"
+            [identity]
+            version = "watari"
+            id = "ns1"
+            [tcp]
+            connections = 10
+            connections-per-client = 2
+            idle-timeout = "1m"
+            message-timeout = "3s"
+            write-timeout = "500ms"
+        "#;
+        let (config, faults) = parse(&"watari.toml".into(), text);
+        assert_eq!(faults, []);
+        assert_eq!(config.listen.map(|listen| listen.len()), Some(2));
+        assert_eq!((config.workers, config.zone_file_size), (Some(4), Some(2 << 30)));
+        assert_eq!((config.version.as_deref(), config.id.as_deref()), (Some("watari"), Some("ns1")));
+        assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
+        assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn nothing_written_is_nothing_said() {
+        assert_eq!(parse(&"watari.toml".into(), ""), (Config::default(), vec![]));
+    }
+
+    #[test]
+    fn one_address_alone_is_a_list_of_one() {
+        let (config, faults) = parse(&"watari.toml".into(), "listen = \"127.0.0.1:53\"");
+        assert_eq!((config.listen.map(|listen| listen.len()), faults), (Some(1), vec![]));
+    }
+
+    #[test]
+    fn all_faults_are_shown_at_once_with_a_way_out() {
+        let text =
+            "zone = \"z\"\nworkers = 0\nlisten = [\"localhost\"]\ntcp = 1\nlog = \"a=b=c\"\n[identity]\nid = 7\n";
+        let (_, faults) = parse(&"watari.toml".into(), text);
+        let expected = "\
+error[config-unknown]: `zone` is not a setting
+ --> watari.toml:1:1
+  |
+1 | zone = \"z\"
+  | ^^^^ unknown
+  |
+  = help: did you mean `zones`?
+
+error[config-value]: `workers` takes a number from 1 to 256
+ --> watari.toml:2:11
+  |
+2 | workers = 0
+  |           ^ not such a number
+  |
+  = help: write `workers = 1`
+
+error[config-value]: `listen` takes addresses with a port, and `localhost` is none
+ --> watari.toml:3:11
+  |
+3 | listen = [\"localhost\"]
+  |           ^^^^^^^^^^^ not an address with a port
+  |
+  = help: write it as `192.0.2.1:53` or `[2001:db8::1]:53`
+";
+        assert!(render(&faults, false).starts_with(expected), "{}", render(&faults, false));
+        let codes: Vec<_> = faults.iter().map(|fault| fault.code).collect();
+        assert_eq!(
+            codes,
+            ["config-unknown", "config-value", "config-value", "config-value", "config-value", "config-value"]
+        );
+    }
+
+    #[test]
+    fn a_fault_of_syntax_has_a_place_too() {
+        let (config, faults) = parse(&"watari.toml".into(), "workers = \nzones = \"z\"\n");
+        assert_eq!(faults.iter().map(|fault| fault.code).next(), Some("config-syntax"));
+        assert_eq!(config.zones.as_deref(), Some("z"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*|[\\[\\]a-z=\".\n0-9 ]*") {
+            parse(&"watari.toml".into(), &text);
+        }
+    }
+}

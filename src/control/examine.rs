@@ -1,0 +1,103 @@
+//! All that is wrong with the files of one zone: what `watari check` shows.
+//!
+//! The same functions read zone and plan as when they are served, but here nothing is held back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::include::Includes;
+use super::load::{armed_at, plan_without_zone, unreadable};
+use super::names::{self, Role};
+use super::read::{self, ReadError};
+use super::tree::{self, Files};
+use crate::clock::Instant;
+use crate::diag::Diagnostic;
+use crate::wire::Name;
+use crate::zone::text::{self, Options};
+use crate::zone::{Zone, check};
+
+/// Where zones are examined, and as of when.
+#[derive(Clone, Copy, Debug)]
+pub struct Examiner<'a> {
+    /// The folder that `$INCLUDE` is confined to, as it was named.
+    pub top: &'a Path,
+    /// The same without links.
+    pub real: Option<&'a Path>,
+    /// The most octets of a file.
+    pub size_max: u64,
+    /// The instant as of which signatures and plans are judged.
+    pub now: Instant,
+}
+
+impl Examiner<'_> {
+    /// All that is wrong with the zone file and the plan of `apex`.
+    pub fn zone_and_plan(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
+        let zone = files.path(apex, Role::Zone);
+        let plan = files.path(apex, Role::Plan);
+        if !files.zone {
+            return vec![plan_without_zone(&plan, &zone)];
+        }
+        let (zone, mut faults) = self.zone(apex, &zone);
+        if files.plan {
+            faults.extend(self.plan(&plan, zone.as_ref()));
+        }
+        faults
+    }
+
+    /// All that is wrong with one file, whose name says what it is: a zone, or a plan and whether it fits its zone.
+    pub fn file(&self, path: &Path) -> Vec<Diagnostic> {
+        let named = path.file_name().and_then(|name| name.to_str()).and_then(names::split);
+        let Some((stem, role)) = named else {
+            let message = format!("the name of the file {} does not say what it is", path.display());
+            let help = "a zone file is called NAME.zone, a plan NAME.plan.toml, a configuration watari.toml";
+            return vec![Diagnostic::error("file-name", message).help(help)];
+        };
+        let apex = match names::apex(stem) {
+            Ok(apex) => apex,
+            Err(error) => return vec![tree::name_fault(path, &error)],
+        };
+        if role == Role::Zone {
+            return self.zone(&apex, path).1;
+        }
+        let folder: Arc<Path> = path.parent().unwrap_or(Path::new("")).into();
+        let beside = tree::files(&folder, &apex, stem).path(&apex, Role::Zone);
+        if !beside.exists() {
+            return vec![plan_without_zone(path, &beside)];
+        }
+        let (zone, mut faults) = self.zone(&apex, &beside);
+        if zone.is_some() {
+            // Of the zone only that matters which keeps the plan from being judged.
+            faults.clear();
+        }
+        faults.extend(self.plan(path, zone.as_ref()));
+        faults
+    }
+
+    fn zone(&self, apex: &Name, path: &Path) -> (Option<Zone>, Vec<Diagnostic>) {
+        let mut content = Vec::new();
+        if let Err(error) = read::whole(path, self.size_max, &mut content) {
+            return (None, vec![unreadable(path, &error)]);
+        }
+        let path: Arc<str> = path.to_string_lossy().into();
+        let includes = Includes::new(self.top, self.real, self.size_max);
+        let text::Loaded { zone, mut diagnostics } = text::load(apex.as_ref(), &path, &content, &includes);
+        if let Some(zone) = &zone {
+            let options = Options { origin: apex.as_ref(), default_ttl: None, include: &includes };
+            let places = |wanted| text::locate_all(&path, &content, &options, wanted);
+            diagnostics.extend(check::check(&zone.view(), &places, self.now));
+        }
+        (zone, diagnostics)
+    }
+
+    fn plan(&self, path: &Path, zone: Option<&Zone>) -> Vec<Diagnostic> {
+        let mut content = Vec::new();
+        let metadata = match read::whole(path, self.size_max, &mut content) {
+            Ok(metadata) => metadata,
+            Err(ReadError::NotFound) => return Vec::new(),
+            Err(error) => return vec![unreadable(path, &error)],
+        };
+        let path: Arc<str> = path.to_string_lossy().into();
+        let _ = (armed_at(&metadata, self.now), path, zone);
+        Vec::new()
+    }
+}

@@ -1,0 +1,17 @@
+//! The one owner of state: files in, catalog out.
+
+pub mod config;
+pub mod examine;
+pub mod fingerprint;
+mod include;
+pub mod load;
+pub mod names;
+pub mod owner;
+pub mod read;
+pub mod registry;
+mod report;
+pub mod run;
+pub mod settings;
+pub mod settle;
+pub mod tree;
+pub mod watch;

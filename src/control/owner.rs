@@ -1,0 +1,512 @@
+//! The one owner of what is served: events in, effects out.
+//!
+//! ```text
+//!           ┌─ seen ──► settling ──┐
+//!  files ───┤                      ├─► queued ─► loading ─► loaded ─► published
+//!           └─ scanned ────────────┘      ▲                    │
+//!                                         └── changed meanwhile┘
+//! ```
+//!
+//! Nothing here reads a file, a clock or a socket: what must be done comes out as an [`Effect`], and
+//! what came of it goes in as an [`Event`]. So every order of events can be tried on a virtual clock.
+//!
+//! 1. A zone that can't be loaded leaves in service what was served. One that never could be is
+//!    answered with SERVFAIL.
+//! 2. A zone whose file has gone is served for the grace, then dropped. If the whole folder has
+//!    gone, nothing is dropped: that is a mount or a deployment, not a wish.
+//! 3. A zone is read by one loader at a time; a change meanwhile makes it read again.
+//! 4. At most [`LOADING_MAX`] zones are with the loaders; the others wait here as names.
+//! 5. While many load, what is loaded is published every [`PUBLISH_EVERY`]; a single one at once.
+//! 6. No effect here is needed for a right answer at an instant: flips stand in the timelines. The
+//!    owner only says that one has happened.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::fingerprint::Fingerprint;
+use super::load::{Loaded, Outcome, Request};
+use super::names::{self, Role};
+use super::registry::{Count, Phase, Registry, Standing};
+use super::report::{Report, Reporter, ServedAnew};
+use super::settle::{Change, Settling};
+use super::tree::{self, Files, Tree};
+use super::watch::Seen;
+use crate::clock;
+use crate::timeline::{Serial, Timeline};
+use crate::wire::Name;
+
+/// The most zones that are with the loaders at one time.
+const LOADING_MAX: usize = 512;
+/// The most zones that one loader takes at one time.
+const CHUNK_MAX: usize = 32;
+/// How often what is loaded is published while more is loading.
+const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+/// How often the folder is looked at if it can't be watched, or can't be read.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The watch saw something.
+    Seen(Vec<Seen>),
+    /// A folder was read.
+    Scanned(Scanned),
+    /// Zones were loaded.
+    Loaded(Vec<Loaded>),
+    /// Somebody asked to look at every file again.
+    Reread,
+    /// The grace was set anew.
+    Grace(Duration),
+    /// Time has passed.
+    Tick,
+}
+
+/// What a folder held.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The folder.
+    pub under: Arc<Path>,
+    /// What is in it.
+    pub tree: Tree,
+    /// What the files of each zone are on the disk, if that was asked for.
+    pub disk: HashMap<Name, Fingerprint>,
+    /// What the files that zones include are on the disk.
+    pub included: Vec<(Arc<Path>, Fingerprint)>,
+}
+
+/// What must be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Read the folder, and watch it and all below it first, anew if `anew`.
+    Scan {
+        /// The folder.
+        under: Arc<Path>,
+        /// Whether to look at the files too, not only at their names.
+        stat: bool,
+        /// The files that zones include, to be looked at too.
+        included: Vec<Arc<Path>>,
+        /// Whether watches that stand already are to be made again.
+        anew: bool,
+    },
+    /// Load these zones, one after the other.
+    Load(Vec<Request>),
+    /// Serve this from now on.
+    Publish(Vec<(Name, Service)>),
+    /// Tell a person.
+    Report(Report),
+    /// Every zone that was there at the start has been read: start watching, say so.
+    Ready(Count),
+}
+
+/// How a zone is to be answered for.
+#[derive(Clone, Debug)]
+pub enum Service {
+    /// From its timeline.
+    Timeline(Arc<Timeline>),
+    /// With SERVFAIL.
+    Failed,
+    /// Not at all.
+    Gone,
+}
+
+/// The owner of what is served.
+#[derive(Debug)]
+pub struct Owner {
+    top: Arc<Path>,
+    zones: Registry,
+    files: Settling<PathBuf>,
+    folders: Settling<PathBuf>,
+    /// Folders that are being read; true if one must be read again.
+    scanning: HashMap<PathBuf, bool>,
+    queue: VecDeque<Name>,
+    loading: usize,
+    unpublished: Vec<(Name, Service)>,
+    /// When something was published last; `None` if it is time to.
+    published_at: Option<Instant>,
+    /// The timelines that still change, and when.
+    moving: HashMap<Name, Arc<Timeline>>,
+    changes: BTreeSet<(clock::Instant, Name)>,
+    written_twice: HashSet<Name>,
+    reporter: Reporter,
+    loaders: usize,
+    is_ready: bool,
+    is_watched: bool,
+    anew: bool,
+}
+
+impl Owner {
+    /// Owns what is in the folder `top`, with so many `loaders` at hand and so much `grace` for what is gone.
+    pub fn new(top: &Path, loaders: usize, grace: Duration) -> Owner {
+        Owner {
+            top: top.into(),
+            zones: Registry::default(),
+            files: Settling::new(grace),
+            folders: Settling::new(grace),
+            scanning: HashMap::new(),
+            queue: VecDeque::new(),
+            loading: 0,
+            unpublished: Vec::new(),
+            published_at: None,
+            moving: HashMap::new(),
+            changes: BTreeSet::new(),
+            written_twice: HashSet::new(),
+            reporter: Reporter::default(),
+            loaders: loaders.max(1),
+            is_ready: false,
+            is_watched: true,
+            anew: false,
+        }
+    }
+
+    /// The first thing to do.
+    pub fn start(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.scan(self.top.to_path_buf(), &mut effects);
+        effects
+    }
+
+    /// Takes note of `event`, and of the time; returns what must be done.
+    pub fn handle(&mut self, event: Event, now: Instant, clock: clock::Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Seen(all) => all.into_iter().for_each(|seen| self.seen(seen, now)),
+            Event::Scanned(scanned) => self.scanned(scanned, now, &mut effects),
+            Event::Loaded(all) => all.into_iter().for_each(|loaded| self.loaded(loaded, clock)),
+            Event::Reread => {
+                self.anew = true;
+                self.scan(self.top.to_path_buf(), &mut effects);
+            }
+            Event::Grace(grace) => {
+                self.files.set_grace(grace);
+                self.folders.set_grace(grace);
+            }
+            Event::Tick => {}
+        }
+        for path in self.files.due(now) {
+            self.file_is_due(&path, now);
+        }
+        for folder in self.folders.due(now) {
+            self.scan(folder, &mut effects);
+        }
+        self.say_what_changed(clock);
+        self.load(&mut effects);
+        self.publish(now, &mut effects);
+        self.get_ready(now, &mut effects);
+        if self.queue.is_empty() && self.loading == 0 {
+            self.reporter.rest();
+        }
+        effects.extend(self.reporter.take().into_iter().map(Effect::Report));
+        effects
+    }
+
+    /// When to call [`Owner::handle`] with a [`Event::Tick`] at the latest, of the deadlines of this machine.
+    pub fn next_tick(&self) -> Option<Instant> {
+        let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + PUBLISH_EVERY);
+        [self.files.next(), self.folders.next(), publish].into_iter().flatten().min()
+    }
+
+    /// When to do so of the instants of plans.
+    pub fn next_change(&self) -> Option<clock::Instant> {
+        self.changes.first().map(|(at, _)| *at)
+    }
+
+    /// How many zones stand how.
+    pub fn counts(&self) -> Count {
+        self.zones.counts()
+    }
+
+    fn seen(&mut self, seen: Seen, now: Instant) {
+        match seen {
+            Seen::File(path, change) => {
+                if path.file_name().is_some_and(|name| name == "..data") {
+                    // How Kubernetes replaces all files of a volume at once: each is a link through this one.
+                    let folder = path.parent().unwrap_or(&self.top).to_owned();
+                    self.folders.saw(folder, Change::Whole, now);
+                } else if self.is_ours(&path) {
+                    self.files.saw(path, change, now);
+                }
+            }
+            Seen::Touched(path) => {
+                if self.is_ours(&path) {
+                    self.files.touched(path, now);
+                }
+            }
+            Seen::Folder(path) => self.folders.saw(path, Change::Created, now),
+            Seen::Missed => {
+                self.anew = true;
+                self.folders.saw(self.top.to_path_buf(), Change::Created, now);
+            }
+            Seen::Unwatched(why) => {
+                self.reporter.say(Report::unwatched(&why));
+                self.is_watched = false;
+                self.look_again(now);
+            }
+        }
+    }
+
+    fn is_ours(&self, path: &Path) -> bool {
+        let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names::split(name).is_some());
+        is_named || !self.zones.including(path).is_empty()
+    }
+
+    fn look_again(&mut self, now: Instant) {
+        self.folders.by(self.top.to_path_buf(), now + LOOK_AGAIN);
+    }
+
+    /// A file has been quiet for long enough: read what depends on it.
+    fn file_is_due(&mut self, path: &Path, now: Instant) {
+        for apex in self.zones.including(path) {
+            self.enqueue(&apex);
+        }
+        let Some((stem, role)) = path.file_name().and_then(|name| name.to_str()).and_then(names::split) else { return };
+        let apex = match names::apex(stem) {
+            Ok(apex) => apex,
+            Err(error) => return self.reporter.say(Report::of_fault(tree::name_fault(path, &error))),
+        };
+        let folder: Arc<Path> = match self.zones.get(&apex) {
+            Some(known) if Some(&*known.files.folder) == path.parent() => known.files.folder.clone(),
+            _ => path.parent().unwrap_or(&self.top).into(),
+        };
+        let place = tree::files(&folder, &apex, stem);
+        let known = self.zones.insert(apex.clone(), place.clone());
+        if (&known.files.folder, &known.files.spelled) != (&place.folder, &place.spelled) {
+            // The zone has a file elsewhere; only a look at all of them says which counts.
+            return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
+        }
+        match role {
+            Role::Zone => known.files.zone = true,
+            Role::Plan => known.files.plan = true,
+        }
+        self.enqueue(&apex);
+        if self.written_twice.contains(&apex) {
+            self.folders.saw(self.top.to_path_buf(), Change::Created, now);
+        }
+    }
+
+    fn scan(&mut self, folder: PathBuf, effects: &mut Vec<Effect>) {
+        // Reading the top reads all: what waits below it needs no reading of its own.
+        if let Some(again) = self.scanning.get_mut(&folder) {
+            *again = true;
+            return;
+        }
+        self.scanning.insert(folder.clone(), false);
+        // A folder below the top that asks for it may be another than the one that was.
+        let anew = *folder != *self.top || std::mem::take(&mut self.anew);
+        let (under, stat, included) = (folder.into(), self.is_ready, self.zones.included());
+        effects.push(Effect::Scan { under, stat, included, anew });
+    }
+
+    fn scanned(&mut self, scanned: Scanned, now: Instant, effects: &mut Vec<Effect>) {
+        let Scanned { under, tree, mut disk, included } = scanned;
+        if self.scanning.remove(&*under) == Some(true) {
+            self.scan(under.to_path_buf(), effects);
+        }
+        let is_top = under == self.top;
+        if tree.is_unreadable {
+            // A folder that came and went again is nobody's loss; without the top one nothing can be said (rule 2).
+            if is_top {
+                self.reporter.standing(tree.faults, true);
+                return self.look_again(now);
+            }
+        } else {
+            self.reporter.standing(tree.faults, is_top);
+        }
+        if is_top {
+            self.written_twice = tree.twice.into_iter().collect();
+        }
+        let gone: Vec<PathBuf> = self
+            .zones
+            .below(&under)
+            .filter(|(apex, _)| !tree.zones.contains_key(*apex))
+            .map(|(apex, known)| known.files.path(apex, Role::Zone))
+            .collect();
+        for path in gone {
+            self.files.saw(path, Change::Gone, now);
+        }
+        self.zones.reserve(tree.zones.len().saturating_sub(self.zones.len()));
+        self.queue.reserve(if self.is_ready { 0 } else { tree.zones.len() });
+        for (apex, files) in tree.zones {
+            let disk = disk.remove(&apex).unwrap_or_default();
+            self.found(apex, files, disk, is_top, now);
+        }
+        for (path, disk) in included {
+            for apex in self.zones.including_changed(&path, disk) {
+                self.enqueue(&apex);
+            }
+        }
+        if !self.is_watched {
+            self.look_again(now);
+        }
+    }
+
+    /// A reading of a folder found the files of a zone.
+    fn found(&mut self, apex: Name, files: Files, disk: Fingerprint, is_top: bool, now: Instant) {
+        let is_new = self.zones.get(&apex).is_none();
+        let known = self.zones.insert(apex.clone(), files.clone());
+        if !is_new {
+            let moved = (&known.files.folder, &known.files.spelled) != (&files.folder, &files.spelled);
+            if moved && !is_top {
+                return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
+            }
+            let same = known.files == files && known.disk == disk;
+            if same {
+                return;
+            }
+            known.files = files;
+        }
+        self.enqueue(&apex);
+    }
+
+    fn enqueue(&mut self, apex: &Name) {
+        let Some(known) = self.zones.get_mut(apex) else { return };
+        match known.phase {
+            Phase::Idle => {
+                known.phase = Phase::Queued;
+                self.queue.push_back(apex.clone());
+            }
+            Phase::Loading => known.phase = Phase::LoadingAgain,
+            Phase::Queued | Phase::LoadingAgain => {}
+        }
+    }
+
+    /// Hands waiting zones to the loaders (rule 4).
+    fn load(&mut self, effects: &mut Vec<Effect>) {
+        if !self.is_ready && !self.queue.is_empty() && self.loading == 0 && self.zones.counts() == Count::default() {
+            // The names are known and nothing is loaded yet: say SERVFAIL, not REFUSED.
+            self.unpublished.extend(self.queue.iter().map(|apex| (apex.clone(), Service::Failed)));
+            self.published_at = None;
+        }
+        while self.loading < LOADING_MAX && !self.queue.is_empty() {
+            let chunk = (self.queue.len() / (self.loaders * 4)).clamp(1, CHUNK_MAX);
+            let mut requests = Vec::with_capacity(chunk);
+            while requests.len() < chunk {
+                let Some(apex) = self.queue.pop_front() else { break };
+                let Some(known) = self.zones.get_mut(&apex) else { continue };
+                known.phase = Phase::Loading;
+                requests.push(Request {
+                    files: known.files.clone(),
+                    serving: known.is_served().then_some(known.content),
+                    apex,
+                });
+            }
+            self.loading += requests.len();
+            effects.push(Effect::Load(requests));
+        }
+        if self.queue.is_empty() {
+            self.queue.shrink_to_fit();
+        }
+    }
+
+    fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
+        let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
+        self.loading = self.loading.saturating_sub(1);
+        let Some(known) = self.zones.get_mut(&apex) else { return };
+        let again = std::mem::replace(&mut known.phase, Phase::Idle) == Phase::LoadingAgain;
+        if again {
+            self.enqueue(&apex);
+            if matches!(outcome, Outcome::Gone) {
+                // It may have come back meanwhile.
+                return;
+            }
+        }
+        let Some(known) = self.zones.get_mut(&apex) else { return };
+        let (before, serial) = (known.standing, known.serial);
+        let was_served = known.is_served();
+        known.disk = disk;
+        known.files.plan = plan;
+        match outcome {
+            Outcome::Ready { timeline, content } => {
+                let change = ServedAnew {
+                    before: was_served.then_some(serial),
+                    after: Serial(timeline.at(clock).serial),
+                    zone_changed: known.content.zone != content.zone,
+                    is_first_look: !self.is_ready,
+                };
+                known.serial = change.after;
+                known.content = content;
+                self.zones.stand(&apex, Standing::Served);
+                self.zones.set_includes(&apex, includes);
+                self.follow(&apex, &timeline, clock);
+                self.reporter.served(&apex, &change, faults);
+                self.unpublished.push((apex.clone(), Service::Timeline(timeline)));
+            }
+            Outcome::Unchanged => {
+                if before != Standing::Served {
+                    self.reporter.say(Report::mended(&apex, serial));
+                }
+                self.zones.stand(&apex, Standing::Served);
+                self.zones.set_includes(&apex, includes);
+            }
+            Outcome::Unusable => {
+                let standing = if was_served { Standing::Stale } else { Standing::Failed };
+                self.zones.stand(&apex, standing);
+                self.zones.set_includes(&apex, includes);
+                if before == Standing::New {
+                    self.unpublished.push((apex.clone(), Service::Failed));
+                }
+                self.reporter.unusable(&apex, was_served.then_some(serial), faults);
+            }
+            Outcome::Gone => {
+                self.zones.remove(&apex);
+                self.forget(&apex);
+                self.unpublished.push((apex.clone(), Service::Gone));
+                self.reporter.gone(&apex, before != Standing::New, faults);
+            }
+        }
+    }
+
+    /// Remembers when `timeline` changes, to say so when it does.
+    fn follow(&mut self, apex: &Name, timeline: &Arc<Timeline>, clock: clock::Instant) {
+        self.forget(apex);
+        if let Some(at) = timeline.next_change(clock) {
+            self.moving.insert(apex.clone(), timeline.clone());
+            self.changes.insert((at, apex.clone()));
+        }
+    }
+
+    fn forget(&mut self, apex: &Name) {
+        if self.moving.remove(apex).is_some() {
+            self.changes.retain(|(_, name)| name != apex);
+        }
+    }
+
+    /// Says which zones have come to another edition (rule 6).
+    fn say_what_changed(&mut self, clock: clock::Instant) {
+        while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
+            let Some((at, apex)) = self.changes.pop_first() else { break };
+            let Some(timeline) = self.moving.get(&apex).cloned() else { continue };
+            self.reporter.say(Report::edition(&apex, &timeline, at));
+            if let Some(known) = self.zones.get_mut(&apex) {
+                known.serial = Serial(timeline.at(at).serial);
+            }
+            match timeline.next_change(at) {
+                Some(next) => _ = self.changes.insert((next, apex)),
+                None => _ = self.moving.remove(&apex),
+            }
+        }
+    }
+
+    /// Publishes what is loaded (rule 5).
+    fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let more = self.loading > 0 || !self.queue.is_empty();
+        let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < PUBLISH_EVERY);
+        if self.unpublished.is_empty() || (more && is_early) {
+            return;
+        }
+        self.published_at = Some(now);
+        effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
+    }
+
+    fn get_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let busy = self.loading > 0 || !self.queue.is_empty() || !self.scanning.is_empty();
+        if self.is_ready || busy {
+            return;
+        }
+        self.is_ready = true;
+        effects.push(Effect::Ready(self.zones.counts()));
+        // The watch begins now: what changed before is found by looking once more.
+        self.folders.by(self.top.to_path_buf(), now);
+    }
+}

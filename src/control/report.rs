@@ -1,0 +1,227 @@
+//! What the owner tells a person, and how much of it.
+//!
+//! One zone that changes is worth a line, a hundred thousand are not: what happens until the owner
+//! rests again is one wave, and of a wave the first [`SHOWN_MAX`] of a kind are shown, the others
+//! counted.
+
+use std::collections::HashSet;
+
+use super::names;
+use crate::clock::Instant;
+use crate::diag::{Diagnostic, Severity};
+use crate::timeline::{Serial, Timeline};
+use crate::wire::Name;
+
+/// How many reports of one kind are shown of one wave.
+const SHOWN_MAX: usize = 20;
+
+/// How much a report matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something is not as it was asked for.
+    Error,
+    /// Something is probably not as it was meant.
+    Warn,
+    /// Something has changed.
+    Info,
+}
+
+/// Something to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How much it matters.
+    pub level: Level,
+    /// What to say, in one line.
+    pub text: String,
+    /// What to show besides.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    pub(super) fn new(level: Level, text: String) -> Report {
+        Report { level, text, diagnostics: Vec::new() }
+    }
+
+    pub(super) fn of_fault(fault: Diagnostic) -> Report {
+        let level = match fault.severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warn,
+            Severity::Note => Level::Info,
+        };
+        let mut text = fault.message.clone();
+        if let Some(help) = &fault.help {
+            text.push_str("; ");
+            text.push_str(help);
+        }
+        // With a place there is a line to show; without one, the sentence says it all.
+        let diagnostics = if fault.labels.is_empty() { Vec::new() } else { vec![fault] };
+        Report { level, text, diagnostics }
+    }
+
+    pub(super) fn unwatched(why: &str) -> Report {
+        let text = format!("not every folder can be watched, so changes are looked for from time to time: {why}");
+        Report::new(Level::Warn, text)
+    }
+
+    pub(super) fn mended(apex: &Name, serial: Serial) -> Report {
+        Report::new(Level::Info, format!("{}: its file is as before, serial {serial}", names::shown(apex.as_ref())))
+    }
+
+    pub(super) fn edition(apex: &Name, timeline: &Timeline, at: Instant) -> Report {
+        let zone = names::shown(apex.as_ref());
+        let serial = timeline.at(at).serial;
+        let then = match timeline.next_change(at) {
+            Some(next) => format!("the next step is at {}", shown_instant(next)),
+            None => "that was the last step".to_owned(),
+        };
+        Report::new(Level::Info, format!("{zone}: its plan has taken a step, serial {serial}; {then}"))
+    }
+}
+
+/// An instant as people read it, in UTC.
+pub(super) fn shown_instant(at: Instant) -> String {
+    match jiff::Timestamp::from_second(at.unix_seconds()) {
+        Ok(timestamp) => timestamp.to_string(),
+        Err(_) => "an instant beyond the calendar".to_owned(),
+    }
+}
+
+/// Gathers reports and keeps a wave of them readable.
+#[derive(Debug, Default)]
+pub(super) struct Reporter {
+    reports: Vec<Report>,
+    /// Of the present wave: zones that changed, zones with faults, zones that went.
+    changed: usize,
+    faulty: usize,
+    gone: usize,
+    /// What stood in the way of files when the folder was last read.
+    standing: HashSet<String>,
+}
+
+impl Reporter {
+    /// Takes what there is to tell.
+    pub(super) fn take(&mut self) -> Vec<Report> {
+        std::mem::take(&mut self.reports)
+    }
+
+    pub(super) fn say(&mut self, report: Report) {
+        self.reports.push(report);
+    }
+
+    /// Says what stands in the way of files, except what was said when the folder was read before.
+    pub(super) fn standing(&mut self, faults: Vec<Diagnostic>, is_all: bool) {
+        let mut now: HashSet<String> = HashSet::new();
+        for fault in faults {
+            now.insert(fault.message.clone());
+            if !self.standing.contains(&fault.message) {
+                self.say(Report::of_fault(fault));
+            }
+        }
+        if is_all {
+            self.standing = now;
+        } else {
+            self.standing.extend(now);
+        }
+    }
+
+    /// A zone is served anew.
+    pub(super) fn served(&mut self, apex: &Name, change: &ServedAnew, faults: Vec<Diagnostic>) {
+        let zone = || names::shown(apex.as_ref());
+        if !faults.is_empty() {
+            self.faulty += 1;
+            if self.faulty <= SHOWN_MAX {
+                let (level, text) = if faults.iter().any(Diagnostic::is_error) {
+                    (Level::Error, format!("{}: it is served without its plan, which has faults", zone()))
+                } else {
+                    (Level::Warn, format!("{}: it is served, and there is something to look at", zone()))
+                };
+                self.say(Report { level, text, diagnostics: faults });
+            }
+        }
+        let (before, after) = (change.before, change.after);
+        let Some(before) = before else {
+            if !change.is_first_look {
+                self.changed += 1;
+                if self.changed <= SHOWN_MAX {
+                    self.say(Report::new(Level::Info, format!("{}: served, serial {after}", zone())));
+                }
+            }
+            return;
+        };
+        self.changed += 1;
+        if self.changed > SHOWN_MAX {
+            return;
+        }
+        if after > before || (after == before && !change.zone_changed) {
+            let text = format!("{}: served, serial {after}, was {before}", zone());
+            self.say(Report::new(Level::Info, text));
+        } else {
+            let next = before.successor();
+            let text = format!(
+                "{}: served, but its serial {after} is not above {before}: secondaries won't notice; write {next} or higher",
+                zone()
+            );
+            self.say(Report::new(Level::Warn, text));
+        }
+    }
+
+    /// A zone's files can't be used.
+    pub(super) fn unusable(&mut self, apex: &Name, serving: Option<Serial>, faults: Vec<Diagnostic>) {
+        self.faulty += 1;
+        if self.faulty > SHOWN_MAX {
+            return;
+        }
+        let zone = names::shown(apex.as_ref());
+        let text = match serving {
+            Some(serial) => format!("{zone}: what its file says now can't be used; serial {serial} stays in service"),
+            None => format!("{zone}: it can't be served and is answered with SERVFAIL"),
+        };
+        self.say(Report { level: Level::Error, text, diagnostics: faults });
+    }
+
+    /// A zone's file has gone.
+    pub(super) fn gone(&mut self, apex: &Name, was_known: bool, faults: Vec<Diagnostic>) {
+        for fault in faults {
+            self.say(Report::of_fault(fault));
+        }
+        if !was_known {
+            return;
+        }
+        self.gone += 1;
+        if self.gone <= SHOWN_MAX {
+            let zone = names::shown(apex.as_ref());
+            self.say(Report::new(Level::Info, format!("{zone}: no longer served, its file has gone")));
+        }
+    }
+
+    /// The wave is over: tells how many were not shown.
+    pub(super) fn rest(&mut self) {
+        let more = |count: usize| (count > SHOWN_MAX).then(|| count - SHOWN_MAX);
+        if let Some(more) = more(std::mem::take(&mut self.changed)) {
+            self.say(Report::new(Level::Info, format!("{more} more zones have changed and are served")));
+        }
+        if let Some(more) = more(std::mem::take(&mut self.faulty)) {
+            let text = format!("{more} more zones have faults; `watari check` shows them all");
+            self.say(Report::new(Level::Error, text));
+        }
+        if let Some(more) = more(std::mem::take(&mut self.gone)) {
+            self.say(Report::new(
+                Level::Info,
+                format!("{more} more zones are no longer served, their files have gone"),
+            ));
+        }
+    }
+}
+
+/// How a zone that is served anew differs from what was served.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServedAnew {
+    /// The serial that was served, if the zone was.
+    pub(super) before: Option<Serial>,
+    /// The serial that is served.
+    pub(super) after: Serial,
+    /// Whether the zone's text differs; if not, its plan does.
+    pub(super) zone_changed: bool,
+    /// Whether the server has just been started.
+    pub(super) is_first_look: bool,
+}

@@ -1,0 +1,270 @@
+//! What the server runs with: the command line over `watari.toml` over the defaults.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{self, Config};
+use crate::diag::Diagnostic;
+
+/// The configuration that is read if none is named and it is there.
+pub const CONFIG_FILE: &str = "watari.toml";
+/// The folder of zones if none is named.
+pub const ZONES_DEFAULT: &str = "zones";
+/// The folder of state if none is named.
+pub const STATE_DEFAULT: &str = "state";
+/// The port if no address is named: one that needs no rights.
+pub const PORT_DEFAULT: u16 = 5300;
+/// The most octets of a zone file if nothing is said: some twenty million records.
+pub const ZONE_FILE_SIZE_DEFAULT: u64 = 1 << 30;
+/// How long a zone is served after its file has gone, if nothing is said: longer than any editor
+/// needs to put the new file in the place of the old.
+pub const REMOVAL_GRACE_DEFAULT: Duration = Duration::from_secs(1);
+/// What is logged if nothing is said.
+pub const LOG_DEFAULT: &str = "info";
+
+/// What the command line says.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--zones`
+    pub zones: Option<PathBuf>,
+    /// `--state`
+    pub state: Option<PathBuf>,
+    /// `--listen`, as often as it was given.
+    pub listen: Vec<SocketAddr>,
+    /// `--workers`
+    pub workers: Option<NonZeroUsize>,
+    /// `--log`, or the environment's `WATARI_LOG`.
+    pub log: Option<String>,
+}
+
+/// What the server runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The configuration that was read.
+    pub config: Option<PathBuf>,
+    /// The folder of zone files and plans.
+    pub zones: PathBuf,
+    /// The folder of what the server itself keeps.
+    pub state: PathBuf,
+    /// The addresses to listen on.
+    pub listen: Listen,
+    /// How many threads answer over UDP.
+    pub workers: NonZeroUsize,
+    /// What is logged.
+    pub log: String,
+    /// The most octets of one zone file.
+    pub zone_file_size: u64,
+    /// How long a zone is served after its file has gone.
+    pub removal_grace: Duration,
+    /// The answer to `version.bind CH TXT`.
+    pub version: Option<String>,
+    /// The answer to `id.server CH TXT`, and the NSID.
+    pub id: Option<String>,
+    /// What TCP may cost.
+    pub tcp: Tcp,
+}
+
+/// The addresses to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Somebody named them: each must be had.
+    Named(Vec<SocketAddr>),
+    /// Nobody named any: the loopback addresses, IPv6 only if the machine has it.
+    Loopback,
+}
+
+impl Listen {
+    /// All of them.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Listen::Named(addresses) => addresses.clone(),
+            Listen::Loopback => [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+                .map(|address| SocketAddr::new(address, PORT_DEFAULT))
+                .to_vec(),
+        }
+    }
+}
+
+/// What the configuration says of TCP; what it does not say is decided where connections are served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tcp {
+    /// The most connections in all.
+    pub connections: Option<usize>,
+    /// The most connections of one client.
+    pub connections_per_client: Option<usize>,
+    /// How long a connection may say nothing.
+    pub idle_timeout: Option<Duration>,
+    /// How long a request that has begun may take to come.
+    pub message_timeout: Option<Duration>,
+    /// How long a peer may take to read an answer.
+    pub write_timeout: Option<Duration>,
+}
+
+/// The settings could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file could not be read.
+    #[error("{what} {path} can't be read")]
+    Read {
+        /// What it is.
+        what: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file has faults.
+    #[error("the configuration has faults")]
+    Faults(Vec<Diagnostic>),
+}
+
+impl Settings {
+    /// Reads the configuration and lays the command line over it.
+    ///
+    /// # Errors
+    /// [`SettingsError`] if a configuration that was named can't be read, or one has faults.
+    pub fn resolve(overrides: &Overrides) -> Result<Settings, SettingsError> {
+        let path = overrides.config.clone().or_else(|| {
+            let default = PathBuf::from(CONFIG_FILE);
+            default.exists().then_some(default)
+        });
+        let config = match &path {
+            Some(path) => {
+                let (config, faults) = read(path)?;
+                if faults.iter().any(Diagnostic::is_error) {
+                    return Err(SettingsError::Faults(faults));
+                }
+                config
+            }
+            None => Config::default(),
+        };
+        Ok(Settings::of(config, path, overrides))
+    }
+
+    fn of(config: Config, path: Option<PathBuf>, overrides: &Overrides) -> Settings {
+        let beside = path.as_deref().and_then(Path::parent).map_or_else(PathBuf::new, Path::to_owned);
+        let folder = |given: &Option<PathBuf>, written: Option<String>, default: &str| match (given, written) {
+            (Some(given), _) => given.clone(),
+            (None, Some(written)) => beside.join(written),
+            (None, None) => PathBuf::from(default),
+        };
+        Settings {
+            zones: folder(&overrides.zones, config.zones, ZONES_DEFAULT),
+            state: folder(&overrides.state, config.state, STATE_DEFAULT),
+            listen: match (overrides.listen.as_slice(), config.listen) {
+                ([], None) => Listen::Loopback,
+                ([], Some(written)) => Listen::Named(written),
+                (given, _) => Listen::Named(given.to_vec()),
+            },
+            workers: overrides.workers.or(config.workers.and_then(NonZeroUsize::new)).unwrap_or_else(cores),
+            log: overrides.log.clone().or(config.log).unwrap_or_else(|| LOG_DEFAULT.to_owned()),
+            zone_file_size: config.zone_file_size.unwrap_or(ZONE_FILE_SIZE_DEFAULT),
+            removal_grace: config.removal_grace.unwrap_or(REMOVAL_GRACE_DEFAULT),
+            version: config.version,
+            id: config.id,
+            tcp: Tcp {
+                connections: config.tcp_connections,
+                connections_per_client: config.tcp_connections_per_client,
+                idle_timeout: config.tcp_idle_timeout,
+                message_timeout: config.tcp_message_timeout,
+                write_timeout: config.tcp_write_timeout,
+            },
+            config: path,
+        }
+    }
+
+    /// What differs in `other` and can't be changed while the server runs.
+    pub fn needs_restart(&self, other: &Settings) -> Vec<&'static str> {
+        let differs = [
+            ("zones", self.zones != other.zones),
+            ("state", self.state != other.state),
+            ("listen", self.listen != other.listen),
+            ("workers", self.workers != other.workers),
+            ("identity", (&self.version, &self.id) != (&other.version, &other.id)),
+            ("tcp", self.tcp != other.tcp),
+        ];
+        differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
+    }
+}
+
+/// Reads the configuration file `path` with all its faults.
+///
+/// # Errors
+/// [`SettingsError::Read`].
+pub fn read(path: &Path) -> Result<(Config, Vec<Diagnostic>), SettingsError> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
+        what: "the configuration",
+        path: shown.clone(),
+        source,
+    })?;
+    Ok(config::parse(&Arc::from(shown), &text))
+}
+
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn written(text: &str) -> (tempfile::TempDir, Overrides) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("watari.toml");
+        std::fs::write(&path, text).unwrap();
+        (folder, Overrides { config: Some(path), ..Overrides::default() })
+    }
+
+    #[test]
+    fn folders_in_the_file_are_beside_the_file() {
+        let (folder, overrides) = written("zones = \"z\"\nstate = \"/var/lib/watari\"\n");
+        let settings = Settings::resolve(&overrides).unwrap();
+        assert_eq!(settings.zones, folder.path().join("z"));
+        assert_eq!(settings.state, Path::new("/var/lib/watari"));
+    }
+
+    #[test]
+    fn the_command_line_wins() {
+        let (_folder, mut overrides) = written("zones = \"z\"\nlisten = \"127.0.0.1:53\"\nworkers = 7\n");
+        overrides.zones = Some("mine".into());
+        overrides.listen = vec!["127.0.0.1:1053".parse().unwrap()];
+        let settings = Settings::resolve(&overrides).unwrap();
+        assert_eq!(settings.zones, Path::new("mine"));
+        assert_eq!(settings.listen, Listen::Named(vec!["127.0.0.1:1053".parse().unwrap()]));
+        assert_eq!(settings.workers.get(), 7);
+    }
+
+    #[test]
+    fn nothing_named_is_the_loopback_at_5300() {
+        let addresses = Listen::Loopback.addresses();
+        assert_eq!(addresses, ["127.0.0.1:5300".parse().unwrap(), "[::1]:5300".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_configuration_that_was_named_must_be_there() {
+        let overrides = Overrides { config: Some("/nowhere/watari.toml".into()), ..Overrides::default() };
+        assert!(matches!(Settings::resolve(&overrides), Err(SettingsError::Read { .. })));
+    }
+
+    #[test]
+    fn a_configuration_with_faults_is_not_used() {
+        let (_folder, overrides) = written("listen = 5\n");
+        assert!(matches!(Settings::resolve(&overrides), Err(SettingsError::Faults(faults)) if faults.len() == 1));
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_named() {
+        let (_folder, overrides) = written("");
+        let before = Settings::resolve(&overrides).unwrap();
+        let after = Settings { workers: NonZeroUsize::new(99).unwrap(), log: "debug".into(), ..before.clone() };
+        assert_eq!(before.needs_restart(&after), ["workers"]);
+    }
+}
