@@ -1,3 +1,7 @@
 //! The `watari` program.
 
-fn main() {}
+use watari::cli::{Cli, Exit};
+
+fn main() -> Exit {
+    Cli::from_command_line().run()
+}

@@ -1,0 +1,296 @@
+//! The command line: what `watari` takes, and what it ends with.
+//!
+//! Scripts rely on the flags and on the [`Exit`] status.
+
+mod check;
+mod generate;
+mod plan;
+mod serve;
+mod style;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::{ExitCode, Termination};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::control::settings::Overrides;
+
+/// How a command ended. Status 2 is clap's: the command line itself was not understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: all is well.
+    Fine,
+    /// 1: what was written (configuration, zone, plan) has errors.
+    Faults,
+    /// 3: the command could not run: an address in use, a file that can't be read.
+    Failed,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(match self {
+            Exit::Fine => 0,
+            Exit::Faults => 1,
+            Exit::Failed => 3,
+        })
+    }
+}
+
+/// The authoritative DNS server for domains on the move.
+///
+/// Put zone files into a folder, a plan beside each zone that moves, and start `watari serve`.
+/// Files are watched: what you save is served.
+#[derive(Debug, Parser)]
+#[command(
+    name = "watari",
+    version,
+    styles = style::HELP,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP,
+    after_long_help = AFTER_LONG_HELP,
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "`watari COMMAND --help` has examples.";
+
+const AFTER_LONG_HELP: &str = "\
+Exit status:
+  0  all is well
+  1  a configuration, zone or plan has errors
+  2  the command line was not understood
+  3  the command could not run: an address is in use, a file can't be read
+
+Files:
+  zones/NAME.zone       the zone NAME, in the presentation format of RFC 1035
+  zones/NAME.plan.toml  its plan: what changes, and at which instant
+  watari.toml           the configuration; nothing needs one";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Serve),
+    Check(Check),
+    #[command(subcommand)]
+    Plan(Plan),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Serve the zones of a folder, in the foreground.
+///
+/// Every file NAME.zone in the folder or below it is the zone NAME; NAME.plan.toml beside it is its
+/// plan. Files are watched, and a changed zone is served without being asked. A file that can't be
+/// used leaves what it said before in service.
+///
+/// SIGTERM ends the server, SIGHUP makes it look at every file and at the configuration again.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  watari serve
+      the zones in ./zones on 127.0.0.1:5300 and [::1]:5300
+  watari serve --zones /etc/watari/zones --listen 192.0.2.1:53 --listen '[2001:db8::1]:53'
+  watari serve --config /etc/watari/watari.toml
+  dig @127.0.0.1 -p 5300 www.example20121.com A
+      ask it
+
+Without flags, watari.toml is read if it is in the current folder. A flag wins over the file.
+When all zones are loaded, one line on standard output begins with `ready:`.")]
+struct Serve {
+    /// The configuration [default: watari.toml, if it is there]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// The folder of zone files and plans [default: zones]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    zones: Option<PathBuf>,
+    /// The folder of what the server itself keeps; made if it is not there [default: state]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    state: Option<PathBuf>,
+    /// An address to answer on, over UDP and TCP; may be given more than once
+    ///
+    /// IPv6 addresses stand in brackets. Port 0 takes a free port and says which.
+    /// [default: 127.0.0.1:5300 and, if the machine has IPv6, [::1]:5300]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<SocketAddr>,
+    /// How many threads answer [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = parse_workers)]
+    workers: Option<NonZeroUsize>,
+    /// What to log: error, warn, info, debug, trace, or `watari::net=debug` for one part
+    #[arg(long, value_name = "FILTER", env = "WATARI_LOG", value_parser = parse_filter)]
+    log: Option<String>,
+}
+
+impl Serve {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            zones: self.zones.clone(),
+            state: self.state.clone(),
+            listen: self.listen.clone(),
+            workers: self.workers,
+            log: self.log.clone(),
+        }
+    }
+}
+
+/// Show every fault in configuration, zones and plans.
+///
+/// Each fault is shown with its file, line and column, the reason, a stable code and a way out; all
+/// of them at once. Nothing is served and nothing is changed.
+///
+/// The exit status is 1 if there is an error, 0 if there are only warnings, or nothing at all.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  watari check
+      watari.toml, if it is there, and everything in its folder of zones
+  watari check --zones new-zones
+  watari check zones/example20121.com.zone zones/example20121.com.plan.toml
+  watari check --json | jq -r '.diagnostics[] | .code'
+
+A FILE is a zone (NAME.zone), a plan (NAME.plan.toml, checked against NAME.zone beside it) or a
+configuration (any other .toml).")]
+struct Check {
+    /// The folder of zone files and plans [default: that of watari.toml, else zones]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    zones: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+    /// What to check, instead of everything
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+}
+
+/// Look at plans.
+#[derive(Debug, Subcommand)]
+enum Plan {
+    Show(PlanShow),
+}
+
+/// Show what a plan does, step by step, each with its instant and its reason.
+///
+/// The plan is compiled exactly as `watari serve` compiles it; nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  watari plan show example20121.com
+  watari plan show 日本語.example --zones /etc/watari/zones
+  watari plan show example20121.com --json")]
+struct PlanShow {
+    /// The zone: example.com, or with U-labels
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The folder of zone files and plans [default: that of watari.toml, else zones]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    zones: Option<PathBuf>,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Print a script that completes this command line in a shell.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  watari completions bash > ~/.local/share/bash-completion/completions/watari
+  watari completions fish > ~/.config/fish/completions/watari.fish")]
+struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Print the manual page.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  watari man | man -l -")]
+struct Man {}
+
+impl Cli {
+    /// Reads the command line of the process; ends it with status 2 if it is not understood.
+    pub fn from_command_line() -> Cli {
+        Cli::parse()
+    }
+
+    /// The description of the command line, from which completions and the manual are made.
+    pub fn description() -> clap::Command {
+        Cli::command()
+    }
+
+    /// Does what was asked.
+    pub fn run(self) -> Exit {
+        match self.command {
+            Command::Serve(arguments) => serve::run(&arguments),
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Plan(Plan::Show(arguments)) => plan::show(&arguments),
+            Command::Completions(arguments) => generate::completions(arguments.shell),
+            Command::Man(Man {}) => generate::man(),
+        }
+    }
+}
+
+fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
+    let most = crate::control::config::WORKERS_MAX;
+    match text.parse::<NonZeroUsize>() {
+        Ok(workers) if workers.get() <= most => Ok(workers),
+        _ => Err(format!("a number from 1 to {most} is expected")),
+    }
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    match tracing_subscriber::EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_description_holds() {
+        Cli::description().debug_assert();
+    }
+
+    #[test]
+    fn the_interface_that_scripts_rely_on_is_there() {
+        for line in [
+            "watari serve",
+            "watari serve --config watari.toml",
+            "watari serve --zones z --state s --listen 127.0.0.1:53 --listen [::1]:53 --workers 2",
+            "watari check",
+            "watari check --zones z",
+            "watari check --json a.zone a.plan.toml watari.toml",
+            "watari plan show example.com",
+            "watari plan show example.com --zones z --json",
+            "watari completions bash",
+            "watari man",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in [
+            "watari",
+            "watari serve --workers 0",
+            "watari serve --workers 257",
+            "watari serve --listen localhost",
+            "watari serve zones",
+            "watari plan",
+            "watari plan show",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

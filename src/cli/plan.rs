@@ -1,0 +1,5 @@
+//! `watari plan`.
+use super::{Exit, PlanShow};
+pub(super) fn show(_: &PlanShow) -> Exit {
+    Exit::Failed
+}
