@@ -1,8 +1,8 @@
 //! Presentation format: the text of zone files to wire form and back.
 //!
 //! [`parse`] reads a zone file, [`load`] makes a zone of it; [`parse_rdata`], [`parse_ttl`] and
-//! [`name_from_text`] read the same forms where they stand alone, as in plans. [`print_rdata`]
-//! writes data. What is printed reads back to the same
+//! [`name_from_text`] read the same forms where they stand alone, as in plans. [`print_rdata`],
+//! [`print_canonical`] and [`print_pretty`] write them. What is printed reads back to the same
 //! octets.
 //!
 //! This touches no files: what `$INCLUDE` names is opened by the caller's [`Include`].
@@ -24,6 +24,7 @@ mod names;
 mod numbers;
 mod parser;
 mod print;
+mod print_zone;
 mod rdata;
 mod svcb;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use load::{Loaded, load, locate, locate_all};
 pub use names::{NameTextError, name_from_text};
 pub use numbers::parse_ttl;
 pub use print::print_rdata;
+pub use print_zone::{print_canonical, print_pretty};
 
 /// How a zone file is to be read.
 #[derive(Clone, Copy)]
