@@ -161,7 +161,7 @@ fn field(field: Field) -> BoxedStrategy<Vec<u8>> {
         Field::Loc => (octets(3), prop::collection::vec(any::<u32>(), 3), any::<bool>())
             .prop_map(|(sizes, angles, tame)| {
                 let mut wire = vec![0];
-                wire.extend(sizes.iter().map(|&size| if tame { 0x10 | size % 10 } else { size }));
+                wire.extend(sizes.iter().map(|&size| if tame { 0x10 | (size % 10) } else { size }));
                 for angle in angles {
                     let angle = if tame { (1 << 31) - 300_000_000 + angle % 600_000_000 } else { angle };
                     wire.extend(angle.to_be_bytes());
