@@ -1,10 +1,22 @@
 //! A zone as a function of time: serials, editions, plans, and the compiler that makes a schedule of a
 //! plan.
 //!
-//! Nothing here reads a clock or a file: text comes in as text, an instant as an argument.
+//! Nothing here reads a clock or a file: text comes in as text, an instant as an argument. (One thing is
+//! taken from the machine: the rules of time zones, which jiff finds in the system's database or, where
+//! there is none, in its own.)
+//!
+//! The way of a plan: text → [`plan::parse`] → [`compile::compile`] → [`Schedule`], which has the
+//! [`Timeline`]. [`compile::load`] goes the whole way.
 
+pub mod compile;
 mod edition;
+pub mod plan;
+mod schedule;
 pub mod serial;
+pub mod show;
 
+pub use compile::{Loaded, load};
 pub use edition::{Edition, StepId, Timeline};
+pub use plan::Plan;
+pub use schedule::{Contents, Drain, Held, Reason, RrsetChange, Schedule, Since, Step, StepKind, Term};
 pub use serial::Serial;

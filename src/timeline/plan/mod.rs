@@ -1,0 +1,320 @@
+//! Plans: what a person writes beside a zone, in `NAME.plan.toml`, version 1.
+//!
+//! ```toml
+//! version = 1
+//! at = "2026-12-01T03:00[Asia/Tokyo]"     # the one instant
+//! low_ttl = "60s"                         # what caches may hold around it
+//!
+//! [[flip]]                                # all flips happen at once
+//! name = "www"
+//! type = "A"
+//! from = ["123.123.123.123"]              # must be what the zone has
+//! to = ["123.123.123.124"]
+//! ```
+//!
+//! [`parse`] knows the zone's name and nothing else of it: it finds all faults that can be seen in the
+//! text alone. What a plan means for a zone is the compiler's. `docs/plan-format.md` describes the format.
+
+mod flip;
+mod form;
+mod instant;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::Zoned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+pub use flip::{Data, Flip};
+pub use form::{Source, Written};
+
+use crate::clock::Instant;
+use crate::diag::{DIAGNOSTICS_MAX, Diagnostic, Place};
+use crate::wire::{Name, NameRef};
+use crate::zone::{Ttl, text};
+use form::Form;
+use instant::InstantFault;
+
+/// What the name of a plan's file ends in, after the zone's name.
+pub const FILE_SUFFIX: &str = ".plan.toml";
+/// The version of the format that this program reads.
+pub const VERSION: u32 = 1;
+/// What caches may hold around the instant, if the plan doesn't say. A minute is the least that
+/// resolvers with a floor of their own are seen to keep, and so the least that promises anything.
+pub const LOW_TTL_DEFAULT: Ttl = Ttl(60);
+
+const KEYS: &[&str] = &["version", "at", "low_ttl", "ttl_after", "flip"];
+
+/// A plan for one zone, as it was written, names and data read.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The file.
+    pub source: Source,
+    /// The zone that it is for.
+    pub apex: Name,
+    /// The instant of the flips, in the time zone in which people speak of it.
+    pub at: Written<Zoned>,
+    /// How long caches may hold the old data after the instant; [`LOW_TTL_DEFAULT`] if it isn't written.
+    pub low_ttl: Option<Written<Ttl>>,
+    /// The TTL in the end; the old one if it isn't written.
+    pub ttl_after: Option<Written<Ttl>>,
+    /// What flips, all at once.
+    pub flips: Vec<Flip>,
+}
+
+impl Plan {
+    /// The instant of the flips.
+    pub fn at(&self) -> Instant {
+        instant::to_instant(&self.at.value).unwrap_or(Instant::MAX)
+    }
+
+    /// How long caches may hold the old data after the instant.
+    pub fn low_ttl(&self) -> Ttl {
+        self.low_ttl.as_ref().map_or(LOW_TTL_DEFAULT, |ttl| ttl.value)
+    }
+
+    /// Where `span` is in the file.
+    pub fn place(&self, span: &Range<usize>) -> Place {
+        self.source.place(span)
+    }
+}
+
+/// Reads the plan of the zone `apex`. There is a plan if none of the diagnostics is an error.
+pub fn parse(apex: NameRef<'_>, path: &Arc<str>, text: &[u8]) -> (Option<Plan>, Vec<Diagnostic>) {
+    let (draft, diagnostics) = Draft::read(apex, path, text);
+    let sound = !diagnostics.iter().any(Diagnostic::is_error);
+    (draft.filter(|_| sound).and_then(Draft::finish), in_order(diagnostics))
+}
+
+/// Diagnostics in the order of the lines that they are about, as many as anybody reads.
+pub(super) fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let place = |diagnostic: &Diagnostic| diagnostic.labels.first().map(|label| (label.place.line, label.place.column));
+    diagnostics.sort_by_key(place);
+    diagnostics.truncate(DIAGNOSTICS_MAX);
+    diagnostics
+}
+
+/// What could be read of a plan, faults or no: so that what is sound can be held against the zone.
+pub(super) struct Draft {
+    source: Source,
+    apex: Name,
+    at: Option<Written<Zoned>>,
+    low_ttl: Option<Written<Ttl>>,
+    ttl_after: Option<Written<Ttl>>,
+    pub(super) flips: Vec<Flip>,
+}
+
+impl Draft {
+    pub(super) fn read(apex: NameRef<'_>, path: &Arc<str>, text: &[u8]) -> (Option<Draft>, Vec<Diagnostic>) {
+        let text: &str = match str::from_utf8(text) {
+            Ok(text) => text,
+            Err(error) => {
+                let place = Place::locate(path, text, error.valid_up_to()..error.valid_up_to() + 1);
+                let diagnostic = Diagnostic::error("plan-syntax", "the plan is not UTF-8 text")
+                    .at(place, "")
+                    .help("save the file as UTF-8");
+                return (None, vec![diagnostic]);
+            }
+        };
+        let source = Source { path: path.clone(), text: text.into() };
+        let (table, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            // What stands in a broken table is a guess, and faults in a guess would confuse.
+            let diagnose = |error: &toml::de::Error| {
+                let span = error.span().unwrap_or(0..0);
+                Diagnostic::error("plan-syntax", "this is not TOML").at(source.place(&span), error.message())
+            };
+            return (None, errors.iter().map(diagnose).collect());
+        }
+        let mut faults = Vec::new();
+        let draft = read_plan(&source, apex, table.get_ref(), &mut faults);
+        (Some(draft), faults)
+    }
+
+    /// The plan, if its instant was read.
+    pub(super) fn finish(self) -> Option<Plan> {
+        let Draft { source, apex, at, low_ttl, ttl_after, flips } = self;
+        Some(Plan { source, apex, at: at?, low_ttl, ttl_after, flips })
+    }
+
+    /// The same plan at another instant if its own couldn't be read: to look for faults in the rest.
+    pub(super) fn finish_at(self, instead: Zoned) -> Plan {
+        let Draft { source, apex, at, low_ttl, ttl_after, flips } = self;
+        let at = at.unwrap_or(Written { value: instead, span: 0..0 });
+        Plan { source, apex, at, low_ttl, ttl_after, flips }
+    }
+}
+
+const AT_EXAMPLE: &str = r#"at = "2026-12-01T03:00[Asia/Tokyo]""#;
+
+fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) -> Draft {
+    // What is missing is missed at the first line.
+    let start = source.text.find(|c: char| !c.is_whitespace()).unwrap_or(0);
+    let mut form = Form::new(source, faults, table, start..start + 1, ("a plan", KEYS));
+    read_version(&mut form);
+    let at = form.required("at", AT_EXAMPLE).and_then(|value| read_at(&mut form, value));
+    let low_ttl = read_ttl(&mut form, "low_ttl");
+    let ttl_after = read_ttl(&mut form, "ttl_after");
+    let flips = read_flips(&mut form, apex);
+    Draft { source: source.clone(), apex: apex.to_owned(), at, low_ttl, ttl_after, flips }
+}
+
+fn read_version(form: &mut Form<'_, '_>) {
+    let Some(value) = form.required("version", "version = 1") else { return };
+    let Some(version) = value.get_ref().as_integer() else {
+        return form.wrong_type("version", value, "a number", "version = 1");
+    };
+    if u32::from_str_radix(version.as_str(), version.radix()) != Ok(VERSION) {
+        let diagnostic = Diagnostic::error("plan-version", format!("this program reads plans of version {VERSION}"));
+        form.fault(diagnostic.help("write version = 1, or use a newer watari"), &value.span(), "");
+    }
+}
+
+fn read_at(form: &mut Form<'_, '_>, value: &Spanned<DeValue<'_>>) -> Option<Written<Zoned>> {
+    // A date of TOML's own, without quotes, is as good.
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Datetime(datetime) => datetime.to_string(),
+        _ => {
+            form.wrong_type("at", value, "an instant", AT_EXAMPLE);
+            return None;
+        }
+    };
+    match instant::parse(&text) {
+        Ok(zoned) => Some(Written { value: zoned, span: value.span() }),
+        Err(fault) => {
+            let (diagnostic, label) = explain(&text, fault);
+            form.fault(diagnostic, &value.span(), label);
+            None
+        }
+    }
+}
+
+fn explain(text: &str, fault: InstantFault) -> (Diagnostic, String) {
+    let error = |code, message: &str| Diagnostic::error(code, message);
+    // To the minute, as people write it.
+    let short = |zoned: &Zoned| {
+        let name = zoned.time_zone().iana_name().unwrap_or("UTC");
+        format!("{}[{name}]", zoned.strftime("%Y-%m-%dT%H:%M%:z"))
+    };
+    match fault {
+        InstantFault::Malformed => (
+            error("plan-instant", "this is not an instant").help(format!("write it as in {AT_EXAMPLE}")),
+            "expected a date, a time and a time zone".to_owned(),
+        ),
+        InstantFault::NoTime => (
+            error("plan-instant", "the time of day is missing").help(format!("write it as in {AT_EXAMPLE}")),
+            "a day is not an instant".to_owned(),
+        ),
+        InstantFault::OutOfRange => (
+            error("plan-instant", "this instant is too far away").help("instants reach from 1970 to 2262"),
+            String::new(),
+        ),
+        InstantFault::NoZone { local } => {
+            let local = local.strftime("%Y-%m-%dT%H:%M");
+            let help = format!("say whose clocks: \"{local}[Asia/Tokyo]\", \"{local}+09:00\" or \"{local}Z\"");
+            let message = "a local time without a time zone is no instant";
+            (error("plan-instant-without-zone", message).help(help), "whose clocks show this?".to_owned())
+        }
+        InstantFault::UnknownZone { zone, similar } => {
+            let help = match similar {
+                Some(similar) => format!("did you mean \"{}\"?", text.replace(&zone, &similar)),
+                None => "zones are named as in IANA's list: Asia/Tokyo, Europe/Berlin, UTC".to_owned(),
+            };
+            (error("plan-time-zone", &format!("there is no time zone `{zone}`")).help(help), String::new())
+        }
+        InstantFault::WrongOffset { zone, written, right } => {
+            let right: Vec<_> = right.iter().map(jiff::tz::Offset::to_string).collect();
+            let message = format!("the clocks of {zone} are not at {written} then");
+            let help = format!("they are at {}; leave the offset out, or correct it", right.join(" or "));
+            (error("plan-instant-offset", &message).help(help), String::new())
+        }
+        InstantFault::Gap { before, after } => {
+            let message = "clocks are put forward over this time: there is no such instant";
+            let help = format!("did you mean \"{}\" or \"{}\"?", short(&before), short(&after));
+            (error("plan-instant-gap", message).help(help), "nobody's clock will show this".to_owned())
+        }
+        InstantFault::Fold { first, second } => {
+            let message = "clocks are put back over this time: there are two such instants";
+            let help = format!("choose \"{}\", the first, or \"{}\", the second", short(&first), short(&second));
+            (error("plan-instant-fold", message).help(help), "clocks will show this twice".to_owned())
+        }
+    }
+}
+
+/// A TTL: `"1h30m"`, `"60s"` or a number of seconds.
+fn read_ttl(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
+    let value = form.optional(key)?;
+    let example = format!("{key} = \"60s\"");
+    let ttl = match value.get_ref() {
+        DeValue::String(written) => text::parse_ttl(written),
+        DeValue::Integer(number) => u32::from_str_radix(number.as_str(), number.radix()).ok().map(Ttl),
+        _ => {
+            form.wrong_type(key, value, "a length of time", &example);
+            return None;
+        }
+    };
+    let Some(ttl) = ttl.filter(|&ttl| ttl <= Ttl::MAX) else {
+        let diagnostic = Diagnostic::error("plan-ttl", "this is not a TTL");
+        let help = "write seconds or units, up to 68 years: \"300\", \"1h30m\", \"1d\"";
+        form.fault(diagnostic.help(help), &value.span(), "");
+        return None;
+    };
+    if ttl == Ttl(0) {
+        let diagnostic = Diagnostic::error("plan-ttl-zero", "a TTL of 0 forbids caches to keep anything");
+        let help = "every lookup of every client would come here; write \"1s\" or more, \"60s\" is a good low TTL";
+        form.fault(diagnostic.help(help), &value.span(), "");
+        return None;
+    }
+    Some(Written { value: ttl, span: value.span() })
+}
+
+const FLIP_EXAMPLE: &str = "a table [[flip]] with name, type, from and to for each RRset that flips";
+
+fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
+    let Some(value) = form.required("flip", FLIP_EXAMPLE) else { return Vec::new() };
+    if value.get_ref().is_table() {
+        let diagnostic = Diagnostic::error("plan-wrong-type", "`flip` is a list of tables");
+        form.fault(diagnostic.help("write [[flip]] with two brackets"), &value.span(), "this is a single table");
+        return Vec::new();
+    }
+    let Some(array) = form.array("flip", value, FLIP_EXAMPLE) else { return Vec::new() };
+    if array.is_empty() {
+        let diagnostic = Diagnostic::error("plan-missing-key", "the plan flips nothing");
+        form.fault(diagnostic.help(format!("write {FLIP_EXAMPLE}")), &value.span(), "");
+    }
+    let mut flips: Vec<Flip> = Vec::new();
+    for item in array.iter() {
+        let Some(table) = item.get_ref().as_table() else {
+            form.wrong_type("flip", item, "a table", FLIP_EXAMPLE);
+            continue;
+        };
+        let Some(flip) = flip::read(form, apex, table, item.span()) else { continue };
+        let same = |other: &&Flip| other.owner.value == flip.owner.value && other.rtype.value == flip.rtype.value;
+        if let Some(first) = flips.iter().find(same) {
+            let diagnostic = Diagnostic::error(
+                "plan-duplicate-flip",
+                format!("{} {} flips twice", flip.owner.value, flip.rtype.value),
+            );
+            let diagnostic = diagnostic
+                .at(form.source.place(&flip.owner.span), "again here")
+                .at(form.source.place(&first.owner.span), "first here")
+                .help("write all its data into one [[flip]]");
+            form.faults.push(diagnostic);
+        }
+        flips.push(flip);
+    }
+    flips
+}
+
+/// What in `known` was probably meant by `written`.
+pub(super) fn similar<'k>(written: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let written = written.to_lowercase();
+    let allowed = 1 + written.chars().count() / 4;
+    known
+        .map(|known| (strsim::damerau_levenshtein(&written, &known.to_lowercase()), known))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
