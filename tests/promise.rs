@@ -207,7 +207,7 @@ fn length(ttl: Ttl) -> Duration {
 const TICK: Duration = Duration::from_nanos(1);
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_conforming_cache_holds_old_data_after_the_horizon(world in worlds()) {
@@ -300,4 +300,23 @@ proptest! {
             }
         }
     }
+}
+
+/// A hundred thousand zones may be armed at once.
+#[test]
+fn an_armed_plan_costs_less_than_a_kibibyte() {
+    let text = "$TTL 86400\n@ IN SOA ns1 h 2026112301 7200 3600 1209600 300\n IN NS ns1\nns1 IN A 192.0.2.1\n\
+                www IN A 192.0.2.10\n IN AAAA 2001:db8::10\n IN TXT \"beside\"\n";
+    let path = "example.com.zone".into();
+    let zone = watari::zone::text::load(absolute("@").as_ref(), &path, text.as_bytes(), &watari::zone::text::NoInclude);
+    let zone = zone.zone.unwrap();
+    let plan = "version = 1\nat = \"2026-12-01T03:00[Asia/Tokyo]\"\n[[flip]]\nname = \"www\"\ntype = \"A\"\n\
+                from = [\"192.0.2.10\"]\nto = [\"192.0.2.20\"]\n";
+    let path = "example.com.plan.toml".into();
+    let loaded = watari::timeline::load(&zone, &path, plan.as_bytes(), Instant::MIN);
+    let timeline = loaded.schedule.unwrap().timeline;
+    let patches = timeline.editions().filter_map(|edition| edition.patch.as_ref()).map(|patch| patch.size() + 16);
+    let editions = timeline.editions().count() * size_of::<watari::timeline::Edition>();
+    assert_eq!(timeline.editions().count(), 4);
+    assert!(patches.sum::<usize>() + editions < 1024);
 }

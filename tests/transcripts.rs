@@ -175,7 +175,8 @@ fn draw(message: &Message) -> String {
     for (title, records) in sections.into_iter().filter(|(_, records)| !records.is_empty()) {
         writeln!(out, ";; {title}").unwrap();
         for record in records {
-            writeln!(out, "{} {} IN {} {}", record.name, record.ttl, record.record_type(), record.data).unwrap();
+            writeln!(out, "{} {} IN {} {}", record.name.to_ascii(), record.ttl, record.record_type(), record.data)
+                .unwrap();
         }
     }
     out

@@ -88,8 +88,12 @@ fn write_step(out: &mut String, schedule: &Schedule, step: &Step, paint: Paint) 
     write_row(out, &moment(step.from, &schedule.time_zone), &title)?;
     let mut left = utc(step.from);
     for change in &step.changes {
-        write_row(out, &left, &describe(change, schedule.apex.as_ref(), step.kind))?;
-        left = String::new();
+        let line = describe(change, schedule.apex.as_ref(), step.kind);
+        for (index, line) in wrapped(&line, WIDTH - INDENT - 4).into_iter().enumerate() {
+            let hanging = if index == 0 { "" } else { "    " };
+            write_row(out, &left, &format!("{hanging}{line}"))?;
+            left = String::new();
+        }
     }
     let mut reason = step.reason.to_string();
     if step.kind == StepKind::Lower && schedule.armed_at > step.from {
