@@ -20,8 +20,8 @@ impl Checker<'_> {
     fn cname(&mut self, node: Node<'_>, owner: &Name) {
         let Some(cname) = node.rrset(Rtype::CNAME) else { return };
         let at = (owner.clone(), Rtype::CNAME);
-        // RFC 4035 § 2.5: RRSIG and NSEC stand beside a CNAME; KEY may (RFC 3007 § 3.2.1), as BIND has it.
-        let beside = |rtype: Rtype| !matches!(rtype, Rtype::CNAME | Rtype::RRSIG | Rtype::NSEC | Rtype::KEY);
+        // RFC 4035 § 2.5. KEY, which RFC 3007 § 3.2.1 and BIND let stand beside it, Knot and NSD refuse.
+        let beside = |rtype: Rtype| !matches!(rtype, Rtype::CNAME | Rtype::RRSIG | Rtype::NSEC);
         if let Some(other) = node.rrsets().map(|rrset| rrset.rtype()).find(|&rtype| beside(rtype)) {
             let message = format!("{owner} has a CNAME and other data ({other})");
             let help = if node.is_apex() {

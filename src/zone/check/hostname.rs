@@ -1,5 +1,5 @@
 //! How names are written: host names (RFC 952, RFC 1123 § 2.1), addresses in place of names, a
-//! final dot that was forgotten.
+//! final dot that was forgotten (of which `zone::text` tells).
 
 use crate::wire::NameRef;
 
@@ -19,6 +19,12 @@ pub(super) fn is_hostname(name: NameRef<'_>) -> bool {
 pub(super) fn is_host_label(label: &[u8]) -> bool {
     let characters = label.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-');
     characters && !label.starts_with(b"-") && !label.ends_with(b"-")
+}
+
+/// Whether `apex` is of a zone that maps addresses to names (RFC 1035 § 3.5, RFC 3596 § 2.5).
+pub(super) fn is_reverse(apex: NameRef<'_>) -> bool {
+    let labels: Vec<_> = apex.labels().map(<[u8]>::to_ascii_lowercase).collect();
+    labels.ends_with(&[b"in-addr".to_vec(), b"arpa".to_vec()]) || labels.ends_with(&[b"ip6".to_vec(), b"arpa".to_vec()])
 }
 
 /// Whether `name` was meant to be an IPv4 address: four numbers, followed by the apex or nothing.

@@ -21,13 +21,6 @@ impl Checker<'_> {
         let Some(first) = node.rrsets().next() else { return };
         let name = owner.as_ref();
         let at = (owner.clone(), first.rtype());
-        if hostname::repeats_apex(name, self.apex.as_ref()) {
-            let message = format!("{owner} bears the zone's name twice");
-            self.report(
-                Finding::warning("zone-origin-doubled", at.clone(), message)
-                    .help("the name was written without its final dot: add it, or leave the zone's name out"),
-            );
-        }
         if name.labels().skip(1).any(|label| label == b"*") {
             let message = format!("{owner} has a * that is not its first label");
             self.report(Finding::warning("zone-wildcard-inside", at, message).help(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::wire::rdata::{self, Field};
 use crate::wire::{Name, NameRef, Reader, Rtype};
 
 use super::findings::Finding;
@@ -13,6 +14,10 @@ const CAA_TAGS: [&[u8]; 7] =
     [b"issue", b"issuewild", b"iodef", b"contactemail", b"contactphone", b"issuevmc", b"issuemail"];
 /// CAA flags: issuer critical (RFC 8659 § 4.1).
 const CAA_CRITICAL: u8 = 0x80;
+
+/// Digest types of DS (RFC 4034, 4509, 5933, 6605, 9558, 9563); SHA-1 is the first.
+const DS_DIGEST_TYPES: [u8; 6] = [1, 2, 3, 4, 5, 6];
+const DS_SHA1: u8 = 1;
 
 /// SvcParamKeys (RFC 9460 § 14.3.2).
 const SVC_MANDATORY: u16 = 0;
@@ -25,6 +30,8 @@ impl Checker<'_> {
             Rtype::SRV => self.srv(owner, rrset),
             Rtype::SVCB | Rtype::HTTPS => self.svcb(owner, rrset),
             Rtype::CAA => self.caa(owner, rrset),
+            Rtype::NAPTR => self.naptr(owner, rrset),
+            Rtype::DS => self.digest_types(owner, rrset),
             Rtype::AAAA => self.mapped(owner, rrset),
             Rtype::TLSA | Rtype::SMIMEA | Rtype::OPENPGPKEY => self.key_owner(owner, rrset),
             _ => {}
@@ -149,6 +156,53 @@ impl Checker<'_> {
         }
     }
 
+    fn naptr(&mut self, owner: &Name, rrset: Rrset<'_>) {
+        let at = (owner.clone(), Rtype::NAPTR);
+        for rdata in rrset.rdatas() {
+            let mut strings = Vec::new();
+            let mut replaces = false;
+            // What does not split was refused when the zone was built.
+            let _ = rdata::split(Rtype::NAPTR, &rdata, |piece| match piece.field {
+                Field::CharacterString => strings.push(piece.bytes.get(1..).unwrap_or_default()),
+                Field::Name | Field::CompressibleName => replaces = piece.bytes != [0],
+                _ => {}
+            });
+            let Some(regexp) = strings.get(2).filter(|regexp| !regexp.is_empty()) else { continue };
+            if replaces {
+                let message = format!("the NAPTR record of {owner} has a regular expression and a replacement");
+                self.report(
+                    Finding::warning("zone-naptr", at.clone(), message)
+                        .help("it is one or the other: end it with . or leave the expression empty (RFC 3403 § 4.1)"),
+                );
+            }
+            if !is_substitution(regexp) {
+                let shown = String::from_utf8_lossy(regexp);
+                let message = format!("the regular expression of the NAPTR record of {owner} is malformed: {shown}");
+                self.report(
+                    Finding::warning("zone-naptr", at.clone(), message)
+                        .help("it has three delimiters, as in !^.*$!sip:info@example.com! (RFC 3402 § 3.2)"),
+                );
+            }
+        }
+    }
+
+    /// DS digest types that validators don't take (RFC 8624 § 3.3, RFC 9905).
+    fn digest_types(&mut self, owner: &Name, rrset: Rrset<'_>) {
+        let at = (owner.clone(), Rtype::DS);
+        let types: Vec<u8> = rrset.rdatas().filter_map(|rdata| rdata.get(3).copied()).collect();
+        if let Some(unknown) = types.iter().find(|digest_type| !DS_DIGEST_TYPES.contains(digest_type)) {
+            let message = format!("a DS record of {owner} has the digest type {unknown}, which nobody knows");
+            self.report(Finding::warning("zone-ds-digest-type", at, message).help("use 2 (SHA-256)"));
+        } else if types.iter().all(|digest_type| *digest_type == DS_SHA1) {
+            let message = format!("the DS records of {owner} have SHA-1 digests only");
+            self.report(
+                Finding::warning("zone-ds-digest-type", at, message).help(
+                    "validators will take the zone for unsigned: add one of type 2, SHA-256 (RFC 8624, RFC 9905)",
+                ),
+            );
+        }
+    }
+
     fn mapped(&mut self, owner: &Name, rrset: Rrset<'_>) {
         let is_mapped = |rdata: &Vec<u8>| rdata.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]);
         if rrset.rdatas().any(|rdata| is_mapped(&rdata)) {
@@ -242,6 +296,24 @@ fn has_service_labels(name: NameRef<'_>) -> bool {
     let mut labels = name.labels();
     let (first, second) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
     (first.starts_with(b"_") && second.starts_with(b"_")) || (first == b"*" && second.starts_with(b"_"))
+}
+
+/// Whether `regexp` is a substitution expression (RFC 3402 § 3.2): a delimiter, an expression, the
+/// delimiter, a replacement, the delimiter, and perhaps the flag `i`.
+fn is_substitution(regexp: &[u8]) -> bool {
+    let Some((delimiter, rest)) = regexp.split_first() else { return false };
+    let mut delimiters = 0;
+    let mut escaped = false;
+    let mut flags_at = None;
+    for (at, octet) in rest.iter().enumerate() {
+        if !escaped && octet == delimiter {
+            delimiters += 1;
+            flags_at = Some(at + 1);
+        }
+        escaped = !escaped && *octet == b'\\';
+    }
+    let flags = flags_at.and_then(|at| rest.get(at..)).unwrap_or(b"?");
+    delimiters == 2 && matches!(flags, b"" | b"i")
 }
 
 /// Service parameters, as key and value.

@@ -212,7 +212,7 @@ impl Checker<'_> {
                 Some(covered) if node.rrset(covered).is_none() => {
                     let message = format!("{owner} has a signature of {covered}, but no {covered} records");
                     self.report(
-                        Finding::warning("zone-rrsig-of-nothing", (owner.clone(), Rtype::RRSIG), message)
+                        Finding::warning("zone-rrsig-of-nothing", (owner.clone(), covered), message)
                             .help("sign the zone again"),
                     );
                 }
@@ -220,7 +220,7 @@ impl Checker<'_> {
                     let message =
                         format!("{owner} has a signature of {covered}, which this zone has no authority over");
                     self.report(
-                        Finding::warning("zone-rrsig-not-authoritative", (owner.clone(), Rtype::RRSIG), message)
+                        Finding::warning("zone-rrsig-not-authoritative", (owner.clone(), covered), message)
                             .help("glue and the NS records of delegations are not signed (RFC 4035 § 2.2)"),
                     );
                 }
@@ -229,6 +229,8 @@ impl Checker<'_> {
         }
     }
 
+    /// Checks the signatures of `rrset`. What is shown is the RRset: of an owner's RRSIG records a
+    /// file's reader tells only the first.
     fn rrset_signatures(&mut self, node: Node<'_>, owner: &Name, rrset: Rrset<'_>, keys: &[Key]) {
         let rtype = rrset.rtype();
         let at = (owner.clone(), rtype);
@@ -244,8 +246,7 @@ impl Checker<'_> {
             let message =
                 format!("the signature of {owner} {rtype} has the TTL {}, the records {}", rrsig.ttl(), rrset.ttl());
             self.report(
-                Finding::warning("zone-rrsig-ttl", (owner.clone(), Rtype::RRSIG), message)
-                    .help("the two must be the same (RFC 4034 § 3)"),
+                Finding::warning("zone-rrsig-ttl", at.clone(), message).help("the two must be the same (RFC 4034 § 3)"),
             );
         }
         let mut faults = Vec::new();
@@ -256,7 +257,6 @@ impl Checker<'_> {
                 None => good_until = good_until.max(Some(self.until(signature.expiration))),
             }
         }
-        let at = (owner.clone(), Rtype::RRSIG);
         for Fault { code, what, help, tell_anyway } in faults {
             let message = format!("the signature of {owner} {rtype} {what}");
             if good_until.is_none() {

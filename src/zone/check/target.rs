@@ -65,14 +65,13 @@ impl Checker<'_> {
             ));
             return true;
         }
-        if hostname::repeats_apex(target.as_ref(), self.apex.as_ref())
-            && !matches!(reach(self.view, target.as_ref()), Reach::Addressed | Reach::Alias | Reach::Delegated { .. })
-        {
-            let message = format!("the {rtype} record of {owner} holds {target}: the zone's name stands there twice");
-            self.report(Finding::warning("zone-origin-doubled", at, message).help("end the name with a dot"));
+        if hostname::repeats_apex(target.as_ref(), self.apex.as_ref()) {
+            // The reader of the file has said that a final dot is missing.
             return true;
         }
-        if matches!(rtype, Rtype::NS | Rtype::MX | Rtype::SRV) && !hostname::is_hostname(target.as_ref()) {
+        let is_of_host = matches!(rtype, Rtype::NS | Rtype::MX | Rtype::SRV)
+            || (rtype == Rtype::PTR && hostname::is_reverse(self.apex.as_ref()));
+        if is_of_host && !hostname::is_hostname(target.as_ref()) {
             let message = format!("the {rtype} record of {owner} holds {target}, which is not a host name");
             self.report(Finding::warning("zone-target-not-hostname", at, message).help(hostname::RULE));
         }

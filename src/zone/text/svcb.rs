@@ -35,7 +35,6 @@ struct Param {
 
 /// Reads the parameters to the end of the entry and appends them in the order of their keys.
 pub(super) fn read(input: &mut Input<'_, '_>) -> Result<()> {
-    let alias = input.out.get(..2) == Some(&[0, 0]);
     let mut params: Vec<Param> = Vec::new();
     while let Some(word) = input.next()? {
         if word.quoted {
@@ -66,10 +65,6 @@ pub(super) fn read(input: &mut Input<'_, '_>) -> Result<()> {
         let mut wire = Vec::new();
         read_value(key, value, word, &mut wire)?;
         params.push(Param { key, value: wire, span: whole });
-    }
-    if let (true, Some(first)) = (alias, params.first()) {
-        return Err(Fault::error("zone-svcparam", first.span, "an alias (priority 0) has no service parameters")
-            .help("give it a priority above 0, or leave the parameters out (RFC 9460 § 2.4.2)"));
     }
     params.sort_by_key(|param| param.key);
     check(&params)?;
