@@ -1,7 +1,7 @@
 //! The response as it is written: sections in order, whole RRsets, room kept for OPT.
 
 use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
-use crate::wire::{HEADER_LEN, Opcode, Rcode};
+use crate::wire::{HEADER_LEN, Opcode, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
 use super::request::Request;
@@ -104,6 +104,34 @@ impl<'a> Message<'a> {
         self.at = end;
         self.counts[section as usize] += 1;
         Ok(start)
+    }
+
+    /// Where the first record of `rtype` with this owner begins in `section`; the records of a
+    /// message begin at `question_end`.
+    pub(super) fn find(&self, question_end: usize, section: Section, owner: &[u8], rtype: Rtype) -> Option<usize> {
+        let records = |sections: usize| self.counts[..sections].iter().map(|&count| usize::from(count)).sum::<usize>();
+        let mut at = question_end;
+        for number in 0..records(section as usize + 1) {
+            let start = at;
+            loop {
+                match *self.out.get(at)? {
+                    0 => break at += 1,
+                    0xc0.. => break at += 2,
+                    label => at += 1 + usize::from(label),
+                }
+            }
+            let head = self.out.get(at..at + 10)?;
+            at += 10 + usize::from(u16::from_be_bytes([head[8], head[9]]));
+            if number < records(section as usize) || head[..2] != rtype.0.to_be_bytes() {
+                continue;
+            }
+            let mut name = [0; 256];
+            let length = self.expand(start as u16, &mut name)?;
+            if name[..length].eq_ignore_ascii_case(owner) {
+                return Some(start);
+            }
+        }
+        None
     }
 
     /// Gives the records of `rrset`, written at `start`, another TTL.

@@ -33,7 +33,7 @@ pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 use message::{Message, OptOption, opt_len};
 use request::{Received, Request, receive};
-use resolve::Resolution;
+use resolve::{Expansions, Resolution};
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +119,9 @@ impl Answerer {
             let error = chaos::answer(&self.identity, &self.name, query, &mut message);
             options[2] = error.map(OptOption::ExtendedError);
         } else {
-            let mut resolution =
-                Resolution { catalog, now, transport, query, name: &mut self.name, message: &mut message };
+            let (name, message) = (&mut self.name, &mut message);
+            let expansions = Expansions::default();
+            let mut resolution = Resolution { catalog, now, transport, query, name, message, expansions };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
         message.finish(query, &options)

@@ -26,6 +26,8 @@ struct Proof<'m, 'b, 'a> {
     message: &'m mut Message<'b>,
     scene: Scene<'a>,
     written: [Option<Node<'a>>; PROOF_MAX],
+    /// Where the records of the message begin, if those of other proofs may stand there already.
+    others_from: Option<usize>,
 }
 
 /// The name does not exist; `skipped` labels are left of the closest encloser.
@@ -87,11 +89,21 @@ pub(super) fn expanded(
     scene: Scene<'_>,
     skipped: usize,
 ) -> Result<(), NoRoom> {
+    Proof::new(message, scene).expanded(name, skipped)
+}
+
+/// [`expanded`] for a link of a chain, beside whose proof others may stand; `question_end`: where the
+/// records of the message begin.
+pub(super) fn expanded_link(
+    message: &mut Message<'_>,
+    name: &Suffixes,
+    scene: Scene<'_>,
+    skipped: usize,
+    question_end: usize,
+) -> Result<(), NoRoom> {
     let mut proof = Proof::new(message, scene);
-    match proof.params() {
-        Some(params) => proof.nsec3(&params.label(name.suffix(skipped.saturating_sub(1)))),
-        None => proof.nsec(name.between(0, scene.below)),
-    }
+    proof.others_from = Some(question_end);
+    proof.expanded(name, skipped)
 }
 
 /// The DS records of the delegation `cut`, or the proof that it has none.
@@ -119,7 +131,14 @@ pub(super) fn delegation(
 
 impl<'m, 'b, 'a> Proof<'m, 'b, 'a> {
     fn new(message: &'m mut Message<'b>, scene: Scene<'a>) -> Self {
-        Proof { message, scene, written: [None; PROOF_MAX] }
+        Proof { message, scene, written: [None; PROOF_MAX], others_from: None }
+    }
+
+    fn expanded(&mut self, name: &Suffixes, skipped: usize) -> Result<(), NoRoom> {
+        match self.params() {
+            Some(params) => self.nsec3(&params.label(name.suffix(skipped.saturating_sub(1)))),
+            None => self.nsec(name.between(0, self.scene.below)),
+        }
     }
 
     /// How the zone hashes names; `None` if it denies by NSEC.
@@ -185,7 +204,16 @@ impl<'m, 'b, 'a> Proof<'m, 'b, 'a> {
             *place = Some(node);
         }
         let apex = self.scene.apex_at;
+        let mark = self.message.mark();
         let start = self.message.rrset_with_owner(Section::Authority, rrset, apex)?;
+        if let Some(question_end) = self.others_from {
+            let mut owner = [0; 256];
+            let Some(length) = self.message.expand(start as u16, &mut owner) else { return Ok(()) };
+            if self.message.find(question_end, Section::Authority, &owner[..length], rtype) != Some(start) {
+                self.message.rewind(mark);
+                return Ok(());
+            }
+        }
         if let Some(rrsig) = node.rrsig(rtype) {
             self.message.rrset(Section::Authority, rrsig, start as u16, apex)?;
         }

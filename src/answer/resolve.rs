@@ -32,6 +32,16 @@ pub(super) struct Resolution<'r, 'm> {
     /// The name that is looked for now: the question's, then the target of each alias.
     pub(super) name: &'r mut Suffixes,
     pub(super) message: &'r mut Message<'m>,
+    pub(super) expansions: Expansions,
+}
+
+/// The links of a chain that a signed wildcard made: their proofs wait until the answer section is
+/// complete.
+#[derive(Default)]
+pub(super) struct Expansions {
+    /// The offsets of the links' names.
+    name_at: [u16; LINKS_MAX],
+    count: usize,
 }
 
 /// The zone that answers a link, and where its names stand in the message.
@@ -60,6 +70,15 @@ impl Resolution<'_, '_> {
     /// Answers the question; gives what to say of an error.
     #[inline]
     pub(super) fn run(&mut self) -> Option<ExtendedError> {
+        let error = self.links();
+        if self.expansions.count > 0 && self.prove_expansions().is_err() {
+            self.message.truncate();
+        }
+        error
+    }
+
+    #[inline]
+    fn links(&mut self) -> Option<ExtendedError> {
         if self.query.qclass != Class::IN || is_refused_type(self.query.qtype) {
             self.message.rcode = Rcode::REFUSED;
             return None;
@@ -172,13 +191,22 @@ impl Resolution<'_, '_> {
         }
         if let Some(rrset) = node.rrset(qtype) {
             let start = self.positive(scene, node, rrset, expanded)?;
+            if self.expansions.count > 0 {
+                self.prove_expansions()?;
+            }
             if rrset.refers() {
                 additional::add(self.message, rrset, start, scene.name_at, scene.apex_at, scene.signed);
             }
             return Ok(Link::Done);
         }
-        if let Some(alias) = node.rrset(Rtype::CNAME) {
-            let start = self.positive(scene, node, alias, expanded)?;
+        // NSEC stands beside CNAME and is not looked for elsewhere (RFC 4035 § 2.5), RRSIG likewise.
+        if qtype != Rtype::NSEC
+            && let Some(alias) = node.rrset(Rtype::CNAME)
+        {
+            let start = self.positive(scene, node, alias, None)?;
+            if scene.signed && expanded.is_some() {
+                self.expansions.push(scene.name_at);
+            }
             return Ok(Link::Alias((start + crate::zone::RECORD_HEADER_LEN) as u16));
         }
         self.no_data(scene, node, expanded)?;
@@ -209,6 +237,30 @@ impl Resolution<'_, '_> {
             }
         }
         Ok(start)
+    }
+
+    /// Writes the proofs that the names of expanded links do not exist (RFC 4035 § 3.1.3.3). The
+    /// name that is looked for is another one afterwards.
+    #[cold]
+    fn prove_expansions(&mut self) -> Result<(), NoRoom> {
+        let expansions = std::mem::take(&mut self.expansions);
+        let catalog = self.catalog;
+        for &name_at in &expansions.name_at[..expansions.count] {
+            let mut wire = [0; 256];
+            let Some(len) = self.message.expand(name_at, &mut wire) else { continue };
+            if self.name.set(&wire[..len]).is_err() {
+                continue;
+            }
+            let Some(found) = catalog.find(self.name, 0) else { continue };
+            let Served::Zone(timeline) = found.served else { continue };
+            let view = timeline.at(self.now).view();
+            let apex_at = self.message.suffix_of(name_at, found.skipped);
+            let scene = Scene { view, name_at, apex_at, below: found.skipped, signed: true };
+            if let Lookup::Wildcard { skipped, .. } = view.look_up(self.name) {
+                proof::expanded_link(self.message, self.name, scene, skipped, self.query.question_end)?;
+            }
+        }
+        Ok(())
     }
 
     /// ANY, answered over UDP with one RRset (RFC 8482 § 4.1) and over TCP with all there are; and
@@ -275,6 +327,9 @@ impl Resolution<'_, '_> {
         if scene.signed {
             proof::delegation(self.message, self.name, scene, cut, cut_at, skipped)?;
         }
+        if self.expansions.count > 0 {
+            self.prove_expansions()?;
+        }
         if ns.refers() {
             additional::add_glue(self.message, cut, ns, start, scene.apex_at, scene.signed);
         }
@@ -295,8 +350,19 @@ impl Resolution<'_, '_> {
         let dname_at = self.offset_of(scene, skipped);
         let apex_at = scene.apex_at;
         let mark = self.message.mark();
-        let start = self.message.rrset(Section::Answer, rrset, dname_at, apex_at)?;
-        if scene.signed
+        // A chain may come by the same DNAME again, whose record stands in the answer already.
+        let before = if scene.name_at == QUESTION_AT {
+            None
+        } else {
+            let owner = self.name.suffix(skipped);
+            self.message.find(self.query.question_end, Section::Answer, owner, Rtype::DNAME)
+        };
+        let start = match before {
+            Some(start) => start,
+            None => self.message.rrset(Section::Answer, rrset, dname_at, apex_at)?,
+        };
+        if before.is_none()
+            && scene.signed
             && let Some(rrsig) = dname.rrsig(Rtype::DNAME)
             && let Err(no_room) = self.message.rrset(Section::Answer, rrsig, dname_at, apex_at)
         {
@@ -318,9 +384,16 @@ impl Resolution<'_, '_> {
         cname[2..4].copy_from_slice(&Rtype::CNAME.0.to_be_bytes());
         cname[4..6].copy_from_slice(&Class::IN.0.to_be_bytes());
         cname[6..10].copy_from_slice(&rrset.ttl().0.to_be_bytes());
-        cname[10..].copy_from_slice(&((prefix_len + target_len) as u16).to_be_bytes());
-        let parts = [&cname[..], &prefix[..prefix_len], &target[..target_len]];
+        // The target's end is the DNAME's, which stands in the message already.
+        let pointer = (0xc000 | target_at).to_be_bytes();
+        let end = if target_at & 0xc000 == 0 { &pointer[..] } else { &target[..target_len] };
+        cname[10..].copy_from_slice(&((prefix_len + end.len()) as u16).to_be_bytes());
+        let parts = [&cname[..], &prefix[..prefix_len], end];
         let start = self.message.record(Section::Answer, parts)?;
+        // The CNAME that was made answers a question for CNAME, as one that stands in a zone does.
+        if matches!(self.query.qtype, Rtype::CNAME | Rtype::ANY) {
+            return Ok(Link::Done);
+        }
         Ok(Link::Alias((start + crate::zone::RECORD_HEADER_LEN) as u16))
     }
 
@@ -338,6 +411,15 @@ impl Resolution<'_, '_> {
         match self.message.expand(name_at, labels) {
             Some(_) => self.name.offset(count),
             None => 0,
+        }
+    }
+}
+
+impl Expansions {
+    fn push(&mut self, name_at: u16) {
+        if let Some(place) = self.name_at.get_mut(self.count) {
+            *place = name_at;
+            self.count += 1;
         }
     }
 }
