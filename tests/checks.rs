@@ -17,7 +17,7 @@ use std::sync::Arc;
 use watari::clock::Instant;
 use watari::diag::{Diagnostic, Severity, render};
 use watari::wire::Name;
-use watari::zone::check::check;
+use watari::zone::check::{check, contradictions, prevents_serving};
 use watari::zone::text::{self, NoInclude, Options};
 
 const APEX: &str = "example.com";
@@ -65,7 +65,10 @@ fn case(path: &Path) -> Case {
     if let Some(zone) = loaded.zone {
         let options = Options { origin: apex.as_ref(), default_ttl: None, include: &NoInclude };
         let places = |wanted| text::locate_all(&shown, &text, &options, wanted);
-        diagnostics.extend(check(&zone.view(), &places, NOW));
+        let found = check(&zone.view(), &places, NOW);
+        let preventing: Vec<_> = found.iter().filter(|it| prevents_serving(it)).cloned().collect();
+        assert_eq!(contradictions(&zone.view(), &places), preventing, "what keeps {shown} from being served");
+        diagnostics.extend(found);
     }
     Case { name: path.file_stem().unwrap().to_str().unwrap().to_owned(), fault, diagnostics }
 }

@@ -19,7 +19,8 @@ use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::timeline::Timeline;
 use crate::wire::Name;
-use crate::zone::{Zone, text};
+use crate::zone::text::{self, Options};
+use crate::zone::{Zone, check};
 
 /// The most octets that a thread keeps for reading files between two of them.
 const BUFFER_KEPT_MAX: usize = 1 << 20;
@@ -148,6 +149,14 @@ impl Loader {
             }
         }
         let Some(zone) = zone else { return loaded };
+        let includes = Includes::new(&self.top, self.real.as_deref(), self.size_max);
+        let options = Options { origin: loaded.apex.as_ref(), default_ttl: None, include: &includes };
+        let places = |wanted| text::locate_all(&path, buffer, &options, wanted);
+        let contradictions = check::contradictions(&zone.view(), &places);
+        if !contradictions.is_empty() {
+            loaded.faults.extend(contradictions);
+            return loaded;
+        }
         let timeline = match plan {
             None => Some(Timeline::fixed(zone)),
             Some(plan) => plan.timeline(zone, now, serving.is_some(), &mut loaded.faults),

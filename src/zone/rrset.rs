@@ -2,7 +2,7 @@
 
 use super::block::{Block, Fixup, NodeEntry, RECORD_HEADER, RrsetEntry, TTL_AT, Target};
 use super::{Node, Ttl, View};
-use crate::wire::name::join;
+use crate::wire::name::{NAME_LEN_MAX, join};
 use crate::wire::{Name, NameRef, Rtype};
 
 /// Records of one owner, class and type (RFC 2181 § 5). Of RRSIG: those that cover one type.
@@ -55,6 +55,11 @@ impl<'a> Rrset<'a> {
     #[allow(clippy::len_without_is_empty)] // An RRset is never empty.
     pub fn len(self) -> usize {
         usize::from(self.entry.count)
+    }
+
+    /// What the records take at most, names written in full.
+    pub(super) fn size_max(self) -> usize {
+        self.entry.len as usize + usize::from(self.entry.fixups) * NAME_LEN_MAX
     }
 
     /// The records' data, uncompressed, in the order in which they are stored.

@@ -20,9 +20,7 @@ impl Checker<'_> {
     fn cname(&mut self, node: Node<'_>, owner: &Name) {
         let Some(cname) = node.rrset(Rtype::CNAME) else { return };
         let at = (owner.clone(), Rtype::CNAME);
-        // RFC 4035 § 2.5. KEY, which RFC 3007 § 3.2.1 and BIND let stand beside it, Knot and NSD refuse.
-        let beside = |rtype: Rtype| !matches!(rtype, Rtype::CNAME | Rtype::RRSIG | Rtype::NSEC);
-        if let Some(other) = node.rrsets().map(|rrset| rrset.rtype()).find(|&rtype| beside(rtype)) {
+        if let Some(other) = beside_cname(node) {
             let message = format!("{owner} has a CNAME and other data ({other})");
             let help = if node.is_apex() {
                 "the apex has SOA and NS and so can't be an alias: give it A and AAAA records, or an HTTPS record"
@@ -136,6 +134,13 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// A type at `node` that may not stand beside a CNAME (RFC 1034 § 3.6.2, RFC 4035 § 2.5). KEY,
+/// which RFC 3007 § 3.2.1 and BIND let stand there, Knot and NSD refuse.
+pub(super) fn beside_cname(node: Node<'_>) -> Option<Rtype> {
+    let beside = |rtype: &Rtype| !matches!(*rtype, Rtype::CNAME | Rtype::RRSIG | Rtype::NSEC);
+    node.rrsets().map(|rrset| rrset.rtype()).find(beside)
 }
 
 /// What `name` is an alias of, if it is one by a CNAME of its own in this zone.

@@ -69,6 +69,35 @@ pub fn check(view: &View<'_>, places: &Places<'_>, now: Instant) -> Vec<Diagnost
     checker.findings.into_diagnostics(places)
 }
 
+/// The faults of `view` by which it should not be served: those of [`check`] that
+/// [prevent serving](prevents_serving). Quick where there are none, which a server loads at each start.
+pub fn contradictions(view: &View<'_>, places: &Places<'_>) -> Vec<Diagnostic> {
+    if !is_suspect(*view) {
+        return Vec::new();
+    }
+    // None of these faults comes with time.
+    check(view, places, Instant::MIN).into_iter().filter(prevents_serving).collect()
+}
+
+/// Whether `view` may contradict itself: never no where [`check`] says that it does.
+fn is_suspect(view: View<'_>) -> bool {
+    let mut has_dname = false;
+    let mut has_occluded = false;
+    let suspect = view.nodes().any(|node| {
+        has_dname |= node.has_dname();
+        has_occluded |= node.is_occluded();
+        let cname = node.rrset(Rtype::CNAME).is_some()
+            && (!is_single(node, Rtype::CNAME) || alias::beside_cname(node).is_some());
+        let dname = node.has_dname() && (node.is_cut() || !is_single(node, Rtype::DNAME));
+        cname || dname || node.rrsets().any(owner::may_be_too_large)
+    });
+    suspect || (has_dname && has_occluded) || view.apex_node().rrset(Rtype::NS).is_none()
+}
+
+fn is_single(node: Node<'_>, rtype: Rtype) -> bool {
+    node.rrset(rtype).is_none_or(|rrset| rrset.len() == 1)
+}
+
 /// What all checks share.
 struct Checker<'a> {
     view: View<'a>,

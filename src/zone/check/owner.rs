@@ -1,6 +1,7 @@
 //! What can be said of an owner and its RRsets without looking elsewhere: how the name is written,
 //! which types may stand there, TTLs, sizes.
 
+use crate::wire::name::NAME_LEN_MAX;
 use crate::wire::{HEADER_LEN, Name, Rtype};
 
 use super::findings::Finding;
@@ -146,4 +147,9 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// Whether `rrset` may fit in no message. Quick, and never wrong where it says no.
+pub(super) fn may_be_too_large(rrset: Rrset<'_>) -> bool {
+    rrset.len() > 1 && rrset.size_max() + HEADER_LEN + NAME_LEN_MAX + QUESTION_OVERHEAD > MESSAGE_LEN_MAX
 }
