@@ -1,7 +1,7 @@
 //! The response as it is written: sections in order, whole RRsets, room kept for OPT.
 
 use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
-use crate::wire::{HEADER_LEN, Opcode, Rcode, Rtype};
+use crate::wire::{HEADER_LEN, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
 use super::request::Request;
@@ -200,16 +200,14 @@ impl<'a> Message<'a> {
             additional += 1;
         }
         let questions = u8::from(request.question_end > HEADER_LEN);
-        let [flags0, flags1] = request.flags;
+        let [flags0, _] = request.flags;
         let opcode = request.opcode();
-        // RD is copied (RFC 1035 § 4.1.1), and CD (RFC 4035 § 3.1.6 leaves it alone); RA, AD and Z
-        // are ours to clear.
-        let checking_disabled = if opcode == Opcode::QUERY { flags1 & 0x10 } else { 0 };
+        // RD is copied (RFC 1035 § 4.1.1); RA and Z are clear, AD and CD too (RFC 4035 § 3.1.6).
         let ([an0, an1], [ns0, ns1]) = (self.counts[0].to_be_bytes(), self.counts[1].to_be_bytes());
         let [ar0, ar1] = additional.to_be_bytes();
         let flags0 =
             0x80 | opcode.0 << 3 | u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1 | flags0 & 1;
-        let flags1 = checking_disabled | (self.rcode.0 & 0x0f) as u8;
+        let flags1 = (self.rcode.0 & 0x0f) as u8;
         let [id0, id1] = request.id;
         let header = [id0, id1, flags0, flags1, 0, questions, an0, an1, ns0, ns1, ar0, ar1];
         if let Some(place) = self.out.first_chunk_mut() {

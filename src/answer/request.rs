@@ -64,9 +64,14 @@ pub(super) fn receive(message: &[u8], name: &mut Suffixes) -> Received {
         edns: None,
     };
     if request.opcode() != Opcode::QUERY {
+        other(message, name, &mut request);
         return Received::Other(request);
     }
     if [qd0, qd1] != [0, 1] {
+        if [qd0, qd1, an0, an1, ns0, ns1] == [0; 6] {
+            let additional = u16::from_be_bytes([ar0, ar1]);
+            request.edns = records(message.get(HEADER_LEN..).unwrap_or_default(), 0, additional).flatten();
+        }
         return Received::Malformed(request);
     }
     let Some(end) = question(message, name, &mut request) else { return Received::Malformed(request) };
@@ -80,6 +85,18 @@ pub(super) fn receive(message: &[u8], name: &mut Suffixes) -> Received {
         }
         None => Received::Malformed(request),
     }
+}
+
+/// Reads what can be read of a request of another opcode: its question, if it has one, is given
+/// back, and OPT is answered with OPT (RFC 6891 § 6.1.1).
+#[cold]
+fn other(message: &[u8], name: &mut Suffixes, request: &mut Request) {
+    let Some(&[_, _, _, _, 0, 1, an0, an1, ns0, ns1, ar0, ar1]) = message.first_chunk::<HEADER_LEN>() else { return };
+    let Some(end) = question(message, name, request) else { return };
+    request.question_end = end;
+    let others = u32::from(u16::from_be_bytes([an0, an1])) + u32::from(u16::from_be_bytes([ns0, ns1]));
+    let additional = u16::from_be_bytes([ar0, ar1]);
+    request.edns = records(message.get(end..).unwrap_or_default(), others, additional).flatten();
 }
 
 fn question(message: &[u8], name: &mut Suffixes, request: &mut Request) -> Option<usize> {
@@ -112,6 +129,10 @@ fn records(rest: &[u8], others: u32, additional: u16) -> Option<Option<Edns>> {
         let ttl = reader.u32().ok()?;
         let length = reader.u16().ok()?;
         let rdata = reader.take(usize::from(length)).ok()?;
+        // TSIG stands once, and last (RFC 8945 § 5.1).
+        if rtype == Rtype::TSIG && number + 1 != others + u32::from(additional) {
+            return None;
+        }
         if rtype == Rtype::OPT {
             if number < others || !root || edns.is_some() {
                 return None;
