@@ -1,0 +1,16 @@
+//! What the black-box tests share: peers (Debian's NSD, Knot DNS and BIND) and our own program on
+//! free ports of the loopback, a client, a reader of messages that knows nothing of `src/`, zones.
+//!
+//! Nothing here runs as a service, nothing uses a fixed port; every process is ended by its id
+//! when its handle is dropped, and everything it wrote is in a directory that goes with it.
+
+// Each test program compiles this module for itself and uses a part of it.
+#![allow(dead_code)]
+
+pub(crate) mod client;
+pub(crate) mod message;
+pub(crate) mod peer;
+pub(crate) mod program;
+pub(crate) mod query;
+pub(crate) mod signing;
+pub(crate) mod zones;

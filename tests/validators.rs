@@ -1,0 +1,270 @@
+//! What we serve of signed zones is put to real validators: Unbound, `delv` and `ldns-verify-zone`.
+//!
+//! Every kind of answer (positive, wildcard, NXDOMAIN, NODATA of five sorts, delegations secure,
+//! insecure and opted out, aliases) is asked in zones of every kind of denial. Unbound must set AD
+//! exactly where the chain of trust is whole, and must never call an answer bogus.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use support::message::{Message, name_to_text, rcode, type_to_text};
+use support::peer::{Kind, Server, ZoneFile};
+use support::program::{self, Running};
+use support::query::Query;
+use support::signing::{self, Denial, Signed};
+use support::{client, peer};
+
+/// Whether a validator can be sure of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// Always.
+    Sure,
+    /// Not where the denial opts out (RFC 5155 § 9.2).
+    SureUnlessOptOut,
+    /// Never.
+    Unsure,
+}
+
+use Trust::{Sure, SureUnlessOptOut, Unsure};
+
+/// A question for every signed zone, what is said, and whether it can be trusted.
+const EVERYWHERE: [(&str, u16, u16, Trust); 35] = [
+    // Positive.
+    ("", 6, rcode::NOERROR, Sure),
+    ("", 2, rcode::NOERROR, Sure),
+    ("", 48, rcode::NOERROR, Sure),
+    ("", 15, rcode::NOERROR, Sure),
+    ("www", 1, rcode::NOERROR, Sure),
+    ("WwW", 16, rcode::NOERROR, Sure),
+    ("big", 16, rcode::NOERROR, Sure),
+    ("*.wild", 1, rcode::NOERROR, Sure),
+    // Wildcard expansion (RFC 4035 § 3.1.3.3).
+    ("foo.wild", 1, rcode::NOERROR, SureUnlessOptOut),
+    ("foo.bar.wild", 16, rcode::NOERROR, SureUnlessOptOut),
+    ("q.x.y.went", 16, rcode::NOERROR, SureUnlessOptOut),
+    // NXDOMAIN (§ 3.1.3.2), also below names and empty non-terminals.
+    ("missing", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    ("zzz.zzz", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    ("x.a.wild", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    ("z.c.wild", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    ("z.y.went", 16, rcode::NXDOMAIN, SureUnlessOptOut),
+    // NODATA (§ 3.1.3.1), of empty non-terminals, of wildcards (§ 3.1.3.4).
+    ("www", 15, rcode::NOERROR, Sure),
+    ("", 33, rcode::NOERROR, Sure),
+    ("c.wild", 1, rcode::NOERROR, Sure),
+    ("b.a.deep", 1, rcode::NOERROR, Sure),
+    ("*.wild", 15, rcode::NOERROR, Sure),
+    ("foo.wild", 15, rcode::NOERROR, SureUnlessOptOut),
+    ("q.x.y.went", 1, rcode::NOERROR, SureUnlessOptOut),
+    // Aliases.
+    ("cname", 1, rcode::NOERROR, Sure),
+    ("cname-missing", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    ("cname-nodata", 15, rcode::NOERROR, Sure),
+    ("cname-wild", 1, rcode::NOERROR, SureUnlessOptOut),
+    ("cname-wild-nodata", 1, rcode::NOERROR, SureUnlessOptOut),
+    ("foo.cwild", 1, rcode::NOERROR, SureUnlessOptOut),
+    ("foo.cmissing", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    ("www.dname", 1, rcode::NOERROR, Sure),
+    ("missing.dname", 1, rcode::NXDOMAIN, SureUnlessOptOut),
+    // Delegations: DS and its denial (§ 3.1.4).
+    ("secure", 43, rcode::NOERROR, Sure),
+    ("insecure", 43, rcode::NOERROR, SureUnlessOptOut),
+    ("below.ent", 43, rcode::NOERROR, SureUnlessOptOut),
+];
+
+/// Questions of one zone's own, absolute.
+const HERE: [(&str, u16, u16, Trust); 14] = [
+    ("nsec.sec.test", 43, rcode::NOERROR, Sure),
+    ("nsec3.sec.test", 43, rcode::NOERROR, Sure),
+    ("unsigned.sec.test", 43, rcode::NOERROR, Sure),
+    ("plain.optout.sec.test", 43, rcode::NOERROR, SureUnlessOptOut),
+    ("www.unsigned.sec.test", 1, rcode::NOERROR, Unsure),
+    ("missing.unsigned.sec.test", 1, rcode::NXDOMAIN, Unsure),
+    ("www.plain.optout.sec.test", 1, rcode::NOERROR, Unsure),
+    ("www.plain.optout.sec.test", 15, rcode::NOERROR, Unsure),
+    ("to-nsec.sec.test", 1, rcode::NOERROR, Sure),
+    ("to-nsec-missing.sec.test", 1, rcode::NXDOMAIN, Sure),
+    ("to-nsec3-missing.sec.test", 1, rcode::NXDOMAIN, Sure),
+    ("to-unsigned.sec.test", 1, rcode::NOERROR, Unsure),
+    ("www.into-nsec3.sec.test", 1, rcode::NOERROR, Sure),
+    ("missing.into-nsec3.sec.test", 1, rcode::NXDOMAIN, Sure),
+];
+
+/// The zones that `delv` is asked about; it starts anew for every question.
+const DELV: [&str; 3] = ["nsec.sec.test", "salted.sec.test", "optout.sec.test"];
+
+/// A question to a validator, and what it has to say.
+struct Expectation {
+    query: Query,
+    rcode: u16,
+    sure: bool,
+    /// It is unsure only because the denial opts out, which `delv` does not tell.
+    opted_out: bool,
+}
+
+fn expectations<'a>(zones: impl Iterator<Item = &'a Signed>) -> Vec<Expectation> {
+    let mut expectations = Vec::new();
+    for zone in zones.filter(|zone| zone.denial != Denial::Unsigned) {
+        let opts_out = matches!(zone.denial, Denial::Nsec3 { opt_out: true, .. });
+        for (name, rtype, rcode, trust) in EVERYWHERE {
+            let name = format!("{name}.{}", zone.source.apex);
+            let opted_out = trust == SureUnlessOptOut && opts_out;
+            let sure = trust != Unsure && !opted_out;
+            expectations.push(Expectation { query: Query::new(&name, rtype), rcode, sure, opted_out });
+        }
+    }
+    for (name, rtype, rcode, trust) in HERE {
+        expectations.push(Expectation {
+            query: Query::new(name, rtype),
+            rcode,
+            sure: trust == Sure,
+            opted_out: trust == SureUnlessOptOut,
+        });
+    }
+    expectations
+}
+
+fn show(query: &Query) -> String {
+    format!("{} {}", name_to_text(&query.name), type_to_text(query.rtype))
+}
+
+fn serve(zones: &[Signed]) -> Server {
+    let files: Vec<ZoneFile> = zones.iter().map(|zone| zone.file.clone()).collect();
+    Server::start(reference(), &files)
+}
+
+/// The server under test: ours, unless a developer of this test wants to see it hold for another.
+fn reference() -> Kind {
+    match std::env::var("WATARI_DIFFERENTIAL_REFERENCE").as_deref() {
+        Ok("knot") => Kind::Knot,
+        Ok("nsd") => Kind::Nsd,
+        Ok("bind") => Kind::Bind,
+        _ => Kind::Watari,
+    }
+}
+
+/// Starts Unbound with the tree's trust anchor, asking `server` for everything below it.
+fn unbound(folder: &Path, server: SocketAddr, zones: &[Signed]) -> (Running, SocketAddr) {
+    let address = peer::free_address();
+    let config = folder.join("unbound.conf");
+    std::fs::write(folder.join("anchors"), &zones.last().unwrap().anchors).unwrap();
+    let mut text = format!(
+        "server:\n  interface: 127.0.0.1@{port}\n  do-ip6: no\n  do-daemonize: no\n  chroot: \"\"\n  username: \"\"\n\
+         \x20 directory: \"{folder}\"\n  pidfile: \"\"\n  use-syslog: no\n  verbosity: 1\n  num-threads: 1\n\
+         \x20 do-not-query-localhost: no\n  local-zone: \"test.\" nodefault\n  trust-anchor-file: \"{folder}/anchors\"\n\
+         \x20 module-config: \"validator iterator\"\n  val-log-level: 2\n  qname-minimisation: no\n\
+         remote-control:\n  control-enable: no\n",
+        port = address.port(),
+        folder = folder.display(),
+    );
+    // The addresses that the zones name are documentation's: every zone is asked here.
+    for zone in zones {
+        let stub = format!("stub-zone:\n  name: \"{}\"\n  stub-addr: 127.0.0.1@{}\n", zone.file.name, server.port());
+        text.push_str(&stub);
+    }
+    std::fs::write(&config, text).unwrap();
+    let mut command = Command::new(program::find("unbound"));
+    command.arg("-d").arg("-c").arg(config);
+    let mut running = Running::start("unbound", command, folder.join("unbound.log"));
+    let question = Query::new("localhost", 1).bytes(1);
+    let begun = Instant::now();
+    while client::exchange(address, &question, Duration::from_millis(100)).is_none() {
+        let alive = running.is_alive() && begun.elapsed() < Duration::from_secs(20);
+        assert!(alive, "unbound does not serve:\n{}", running.log());
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    (running, address)
+}
+
+#[test]
+fn unbound_validates_every_kind_of_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let zones = signing::tree(folder.path());
+    let server = serve(&zones);
+    let (running, address) = unbound(folder.path(), server.address, &zones);
+    let expectations = expectations(zones.iter());
+    let questions: Vec<Vec<u8>> = (1u16..)
+        .zip(&expectations)
+        .map(|(id, expectation)| {
+            let mut query = expectation.query.clone().edns(4096, true);
+            query.flags = 0x100;
+            query.bytes(id)
+        })
+        .collect();
+    let answers = client::exchange_all(address, &questions);
+    let mut wrong = Vec::new();
+    for (expectation, answer) in expectations.iter().zip(answers) {
+        let Some(bytes) = answer else {
+            wrong.push(format!("{}: no answer", show(&expectation.query)));
+            continue;
+        };
+        let message = Message::parse(&bytes).unwrap();
+        if message.rcode != expectation.rcode || message.ad != expectation.sure {
+            wrong.push(format!(
+                "{}: rcode {} AD {}, expected rcode {} AD {}\n{}",
+                show(&expectation.query),
+                message.rcode,
+                message.ad,
+                expectation.rcode,
+                expectation.sure,
+                message.show()
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}\n{}",
+        wrong.len(),
+        expectations.len(),
+        wrong.join("\n"),
+        running.log()
+    );
+}
+
+#[test]
+fn delv_validates_every_kind_of_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let zones = signing::tree(folder.path());
+    let server = serve(&zones);
+    let anchors = folder.path().join("delv.anchors");
+    std::fs::write(&anchors, delv_anchors(&zones.last().unwrap().anchors)).unwrap();
+    let port = server.address.port().to_string();
+    let root = format!("+root={}", signing::ROOT);
+    let anchors = anchors.display().to_string();
+    let mut wrong = Vec::new();
+    let expectations = expectations(zones.iter().filter(|zone| DELV.contains(&zone.source.apex.as_str())));
+    for expectation in &expectations {
+        let name = name_to_text(&expectation.query.name);
+        let rtype = type_to_text(expectation.query.rtype);
+        let arguments = ["@127.0.0.1", "-p", &port, "-a", &anchors, &root, &name, &rtype];
+        let output = program::run("delv", folder.path(), &arguments, Duration::from_secs(30));
+        let said = output.stdout + &output.stderr;
+        let missing = said.contains("ncache nxdomain");
+        let failed = said.contains("resolution failed") && !said.contains("ncache");
+        let unsure = said.contains("unsigned answer");
+        let sure = said.contains("fully validated") && !unsure;
+        let right = !failed
+            && (sure == expectation.sure || expectation.opted_out)
+            && missing == (expectation.rcode == rcode::NXDOMAIN);
+        if !right {
+            wrong.push(format!("{name} {rtype}: expected sure {}\n{said}", expectation.sure));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), expectations.len(), wrong.join("\n"));
+}
+
+/// A DNSKEY record as the trust anchor that `delv` reads.
+fn delv_anchors(keys: &str) -> String {
+    let anchors = keys.lines().map(|line| {
+        let words: Vec<&str> = line.split_whitespace().skip_while(|word| *word != "DNSKEY").collect();
+        let [_, flags, protocol, algorithm, key @ ..] = &words[..] else { panic!("not a key: {line}") };
+        format!("  {}. static-key {flags} {protocol} {algorithm} \"{}\";\n", signing::ROOT, key.concat())
+    });
+    format!("trust-anchors {{\n{}}};\n", anchors.collect::<String>())
+}
