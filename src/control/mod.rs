@@ -5,6 +5,7 @@ pub mod examine;
 pub mod fingerprint;
 mod include;
 pub mod load;
+mod memory;
 pub mod names;
 pub mod owner;
 pub mod read;

@@ -17,13 +17,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::fingerprint::Fingerprint;
-use super::include;
 use super::load::{Loader, Request};
 use super::owner::{Effect, Event, Owner, Scanned, Service};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::tree::Tree;
 use super::watch::{Inbox, Watch};
+use super::{include, memory};
 use crate::answer::{Catalog, Served};
 use crate::clock::Ratchet;
 use crate::diag;
@@ -136,8 +136,12 @@ impl Control {
     }
 
     fn tell(&mut self, event: Event, ready: &mut Option<impl FnOnce(Count)>) {
+        let has_scanned = matches!(event, Event::Scanned(_));
         let effects = self.owner.handle(event, Instant::now(), self.clock.now());
         self.carry_out(effects, ready);
+        if has_scanned {
+            rayon::spawn(memory::give_back);
+        }
     }
 
     fn limit(&mut self, limits: Limits, ready: &mut Option<impl FnOnce(Count)>) {
@@ -164,6 +168,7 @@ impl Control {
                 }
                 Effect::Report(report) => log(&report),
                 Effect::Ready(count) => {
+                    rayon::spawn(memory::give_back);
                     self.begin_watch();
                     if let Some(ready) = ready.take() {
                         ready(count);

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::hash::NameHash;
+use crate::wire::Rtype;
 
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
@@ -101,12 +102,21 @@ pub(super) struct RrsetEntry {
     pub(super) data: u32,
     pub(super) len: u32,
     pub(super) rtype: u16,
-    /// Of RRSIG: the type covered.
-    pub(super) covered: u16,
     pub(super) count: u16,
     pub(super) fixups: u16,
-    pub(super) links: u16,
-    pub(super) reserved: u16,
+    /// How many links; of RRSIG, which has none, the type covered.
+    pub(super) links_or_covered: u16,
+}
+
+impl RrsetEntry {
+    pub(super) fn links(&self) -> usize {
+        if self.rtype == Rtype::RRSIG.0 { 0 } else { usize::from(self.links_or_covered) }
+    }
+
+    /// Of RRSIG: the type covered.
+    pub(super) fn covered(&self) -> Option<Rtype> {
+        (self.rtype == Rtype::RRSIG.0).then_some(Rtype(self.links_or_covered))
+    }
 }
 
 /// Octets of a record before its RDATA: owner pointer, type, class, TTL, length.
@@ -275,14 +285,14 @@ impl<'a> Block<'a> {
     }
 
     pub(super) fn fixups(self, rrset: &RrsetEntry) -> impl Iterator<Item = Fixup> + use<'a> {
-        let end = rrset.data as usize - usize::from(rrset.links) * Link::LEN;
+        let end = rrset.data as usize - rrset.links() * Link::LEN;
         let start = end - usize::from(rrset.fixups) * Fixup::LEN;
         self.bytes()[start..end].as_chunks().0.iter().map(|&bytes| Fixup::from_bytes(bytes))
     }
 
     pub(super) fn links(self, rrset: &RrsetEntry) -> impl Iterator<Item = Link> + use<'a> {
         let end = rrset.data as usize;
-        let start = end - usize::from(rrset.links) * Link::LEN;
+        let start = end - rrset.links() * Link::LEN;
         self.bytes()[start..end].as_chunks().0.iter().map(|&bytes| Link::from_bytes(bytes))
     }
 }
@@ -294,7 +304,7 @@ pub(super) fn tag(hash: NameHash) -> u32 {
 
 /// How many slots an index of `nodes` nodes has: a power of two, a quarter of them empty at least.
 pub(super) fn slot_count(nodes: usize) -> usize {
-    (nodes + nodes / 3 + 1).next_power_of_two()
+    (nodes * 4).div_ceil(3).next_power_of_two()
 }
 
 /// The sections of a block that is being put together.

@@ -57,12 +57,12 @@ impl Renderer {
         self.links.clear();
         self.names.clear();
         let Source { apex, owner, rtype, ttl, rdatas } = source;
-        let mut covered = 0;
+        let mut covered = None;
         let mut count = 0u16;
         for rdata in rdatas {
             count = count.saturating_add(1);
             if let (Rtype::RRSIG, [high, low, ..]) = (rtype, rdata) {
-                covered = u16::from_be_bytes([*high, *low]);
+                covered = Some(u16::from_be_bytes([*high, *low]));
             }
             self.data.extend_from_slice(&[0xc0, 0x0c]);
             self.data.extend_from_slice(&rtype.0.to_be_bytes());
@@ -88,11 +88,9 @@ impl Renderer {
             data,
             len: u32::try_from(self.data.len()).unwrap_or(u32::MAX),
             rtype: rtype.0,
-            covered,
             count,
             fixups: self.fixups.len() as u16,
-            links: self.links.len() as u16,
-            reserved: 0,
+            links_or_covered: covered.unwrap_or(self.links.len() as u16),
         }
     }
 

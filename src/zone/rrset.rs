@@ -40,7 +40,7 @@ impl<'a> Rrset<'a> {
 
     /// Of RRSIG: the type that it covers.
     pub fn covered(self) -> Option<Rtype> {
-        (self.rtype() == Rtype::RRSIG).then_some(Rtype(self.entry.covered))
+        self.entry.covered()
     }
 
     /// The TTL.
@@ -223,7 +223,7 @@ impl<'a> Rrset<'a> {
 
     /// Whether [`Rrset::referred`] gives anything.
     pub fn refers(self) -> bool {
-        self.entry.links > 0
+        self.entry.links() > 0
     }
 
     /// The uncompressed data of the first record.

@@ -196,7 +196,7 @@ impl<'a> Node<'a> {
 
     /// The signatures that cover `rtype`.
     pub fn rrsig(self, covered: Rtype) -> Option<Rrset<'a>> {
-        let of_covered = |entry: &&block::RrsetEntry| entry.rtype == Rtype::RRSIG.0 && entry.covered == covered.0;
+        let of_covered = |entry: &&block::RrsetEntry| entry.covered() == Some(covered);
         let entry = self.block.rrsets_of(self.entry).iter().find(of_covered)?;
         Some(Rrset { view: self.view, block: self.block, node: self.entry, entry })
     }
