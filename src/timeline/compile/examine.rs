@@ -1,6 +1,6 @@
 //! A plan held against its zone: what each flip finds there, and what makes it impossible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::diag::Diagnostic;
@@ -35,15 +35,21 @@ pub(super) enum Found {
 }
 
 /// A plan's flips in its zone, all faults noted.
-pub(super) struct Examination<'a> {
+struct Examination<'a> {
     plan: &'a Plan,
     zone: &'a Zone,
-    pub(super) diagnostics: Vec<Diagnostic>,
+    /// The flips of each owner, in the plan's order.
+    owners: HashMap<&'a Name, Vec<&'a Flip>>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 /// Holds `plan` against `zone`: for each flip what it finds, `None` if it can't be.
 pub(super) fn examine(plan: &Plan, zone: &Zone) -> (Vec<Option<Found>>, Vec<Diagnostic>) {
-    let mut examination = Examination { plan, zone, diagnostics: Vec::new() };
+    let mut owners: HashMap<&Name, Vec<&Flip>> = HashMap::with_capacity(plan.flips.len());
+    for flip in &plan.flips {
+        owners.entry(&flip.owner.value).or_default().push(flip);
+    }
+    let mut examination = Examination { plan, zone, owners, diagnostics: Vec::new() };
     if !examination.zone_can_change() {
         return (vec![None; plan.flips.len()], examination.diagnostics);
     }
@@ -60,7 +66,12 @@ pub(super) fn examine(plan: &Plan, zone: &Zone) -> (Vec<Option<Found>>, Vec<Diag
     (found, examination.diagnostics)
 }
 
-impl Examination<'_> {
+impl<'a> Examination<'a> {
+    /// The flips of `owner`.
+    fn flips_of(&self, owner: &Name) -> &[&'a Flip] {
+        self.owners.get(owner).map_or(&[], Vec::as_slice)
+    }
+
     fn fault(&mut self, diagnostic: Diagnostic, span: &Range<usize>, label: impl Into<String>) {
         let place = self.plan.place(span);
         self.diagnostics.push(diagnostic.at(place, label));
@@ -281,7 +292,7 @@ impl Examination<'_> {
     fn types_after(&self, owner: &Name) -> BTreeSet<Rtype> {
         let node = self.zone.find(owner.as_ref());
         let mut types: BTreeSet<_> = node.iter().flat_map(|node| node.rrsets()).map(|rrset| rrset.rtype()).collect();
-        for flip in self.plan.flips.iter().filter(|flip| flip.owner.value == *owner) {
+        for flip in self.flips_of(owner) {
             if flip.to.records.is_empty() {
                 types.remove(&flip.rtype.value);
             } else {
@@ -299,8 +310,8 @@ impl Examination<'_> {
             return;
         }
         // Of the flips that make the fault only one is shown.
-        let makes = |other: &&Flip| other.owner.value == *owner && !other.to.records.is_empty();
-        let shown = self.plan.flips.iter().filter(makes).find(|other| other.rtype.value == Rtype::CNAME);
+        let makes_alias = |other: &&&Flip| other.rtype.value == Rtype::CNAME && !other.to.records.is_empty();
+        let shown = self.flips_of(owner).iter().find(makes_alias);
         if shown.is_some_and(|shown| shown.rtype.value != flip.rtype.value) {
             return;
         }
@@ -318,7 +329,7 @@ impl Examination<'_> {
     /// A name that exists hides the wildcard that answered for it.
     fn check_wildcard(&mut self, flip: &Flip, wildcard: &Name) {
         let owner = &flip.owner.value;
-        let first = self.plan.flips.iter().find(|other| other.owner.value == *owner);
+        let first = self.flips_of(owner).first();
         if first.is_some_and(|first| first.rtype.value != flip.rtype.value) {
             return;
         }
@@ -339,9 +350,7 @@ impl Examination<'_> {
             .help(format!("if {owner} needs them too, add them with from = []"));
         self.fault(diagnostic, &flip.owner.span, format!("it loses the wildcard's {lost}"));
     }
-}
 
-impl Examination<'_> {
     /// A name of the zone that new data leads to and that isn't there: most often a final dot is missing.
     fn check_targets(&mut self, flip: &Flip) {
         let apex = self.zone.apex();
@@ -369,8 +378,7 @@ impl Examination<'_> {
         let mut suffixes = Suffixes::new();
         let there =
             suffixes.set(name.wire()).is_ok() && !matches!(self.zone.view().look_up(&suffixes), Lookup::Missing { .. });
-        let comes = |flip: &Flip| flip.owner.value.as_ref() == name && !flip.to.records.is_empty();
-        there || self.plan.flips.iter().any(comes)
+        there || self.flips_of(&name.to_owned()).iter().any(|flip| !flip.to.records.is_empty())
     }
 }
 

@@ -78,6 +78,9 @@ pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], armed_at: Instant) -> Loa
 /// All faults, if the plan can't work; remarks about one that can are in the schedule.
 pub fn compile(plan: &Plan, zone: &Zone, armed_at: Instant) -> Result<Schedule, Vec<Diagnostic>> {
     let (found, mut diagnostics) = examine(plan, zone);
+    let is_done = |found: &Option<Found>| *found == Some(Found::Done);
+    let done: Vec<_> =
+        plan.flips.iter().zip(&found).filter(|(_, found)| is_done(found)).map(|(flip, _)| flip).collect();
     let courses: Vec<Course<'_>> = plan
         .flips
         .iter()
@@ -87,7 +90,7 @@ pub fn compile(plan: &Plan, zone: &Zone, armed_at: Instant) -> Result<Schedule, 
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
-    remark_done(plan, &courses, &mut diagnostics);
+    remark_done(plan, &done, &mut diagnostics);
     let drains: Vec<Drain> = courses.iter().map(|course| course.drain(plan, armed_at)).collect();
     remark_late(plan, armed_at, &courses, &drains, &mut diagnostics);
     let mut succession = Succession::new(Serial(zone.serial()), plan.at(), plan.at.value.time_zone().clone());
@@ -318,9 +321,8 @@ fn remark_negative(plan: &Plan, flip: &Flip, held: &Held, ttl: Ttl, diagnostics:
     diagnostics.push(diagnostic);
 }
 
-fn remark_done(plan: &Plan, courses: &[Course<'_>], diagnostics: &mut Vec<Diagnostic>) {
-    let done = plan.flips.iter().filter(|flip| !courses.iter().any(|course| std::ptr::eq(course.flip, *flip)));
-    if courses.is_empty() {
+fn remark_done(plan: &Plan, done: &[&Flip], diagnostics: &mut Vec<Diagnostic>) {
+    if done.len() == plan.flips.len() {
         let message = "the plan is done: the zone file has all that it flips to";
         let diagnostic = Diagnostic::note("plan-done", message)
             .at(plan.place(&plan.at.span), "")

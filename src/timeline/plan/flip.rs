@@ -1,6 +1,6 @@
 //! One `[[flip]]` of a plan: an RRset as it is, and as it is to be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use toml::de::DeTable;
@@ -178,6 +178,7 @@ fn read_data(form: &mut Form<'_, '_>, key: &str, rtype: Option<&Written<Rtype>>,
     let rtype = rtype?.value;
     let mut records: Vec<Written<Box<[u8]>>> = Vec::with_capacity(array.len());
     let mut sound = true;
+    let mut seen: HashMap<Vec<u8>, Range<usize>> = HashMap::with_capacity(array.len());
     for item in array.iter() {
         let Some(written) = form.string(key, item, &example) else {
             sound = false;
@@ -185,15 +186,15 @@ fn read_data(form: &mut Form<'_, '_>, key: &str, rtype: Option<&Written<Rtype>>,
         };
         match text::parse_rdata(rtype, written.value, origin) {
             Ok(rdata) => {
-                let folded_rdata = folded(rtype, &rdata);
-                if let Some(first) = records.iter().find(|record| folded(rtype, &record.value) == folded_rdata) {
+                if let Some(first) = seen.get(&folded(rtype, &rdata)) {
                     let diagnostic = Diagnostic::warning("plan-duplicate-data", "the same data stands here twice")
                         .at(form.source.place(&written.span), "again here")
-                        .at(form.source.place(&first.span), "first here")
+                        .at(form.source.place(first), "first here")
                         .help("leave one out: an RRset has each record once");
                     form.faults.push(diagnostic);
                     continue;
                 }
+                seen.insert(folded(rtype, &rdata), written.span.clone());
                 records.push(Written { value: rdata.into(), span: written.span });
             }
             Err(fault) => {

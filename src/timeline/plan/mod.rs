@@ -19,6 +19,8 @@ mod flip;
 mod form;
 mod instant;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ pub use form::{Source, Written};
 
 use crate::clock::Instant;
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic, Place};
-use crate::wire::{Name, NameRef};
+use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::{Ttl, text};
 use form::Form;
 use instant::InstantFault;
@@ -284,24 +286,24 @@ fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
         let diagnostic = Diagnostic::error("plan-missing-key", "the plan flips nothing");
         form.fault(diagnostic.help(format!("write {FLIP_EXAMPLE}")), &value.span(), "");
     }
-    let mut flips: Vec<Flip> = Vec::new();
+    let mut flips: Vec<Flip> = Vec::with_capacity(array.len());
+    let mut seen: HashMap<(Name, Rtype), Range<usize>> = HashMap::with_capacity(array.len());
     for item in array.iter() {
         let Some(table) = item.get_ref().as_table() else {
             form.wrong_type("flip", item, "a table", FLIP_EXAMPLE);
             continue;
         };
         let Some(flip) = flip::read(form, apex, table, item.span()) else { continue };
-        let same = |other: &&Flip| other.owner.value == flip.owner.value && other.rtype.value == flip.rtype.value;
-        if let Some(first) = flips.iter().find(same) {
-            let diagnostic = Diagnostic::error(
-                "plan-duplicate-flip",
-                format!("{} {} flips twice", flip.owner.value, flip.rtype.value),
-            );
-            let diagnostic = diagnostic
-                .at(form.source.place(&flip.owner.span), "again here")
-                .at(form.source.place(&first.owner.span), "first here")
-                .help("write all its data into one [[flip]]");
-            form.faults.push(diagnostic);
+        match seen.entry((flip.owner.value.clone(), flip.rtype.value)) {
+            Entry::Vacant(entry) => drop(entry.insert(flip.owner.span.clone())),
+            Entry::Occupied(first) => {
+                let message = format!("{} {} flips twice", flip.owner.value, flip.rtype.value);
+                let diagnostic = Diagnostic::error("plan-duplicate-flip", message)
+                    .at(form.source.place(&flip.owner.span), "again here")
+                    .at(form.source.place(first.get()), "first here")
+                    .help("write all its data into one [[flip]]");
+                form.faults.push(diagnostic);
+            }
         }
         flips.push(flip);
     }
