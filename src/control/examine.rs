@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::include::Includes;
 use super::load::{armed_at, plan_without_zone, unreadable};
 use super::names::{self, Role};
-use super::read::{self, ReadError};
+use super::read;
 use super::tree::{self, Files};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
+use crate::timeline::{self, Schedule};
 use crate::wire::Name;
 use crate::zone::text::{self, Options};
 use crate::zone::{Zone, check};
@@ -39,7 +40,7 @@ impl Examiner<'_> {
         }
         let (zone, mut faults) = self.zone(apex, &zone);
         if files.plan {
-            faults.extend(self.plan(&plan, zone.as_ref()));
+            faults.extend(self.plan(apex, &plan, zone.as_ref()));
         }
         faults
     }
@@ -69,7 +70,7 @@ impl Examiner<'_> {
             // Of the zone only that matters which keeps the plan from being judged.
             faults.clear();
         }
-        faults.extend(self.plan(path, zone.as_ref()));
+        faults.extend(self.plan(&apex, path, zone.as_ref()));
         faults
     }
 
@@ -89,15 +90,32 @@ impl Examiner<'_> {
         (zone, diagnostics)
     }
 
-    fn plan(&self, path: &Path, zone: Option<&Zone>) -> Vec<Diagnostic> {
+    /// The schedule that the plan of `apex` makes, and what is wrong with it; if the zone can't be read, with that.
+    pub fn schedule(&self, apex: &Name, files: &Files) -> (Option<Schedule>, Vec<Diagnostic>) {
+        match self.zone(apex, &files.path(apex, Role::Zone)) {
+            (Some(zone), _) => self.compile(apex, &files.path(apex, Role::Plan), Some(&zone)),
+            (None, faults) => (None, faults),
+        }
+    }
+
+    fn plan(&self, apex: &Name, path: &Path, zone: Option<&Zone>) -> Vec<Diagnostic> {
+        self.compile(apex, path, zone).1
+    }
+
+    fn compile(&self, apex: &Name, path: &Path, zone: Option<&Zone>) -> (Option<Schedule>, Vec<Diagnostic>) {
         let mut content = Vec::new();
         let metadata = match read::whole(path, self.size_max, &mut content) {
             Ok(metadata) => metadata,
-            Err(ReadError::NotFound) => return Vec::new(),
-            Err(error) => return vec![unreadable(path, &error)],
+            Err(error) => return (None, vec![unreadable(path, &error)]),
         };
         let path: Arc<str> = path.to_string_lossy().into();
-        let _ = (armed_at(&metadata, self.now), path, zone);
-        Vec::new()
+        match zone {
+            Some(zone) => {
+                let loaded = timeline::load(zone, &path, &content, armed_at(&metadata, self.now));
+                (loaded.schedule, loaded.diagnostics)
+            }
+            // Its zone can't be read, so that only what stands in the plan itself can be judged.
+            None => (None, timeline::plan::parse(apex.as_ref(), &path, &content).1),
+        }
     }
 }

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
 use super::include::Includes;
-use super::names::Role;
+use super::names::{self, Role};
 use super::read::{self, ReadError};
 use super::registry::Content;
 use super::tree::Files;
 use crate::clock::Instant;
-use crate::diag::Diagnostic;
-use crate::timeline::Timeline;
-use crate::wire::Name;
+use crate::diag::{Diagnostic, Severity};
+use crate::timeline::{self, Step, Timeline};
+use crate::wire::{Name, NameRef};
 use crate::zone::text::{self, Options};
 use crate::zone::{Zone, check};
 
@@ -60,6 +60,8 @@ pub enum Outcome {
     Ready {
         /// The zone over time.
         timeline: Arc<Timeline>,
+        /// What the steps of its plan do, in few words.
+        steps: Vec<String>,
         /// What its files say.
         content: Content,
     },
@@ -157,12 +159,12 @@ impl Loader {
             loaded.faults.extend(contradictions);
             return loaded;
         }
-        let timeline = match plan {
-            None => Some(Timeline::fixed(zone)),
+        let moving = match plan {
+            None => Some(Moving { timeline: Timeline::fixed(zone), steps: Vec::new() }),
             Some(plan) => plan.timeline(zone, now, serving.is_some(), &mut loaded.faults),
         };
-        if let Some(timeline) = timeline {
-            loaded.outcome = Outcome::Ready { timeline: Arc::new(timeline), content };
+        if let Some(Moving { timeline, steps }) = moving {
+            loaded.outcome = Outcome::Ready { timeline: Arc::new(timeline), steps, content };
         }
         loaded
     }
@@ -200,13 +202,43 @@ struct PlanText {
 }
 
 impl PlanText {
-    /// The timeline of `zone` by this plan. With faults in the plan: if something is in service, none, and that stays;
-    /// else the zone without its plan, since a name that does not resolve is worse than one that does not move.
-    fn timeline(&self, zone: Zone, now: Instant, serving: bool, faults: &mut Vec<Diagnostic>) -> Option<Timeline> {
+    /// The timeline of `zone` by this plan, and what its steps do. With faults in the plan: if something is in service,
+    /// none, and that stays; else the zone without its plan, since a name that does not resolve is worse than one that
+    /// does not move.
+    fn timeline(&self, zone: Zone, now: Instant, serving: bool, faults: &mut Vec<Diagnostic>) -> Option<Moving> {
         let armed_at = armed_at(&self.metadata, now);
-        let _ = (armed_at, serving, faults, &self.path, &self.text);
-        Some(Timeline::fixed(zone))
+        let timeline::Loaded { schedule, diagnostics } = timeline::load(&zone, &self.path, &self.text, armed_at);
+        // Notes are for who asks (`watari plan show`), not for the log.
+        faults.extend(diagnostics.into_iter().filter(|diagnostic| diagnostic.severity > Severity::Note));
+        match schedule {
+            Some(schedule) => {
+                let steps = schedule.steps.iter().map(|step| described(step, zone.apex())).collect();
+                Some(Moving { timeline: schedule.timeline, steps })
+            }
+            None if serving => None,
+            None => Some(Moving { timeline: Timeline::fixed(zone), steps: Vec::new() }),
+        }
     }
+}
+
+/// A timeline and what its steps do, in words.
+struct Moving {
+    timeline: Timeline,
+    steps: Vec<String>,
+}
+
+/// What a step does, in few words: `flip: www A`.
+fn described(step: &Step, apex: NameRef<'_>) -> String {
+    let mut text = step.kind.to_string();
+    for (at, change) in step.changes.iter().enumerate() {
+        let owner = match change.owner.as_ref().prefix_below(apex) {
+            Some([]) => "@".to_owned(),
+            _ => names::shown_below(change.owner.as_ref(), apex),
+        };
+        text.push_str(if at == 0 { ": " } else { ", " });
+        text.push_str(&format!("{owner} {}", change.rtype));
+    }
+    text
 }
 
 /// Since when a plan is obeyed: since its file came to this machine.

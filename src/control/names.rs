@@ -8,6 +8,8 @@
 //!    really `root` is written with its final dot: `root..zone`.
 //! 5. What begins with a dot is hidden and left alone.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
 use crate::wire::name::{Name, NameError, NameRef};
 
 /// What ends the name of a zone file.
@@ -97,6 +99,47 @@ pub fn shown(name: NameRef<'_>) -> String {
     text
 }
 
+/// The labels of `name` that are below `apex`, as they stand in a zone file; the whole name if it is not below.
+pub fn shown_below(name: NameRef<'_>, apex: NameRef<'_>) -> String {
+    match name.prefix_below(apex) {
+        Some([]) => "@".to_owned(),
+        Some(_) => {
+            let (text, apex) = (name.to_string(), apex.to_string());
+            text.strip_suffix(&*apex).unwrap_or(&text).trim_end_matches('.').to_owned()
+        }
+        None => name.to_string(),
+    }
+}
+
+/// Hashes names in maps of ours. The hash of the standard library would take longer than all else that is done with
+/// a zone here; who could choose names that collide can write zone files, and has simpler ways to do harm.
+#[derive(Clone, Copy, Debug)]
+pub struct NameHasher(u64);
+
+/// A map from names.
+pub type NameMap<V> = std::collections::HashMap<Name, V, BuildHasherDefault<NameHasher>>;
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        NameHasher(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u8(byte));
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    fn finish(&self) -> u64 {
+        // The map takes seven bits from the top and the others from the bottom.
+        self.0 ^ self.0.rotate_left(29)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -132,6 +175,16 @@ mod tests {
         assert_eq!(apex("a..b"), Err(ZoneNameError::Name(NameError::EmptyLabel)));
         assert_eq!(apex(""), Err(ZoneNameError::Name(NameError::EmptyLabel)));
         assert!(apex("a\u{0}\u{fffd}é").is_err());
+    }
+
+    #[test]
+    fn names_are_shown_as_in_the_zone_file() {
+        let below =
+            |text: &str| shown_below(Name::from_text(text).unwrap().as_ref(), apex("example.com").unwrap().as_ref());
+        assert_eq!(below("www.a.example.com"), "www.a");
+        assert_eq!(below("Example.com"), "@");
+        assert_eq!(below("example.org"), "example.org.");
+        assert_eq!(shown_below(apex("www.example").unwrap().as_ref(), NameRef::root()), "www.example");
     }
 
     #[test]

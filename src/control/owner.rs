@@ -16,7 +16,8 @@
 //!    gone, nothing is dropped: that is a mount or a deployment, not a wish.
 //! 3. A zone is read by one loader at a time; a change meanwhile makes it read again.
 //! 4. At most [`LOADING_MAX`] zones are with the loaders; the others wait here as names.
-//! 5. While many load, what is loaded is published every [`PUBLISH_EVERY`]; a single one at once.
+//! 5. While many load, what is loaded is published every [`PUBLISH_EVERY`] and then more rarely; a
+//!    single one at once.
 //! 6. No effect here is needed for a right answer at an instant: flips stand in the timelines. The
 //!    owner only says that one has happened.
 
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use super::fingerprint::Fingerprint;
 use super::load::{Loaded, Outcome, Request};
-use super::names::{self, Role};
+use super::names::{self, NameMap, Role};
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::settle::{Change, Settling};
@@ -45,6 +46,11 @@ const CHUNK_MAX: usize = 32;
 const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 /// How often the folder is looked at if it can't be watched, or can't be read.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// How many zones must have been handled at once for it to be worth giving memory back afterwards.
+const TIDY_FROM: usize = 1000;
+/// How long after that: the catalogs that were replaced must have been let go of.
+const TIDY_AFTER: Duration = Duration::from_millis(400);
 
 /// What happened.
 #[derive(Debug)]
@@ -70,8 +76,6 @@ pub struct Scanned {
     pub under: Arc<Path>,
     /// What is in it.
     pub tree: Tree,
-    /// What the files of each zone are on the disk, if that was asked for.
-    pub disk: HashMap<Name, Fingerprint>,
     /// What the files that zones include are on the disk.
     pub included: Vec<(Arc<Path>, Fingerprint)>,
 }
@@ -98,6 +102,8 @@ pub enum Effect {
     Report(Report),
     /// Every zone that was there at the start has been read: start watching, say so.
     Ready(Count),
+    /// Give back the memory that much work has left behind.
+    Tidy,
 }
 
 /// How a zone is to be answered for.
@@ -125,12 +131,16 @@ pub struct Owner {
     unpublished: Vec<(Name, Service)>,
     /// When something was published last; `None` if it is time to.
     published_at: Option<Instant>,
-    /// The timelines that still change, and when.
-    moving: HashMap<Name, Arc<Timeline>>,
+    publish_every: Duration,
+    /// The timelines that still change, what their steps do, and when.
+    moving: NameMap<(Arc<Timeline>, Vec<String>)>,
     changes: BTreeSet<(clock::Instant, Name)>,
     written_twice: HashSet<Name>,
     reporter: Reporter,
     loaders: usize,
+    /// How many zones were found or loaded since the last rest.
+    handled: usize,
+    tidy_at: Option<Instant>,
     is_ready: bool,
     is_watched: bool,
     anew: bool,
@@ -149,11 +159,14 @@ impl Owner {
             loading: 0,
             unpublished: Vec::new(),
             published_at: None,
-            moving: HashMap::new(),
+            publish_every: PUBLISH_EVERY,
+            moving: NameMap::default(),
             changes: BTreeSet::new(),
             written_twice: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
+            handled: 0,
+            tidy_at: None,
             is_ready: false,
             is_watched: true,
             anew: false,
@@ -196,6 +209,13 @@ impl Owner {
         self.get_ready(now, &mut effects);
         if self.queue.is_empty() && self.loading == 0 {
             self.reporter.rest();
+            if std::mem::take(&mut self.handled) >= TIDY_FROM {
+                self.tidy_at = Some(now + TIDY_AFTER);
+            }
+        }
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy_at = None;
+            effects.push(Effect::Tidy);
         }
         effects.extend(self.reporter.take().into_iter().map(Effect::Report));
         effects
@@ -203,8 +223,8 @@ impl Owner {
 
     /// When to call [`Owner::handle`] with a [`Event::Tick`] at the latest, of the deadlines of this machine.
     pub fn next_tick(&self) -> Option<Instant> {
-        let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + PUBLISH_EVERY);
-        [self.files.next(), self.folders.next(), publish].into_iter().flatten().min()
+        let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + self.publish_every);
+        [self.files.next(), self.folders.next(), publish, self.tidy_at].into_iter().flatten().min()
     }
 
     /// When to do so of the instants of plans.
@@ -299,7 +319,7 @@ impl Owner {
     }
 
     fn scanned(&mut self, scanned: Scanned, now: Instant, effects: &mut Vec<Effect>) {
-        let Scanned { under, tree, mut disk, included } = scanned;
+        let Scanned { under, tree, included } = scanned;
         if self.scanning.remove(&*under) == Some(true) {
             self.scan(under.to_path_buf(), effects);
         }
@@ -327,9 +347,9 @@ impl Owner {
         }
         self.zones.reserve(tree.zones.len().saturating_sub(self.zones.len()));
         self.queue.reserve(if self.is_ready { 0 } else { tree.zones.len() });
+        self.handled += tree.zones.len();
         for (apex, files) in tree.zones {
-            let disk = disk.remove(&apex).unwrap_or_default();
-            self.found(apex, files, disk, is_top, now);
+            self.found(apex, files, is_top, now);
         }
         for (path, disk) in included {
             for apex in self.zones.including_changed(&path, disk) {
@@ -342,21 +362,20 @@ impl Owner {
     }
 
     /// A reading of a folder found the files of a zone.
-    fn found(&mut self, apex: Name, files: Files, disk: Fingerprint, is_top: bool, now: Instant) {
-        let is_new = self.zones.get(&apex).is_none();
-        let known = self.zones.insert(apex.clone(), files.clone());
-        if !is_new {
-            let moved = (&known.files.folder, &known.files.spelled) != (&files.folder, &files.spelled);
-            if moved && !is_top {
-                return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
-            }
-            let same = known.files == files && known.disk == disk;
-            if same {
-                return;
-            }
-            known.files = files;
+    fn found(&mut self, apex: Name, files: Files, is_top: bool, now: Instant) {
+        let Some(known) = self.zones.get_mut(&apex) else {
+            self.queue.push_back(apex.clone());
+            self.zones.insert(apex, files).phase = Phase::Queued;
+            return;
+        };
+        if !is_top && (&known.files.folder, &known.files.spelled) != (&files.folder, &files.spelled) {
+            // Which of the two counts, only a look at all folders says.
+            return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
         }
-        self.enqueue(&apex);
+        if known.files != files {
+            known.files = files;
+            self.enqueue(&apex);
+        }
     }
 
     fn enqueue(&mut self, apex: &Name) {
@@ -402,72 +421,70 @@ impl Owner {
     fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
         let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
         self.loading = self.loading.saturating_sub(1);
+        self.handled += 1;
         let Some(known) = self.zones.get_mut(&apex) else { return };
-        let again = std::mem::replace(&mut known.phase, Phase::Idle) == Phase::LoadingAgain;
-        if again {
-            self.enqueue(&apex);
+        if std::mem::replace(&mut known.phase, Phase::Idle) == Phase::LoadingAgain {
+            known.phase = Phase::Queued;
+            self.queue.push_back(apex.clone());
             if matches!(outcome, Outcome::Gone) {
                 // It may have come back meanwhile.
                 return;
             }
         }
-        let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
-        let was_served = known.is_served();
-        known.disk = disk;
-        known.files.plan = plan;
+        let serving = known.is_served().then_some(serial);
+        (known.files.disk, known.files.plan) = (disk, plan);
+        if known.has_includes() || !includes.is_empty() {
+            self.zones.set_includes(&apex, includes);
+        }
+        let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
-            Outcome::Ready { timeline, content } => {
+            Outcome::Ready { timeline, steps, content } => {
                 let change = ServedAnew {
-                    before: was_served.then_some(serial),
+                    before: serving,
                     after: Serial(timeline.at(clock).serial),
                     zone_changed: known.content.zone != content.zone,
                     is_first_look: !self.is_ready,
                 };
-                known.serial = change.after;
-                known.content = content;
-                self.zones.stand(&apex, Standing::Served);
-                self.zones.set_includes(&apex, includes);
-                self.follow(&apex, &timeline, clock);
+                (known.serial, known.content) = (change.after, content);
+                known.stand(Standing::Served, count);
+                self.follow(&apex, &timeline, steps, clock);
                 self.reporter.served(&apex, &change, faults);
-                self.unpublished.push((apex.clone(), Service::Timeline(timeline)));
+                self.unpublished.push((apex, Service::Timeline(timeline)));
             }
             Outcome::Unchanged => {
+                known.stand(Standing::Served, count);
                 if before != Standing::Served {
                     self.reporter.say(Report::mended(&apex, serial));
                 }
-                self.zones.stand(&apex, Standing::Served);
-                self.zones.set_includes(&apex, includes);
             }
             Outcome::Unusable => {
-                let standing = if was_served { Standing::Stale } else { Standing::Failed };
-                self.zones.stand(&apex, standing);
-                self.zones.set_includes(&apex, includes);
+                known.stand(if serving.is_some() { Standing::Stale } else { Standing::Failed }, count);
+                self.reporter.unusable(&apex, serving, faults);
                 if before == Standing::New {
-                    self.unpublished.push((apex.clone(), Service::Failed));
+                    self.unpublished.push((apex, Service::Failed));
                 }
-                self.reporter.unusable(&apex, was_served.then_some(serial), faults);
             }
             Outcome::Gone => {
                 self.zones.remove(&apex);
                 self.forget(&apex);
-                self.unpublished.push((apex.clone(), Service::Gone));
                 self.reporter.gone(&apex, before != Standing::New, faults);
+                self.unpublished.push((apex, Service::Gone));
             }
         }
     }
 
     /// Remembers when `timeline` changes, to say so when it does.
-    fn follow(&mut self, apex: &Name, timeline: &Arc<Timeline>, clock: clock::Instant) {
+    fn follow(&mut self, apex: &Name, timeline: &Arc<Timeline>, steps: Vec<String>, clock: clock::Instant) {
         self.forget(apex);
         if let Some(at) = timeline.next_change(clock) {
-            self.moving.insert(apex.clone(), timeline.clone());
+            self.moving.insert(apex.clone(), (timeline.clone(), steps));
             self.changes.insert((at, apex.clone()));
         }
     }
 
     fn forget(&mut self, apex: &Name) {
-        if self.moving.remove(apex).is_some() {
+        if !self.moving.is_empty() && self.moving.remove(apex).is_some() {
             self.changes.retain(|(_, name)| name != apex);
         }
     }
@@ -476,12 +493,15 @@ impl Owner {
     fn say_what_changed(&mut self, clock: clock::Instant) {
         while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
             let Some((at, apex)) = self.changes.pop_first() else { break };
-            let Some(timeline) = self.moving.get(&apex).cloned() else { continue };
-            self.reporter.say(Report::edition(&apex, &timeline, at));
+            let Some((timeline, steps)) = self.moving.get(&apex) else { continue };
+            let edition = timeline.at(at);
+            let step = edition.step.and_then(|step| steps.get(usize::from(step.0)));
+            let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
+            self.reporter.step(&apex, step.map_or("its plan has taken a step", String::as_str), serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
-                known.serial = Serial(timeline.at(at).serial);
+                known.serial = serial;
             }
-            match timeline.next_change(at) {
+            match next {
                 Some(next) => _ = self.changes.insert((next, apex)),
                 None => _ = self.moving.remove(&apex),
             }
@@ -491,10 +511,12 @@ impl Owner {
     /// Publishes what is loaded (rule 5).
     fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
-        let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < PUBLISH_EVERY);
+        let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
         if self.unpublished.is_empty() || (more && is_early) {
             return;
         }
+        // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
+        self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
         self.published_at = Some(now);
         effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fingerprint::Fingerprint;
+use super::names::NameMap;
 use super::tree::Files;
 use crate::timeline::Serial;
 use crate::wire::Name;
@@ -50,10 +51,8 @@ pub struct Content {
 /// What is known of one zone.
 #[derive(Clone, Debug)]
 pub struct Known {
-    /// Its files.
+    /// Its files, as they were when they were read.
     pub files: Files,
-    /// What the files were on the disk when they were read.
-    pub disk: Fingerprint,
     /// What the files say that are served.
     pub content: Content,
     /// The serial that was served when it was read.
@@ -71,13 +70,23 @@ impl Known {
     pub fn new(files: Files) -> Known {
         Known {
             files,
-            disk: Fingerprint::default(),
             content: Content::default(),
             serial: Serial(0),
             standing: Standing::New,
             phase: Phase::Idle,
             includes: false,
         }
+    }
+
+    /// Changes how the zone stands, and `count` with it.
+    pub fn stand(&mut self, standing: Standing, count: &mut Count) {
+        count.change(std::mem::replace(&mut self.standing, standing), usize::wrapping_sub);
+        count.change(standing, usize::wrapping_add);
+    }
+
+    /// Whether other files are included, or have been.
+    pub fn has_includes(&self) -> bool {
+        self.includes
     }
 
     /// Whether something is served.
@@ -89,12 +98,10 @@ impl Known {
 /// All zones, and what else leads to them.
 #[derive(Debug, Default)]
 pub struct Registry {
-    zones: HashMap<Name, Known>,
+    zones: NameMap<Known>,
     folders: HashSet<Arc<Path>>,
     includes: HashMap<Arc<Path>, Included>,
-    served: usize,
-    failed: usize,
-    stale: usize,
+    count: Count,
 }
 
 /// A file that zones include.
@@ -113,6 +120,20 @@ pub struct Count {
     pub stale: usize,
     /// Zones that never could be used.
     pub failed: usize,
+}
+
+impl Count {
+    fn change(&mut self, standing: Standing, change: fn(usize, usize) -> usize) {
+        let counters: &mut [&mut usize] = match standing {
+            Standing::New => &mut [],
+            Standing::Served => &mut [&mut self.served],
+            Standing::Stale => &mut [&mut self.served, &mut self.stale],
+            Standing::Failed => &mut [&mut self.failed],
+        };
+        for counter in counters {
+            **counter = change(**counter, 1);
+        }
+    }
 }
 
 impl Registry {
@@ -143,33 +164,18 @@ impl Registry {
     pub fn remove(&mut self, apex: &Name) {
         self.set_includes(apex, Vec::new());
         if let Some(known) = self.zones.remove(apex) {
-            self.count(known.standing, usize::wrapping_sub);
+            self.count.change(known.standing, usize::wrapping_sub);
         }
     }
 
-    /// Changes how a zone stands.
-    pub fn stand(&mut self, apex: &Name, standing: Standing) {
-        let Some(known) = self.zones.get_mut(apex) else { return };
-        let before = std::mem::replace(&mut known.standing, standing);
-        self.count(before, usize::wrapping_sub);
-        self.count(standing, usize::wrapping_add);
-    }
-
-    fn count(&mut self, standing: Standing, change: fn(usize, usize) -> usize) {
-        let counters: &mut [&mut usize] = match standing {
-            Standing::New => &mut [],
-            Standing::Served => &mut [&mut self.served],
-            Standing::Stale => &mut [&mut self.served, &mut self.stale],
-            Standing::Failed => &mut [&mut self.failed],
-        };
-        for counter in counters {
-            **counter = change(**counter, 1);
-        }
+    /// The zone at `apex`, and the count that must be kept when its standing is changed.
+    pub fn get_to_stand(&mut self, apex: &Name) -> Option<(&mut Known, &mut Count)> {
+        self.zones.get_mut(apex).map(|known| (known, &mut self.count))
     }
 
     /// How many zones stand how.
     pub fn counts(&self) -> Count {
-        Count { served: self.served, stale: self.stale, failed: self.failed }
+        self.count
     }
 
     /// How many zones are known.
@@ -231,7 +237,7 @@ mod tests {
     use super::*;
 
     fn files(folder: &str) -> Files {
-        Files { folder: Path::new(folder).into(), spelled: None, zone: true, plan: false }
+        Files { folder: Path::new(folder).into(), spelled: None, zone: true, plan: false, disk: Fingerprint::default() }
     }
 
     fn name(text: &str) -> Name {
@@ -249,10 +255,14 @@ mod tests {
         for text in ["a", "b", "c", "d"] {
             registry.insert(name(text), files("z"));
         }
-        registry.stand(&name("a"), Standing::Served);
-        registry.stand(&name("b"), Standing::Failed);
-        registry.stand(&name("c"), Standing::Served);
-        registry.stand(&name("c"), Standing::Stale);
+        let mut stand = |text, standing| {
+            let (known, count) = registry.get_to_stand(&name(text)).unwrap();
+            known.stand(standing, count);
+        };
+        stand("a", Standing::Served);
+        stand("b", Standing::Failed);
+        stand("c", Standing::Served);
+        stand("c", Standing::Stale);
         assert_eq!(registry.counts(), Count { served: 2, stale: 1, failed: 1 });
         registry.remove(&name("c"));
         registry.remove(&name("d"));

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use super::names;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::{Serial, Timeline};
+use crate::timeline::Serial;
 use crate::wire::Name;
 
 /// How many reports of one kind are shown of one wave.
@@ -66,16 +66,6 @@ impl Report {
     pub(super) fn mended(apex: &Name, serial: Serial) -> Report {
         Report::new(Level::Info, format!("{}: its file is as before, serial {serial}", names::shown(apex.as_ref())))
     }
-
-    pub(super) fn edition(apex: &Name, timeline: &Timeline, at: Instant) -> Report {
-        let zone = names::shown(apex.as_ref());
-        let serial = timeline.at(at).serial;
-        let then = match timeline.next_change(at) {
-            Some(next) => format!("the next step is at {}", shown_instant(next)),
-            None => "that was the last step".to_owned(),
-        };
-        Report::new(Level::Info, format!("{zone}: its plan has taken a step, serial {serial}; {then}"))
-    }
 }
 
 /// An instant as people read it, in UTC.
@@ -90,10 +80,11 @@ pub(super) fn shown_instant(at: Instant) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
     reports: Vec<Report>,
-    /// Of the present wave: zones that changed, zones with faults, zones that went.
+    /// Of the present wave: zones that changed, zones with faults, zones that went, zones whose plan took a step.
     changed: usize,
     faulty: usize,
     gone: usize,
+    stepped: usize,
     /// What stood in the way of files when the folder was last read.
     standing: HashSet<String>,
 }
@@ -165,6 +156,20 @@ impl Reporter {
         }
     }
 
+    /// A zone's plan has taken a step.
+    pub(super) fn step(&mut self, apex: &Name, step: &str, serial: Serial, next: Option<Instant>) {
+        self.stepped += 1;
+        if self.stepped > SHOWN_MAX {
+            return;
+        }
+        let zone = names::shown(apex.as_ref());
+        let then = match next {
+            Some(next) => format!("the next step is at {}", shown_instant(next)),
+            None => "that was the last step".to_owned(),
+        };
+        self.say(Report::new(Level::Info, format!("{zone}: {step}; serial {serial}; {then}")));
+    }
+
     /// A zone's files can't be used.
     pub(super) fn unusable(&mut self, apex: &Name, serving: Option<Serial>, faults: Vec<Diagnostic>) {
         self.faulty += 1;
@@ -199,6 +204,9 @@ impl Reporter {
         let more = |count: usize| (count > SHOWN_MAX).then(|| count - SHOWN_MAX);
         if let Some(more) = more(std::mem::take(&mut self.changed)) {
             self.say(Report::new(Level::Info, format!("{more} more zones have changed and are served")));
+        }
+        if let Some(more) = more(std::mem::take(&mut self.stepped)) {
+            self.say(Report::new(Level::Info, format!("{more} more plans have taken a step")));
         }
         if let Some(more) = more(std::mem::take(&mut self.faulty)) {
             let text = format!("{more} more zones have faults; `watari check` shows them all");

@@ -16,14 +16,14 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::fingerprint::Fingerprint;
+use super::include;
 use super::load::{Loader, Request};
+use super::memory;
 use super::owner::{Effect, Event, Owner, Scanned, Service};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::tree::Tree;
 use super::watch::{Inbox, Watch};
-use super::{include, memory};
 use crate::answer::{Catalog, Served};
 use crate::clock::Ratchet;
 use crate::diag;
@@ -136,12 +136,8 @@ impl Control {
     }
 
     fn tell(&mut self, event: Event, ready: &mut Option<impl FnOnce(Count)>) {
-        let has_scanned = matches!(event, Event::Scanned(_));
         let effects = self.owner.handle(event, Instant::now(), self.clock.now());
         self.carry_out(effects, ready);
-        if has_scanned {
-            rayon::spawn(memory::give_back);
-        }
     }
 
     fn limit(&mut self, limits: Limits, ready: &mut Option<impl FnOnce(Count)>) {
@@ -167,6 +163,10 @@ impl Control {
                     self.published.publish(self.catalog.clone());
                 }
                 Effect::Report(report) => log(&report),
+                Effect::Tidy => {
+                    self.published.sweep();
+                    rayon::spawn(memory::give_back);
+                }
                 Effect::Ready(count) => {
                     rayon::spawn(memory::give_back);
                     self.begin_watch();
@@ -190,7 +190,7 @@ impl Control {
     fn scan(&self, under: Arc<Path>, stat: bool, included: Vec<Arc<Path>>, anew: bool) {
         let (watch, inbox, queue) = (self.watch.clone(), self.inbox.clone(), self.queue.0.clone());
         rayon::spawn(move || {
-            let tree = {
+            let mut tree = {
                 let mut watch = watch.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut unwatched = false;
                 if let (Some(watch), true) = (watch.as_mut(), anew) {
@@ -208,9 +208,11 @@ impl Control {
                     }
                 })
             };
-            let disk: HashMap<Name, Fingerprint> = if stat { tree.stat() } else { HashMap::new() };
+            if stat {
+                tree.stat();
+            }
             let included = included.into_iter().map(|path| (path.clone(), include::stat(&path))).collect();
-            _ = queue.send(Word::Event(Event::Scanned(Scanned { under, tree, disk, included })));
+            _ = queue.send(Word::Event(Event::Scanned(Scanned { under, tree, included })));
         });
     }
 

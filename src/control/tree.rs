@@ -8,7 +8,6 @@
 //! 4. Only names and kinds are read here, which the folder itself knows: a hundred thousand files
 //!    cost no call each. [`Tree::stat`] asks for the rest where it is needed.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::fingerprint::Fingerprint;
-use super::names::{self, Role};
+use super::names::{self, NameMap, Role};
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::wire::Name;
 
@@ -35,6 +34,8 @@ pub struct Files {
     pub zone: bool,
     /// Whether there is a plan.
     pub plan: bool,
+    /// What the files are on the disk, if they were looked at; of a file that is gone, nothing.
+    pub disk: Fingerprint,
 }
 
 impl Files {
@@ -64,7 +65,7 @@ impl Files {
 #[derive(Debug, Default)]
 pub struct Tree {
     /// The zones and their files.
-    pub zones: HashMap<Name, Files>,
+    pub zones: NameMap<Files>,
     /// What stands in the way: files that name no zone, zones written twice, unreadable folders.
     pub faults: Vec<Diagnostic>,
     /// Whether the top folder itself can't be read: then nothing is known of what is in it.
@@ -170,14 +171,13 @@ impl Tree {
         }
     }
 
-    /// The fingerprint of each zone's files as they are on the disk now; of a file that is gone, none.
-    pub fn stat(&self) -> HashMap<Name, Fingerprint> {
-        self.zones.par_iter().map(|(apex, files)| (apex.clone(), stat(apex, files))).collect()
+    /// Looks at the files too, as they are on the disk now.
+    pub fn stat(&mut self) {
+        self.zones.par_iter_mut().for_each(|(apex, files)| files.disk = stat(apex, files));
     }
 }
 
-/// The fingerprint of the files of `apex` as they are on the disk now.
-pub fn stat(apex: &Name, files: &Files) -> Fingerprint {
+fn stat(apex: &Name, files: &Files) -> Fingerprint {
     let mut fingerprint = Fingerprint::default();
     for role in [(Role::Zone, files.zone), (Role::Plan, files.plan)].iter().filter(|role| role.1) {
         if let Ok(file) = fs::metadata(files.path(apex, role.0)) {
@@ -190,7 +190,7 @@ pub fn stat(apex: &Name, files: &Files) -> Fingerprint {
 /// The place of the files of `apex` that are called `stem` in `folder`; none of them is known to be there yet.
 pub fn files(folder: &Arc<Path>, apex: &Name, stem: &str) -> Files {
     let spelled = (names::stem(apex.as_ref()) != stem).then(|| stem.into());
-    Files { folder: folder.clone(), spelled, zone: false, plan: false }
+    Files { folder: folder.clone(), spelled, zone: false, plan: false, disk: Fingerprint::default() }
 }
 
 /// What to say of a file whose name names no zone.
@@ -291,10 +291,14 @@ mod tests {
     #[test]
     fn a_changed_file_has_another_fingerprint() {
         let folder = folder(&["a.example.zone"]);
-        let tree = Tree::read(folder.path());
-        let before = tree.stat();
-        assert_eq!(tree.stat(), before);
+        let mut tree = Tree::read(folder.path());
+        let mut disk = || {
+            tree.stat();
+            tree.zones[&apex("a.example")].disk
+        };
+        let before = disk();
+        assert_eq!(disk(), before);
         fs::write(folder.path().join("a.example.zone"), "x").unwrap();
-        assert_ne!(tree.stat(), before);
+        assert_ne!(disk(), before);
     }
 }
