@@ -2,6 +2,7 @@
 //! `docs/zone-format.md` claims of them.
 #![allow(clippy::unwrap_used)]
 
+mod format;
 mod peers;
 mod properties;
 mod types;

@@ -157,6 +157,6 @@ pub(super) fn check_digest(rtype: Rtype, rdata: &[u8], span: (usize, usize)) -> 
     if found == expected {
         return Ok(());
     }
-    Err(Fault::error("zone-digest", span, "the digest does not have the length of its algorithm")
+    Err(Fault::error("zone-digest-length", span, "the digest does not have the length of its algorithm")
         .label(format!("has {found} octets, needs {expected}")))
 }

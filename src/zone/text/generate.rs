@@ -3,7 +3,8 @@
 //!
 //! `${offset,width,base}` adds `offset`, fills with zeros to `width`, and writes in `base`: `d`
 //! decimal, `o` octal, `x` or `X` hexadecimal, `n` or `N` hexadecimal digits in reverse order with
-//! dots between (for `ip6.arpa`), the dots counted in `width`. `$$` and `\$` are a `$` itself.
+//! dots between (for `ip6.arpa`), the dots counted in `width`. A `$` alone keeps the offset of the
+//! `${…}` before it in the same word, as in BIND. `$$` and `\$` are a `$` itself.
 
 use std::fmt::Write;
 
@@ -46,6 +47,7 @@ impl Parser<'_> {
         // Between the outer quotes a quote is written \".
         let unquoted = if data.quoted { unescape_quotes(data.bytes) } else { data.bytes.to_vec() };
         let data_parts = parts(data, &unquoted)?;
+        let head = ttl.map(|ttl| format!(" {ttl}")).unwrap_or_default() + &format!(" {rtype} ");
         let span = (name.at, data.span().1.max(head_start));
         source.generated_by = Some(span);
         let mut text = Vec::new();
@@ -53,10 +55,7 @@ impl Parser<'_> {
         loop {
             text.clear();
             expand(&owner_parts, at, &mut text);
-            if let Some(ttl) = ttl {
-                text.extend_from_slice(format!(" {ttl}").as_bytes());
-            }
-            text.extend_from_slice(format!(" {rtype} ").as_bytes());
+            text.extend_from_slice(head.as_bytes());
             expand(&data_parts, at, &mut text);
             self.generated_entry(&text, source);
             match at.checked_add(step) {
@@ -71,9 +70,10 @@ impl Parser<'_> {
     /// Reads one record that was made; what is wrong with it is shown at the directive.
     fn generated_entry(&mut self, text: &[u8], source: &mut Source<'_>) {
         let mut lexer = Lexer::new(text);
-        self.generated_text = Some(String::from_utf8_lossy(text).into_owned());
+        self.generated_text.clear();
+        self.generated_text.extend_from_slice(text);
         self.entry_or_faults(&mut lexer, source);
-        self.generated_text = None;
+        self.generated_text.clear();
     }
 }
 
@@ -119,6 +119,7 @@ fn parts(word: Word<'_>, template: &[u8]) -> Result<Vec<Part>> {
     };
     let mut parts = Vec::new();
     let mut literal = Vec::new();
+    let mut last_offset = 0;
     let mut at = 0;
     while let Some(&octet) = template.get(at) {
         at += 1;
@@ -136,10 +137,14 @@ fn parts(word: Word<'_>, template: &[u8]) -> Result<Vec<Part>> {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
                 if template.get(at) == Some(&b'{') {
                     let length = memchr::memchr(b'}', &template[at..]).ok_or_else(refuse)?;
-                    parts.push(number(&template[at + 1..at + length]).ok_or_else(refuse)?);
+                    let number = number(&template[at + 1..at + length]).ok_or_else(refuse)?;
+                    if let Part::Number { offset, .. } = number {
+                        last_offset = offset;
+                    }
+                    parts.push(number);
                     at += length + 1;
                 } else {
-                    parts.push(Part::Number { offset: 0, width: 0, base: b'd' });
+                    parts.push(Part::Number { offset: last_offset, width: 0, base: b'd' });
                 }
             }
             octet => literal.push(octet),

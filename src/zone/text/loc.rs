@@ -89,7 +89,7 @@ fn fixed_point(text: &[u8], places: u32) -> Option<u64> {
 
 /// Metres with or without `m`, in centimetres.
 fn centimetres(text: &[u8]) -> Option<i64> {
-    let text = text.strip_suffix(b"m").or_else(|| text.strip_suffix(b"M")).unwrap_or(text);
+    let text = text.strip_suffix(b"m").unwrap_or(text);
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),

@@ -129,6 +129,53 @@ pub(super) fn algorithm(text: &[u8]) -> Option<u8> {
     look_up(ALGORITHMS, text, 255).map(|code| code as u8)
 }
 
+/// IANA "Delegation Signer (DS) Resource Record (RR) Type Digest Algorithms".
+const DIGESTS: &[(&str, u16)] =
+    &[("SHA-1", 1), ("SHA1", 1), ("SHA-256", 2), ("SHA256", 2), ("GOST", 3), ("SHA-384", 4), ("SHA384", 4)];
+
+/// RFC 5155 § 11.
+const NSEC3_HASHES: &[(&str, u16)] = &[("SHA-1", 1)];
+
+/// RFC 2535 § 3.1.3.
+const KEY_PROTOCOLS: &[(&str, u16)] =
+    &[("NONE", 0), ("TLS", 1), ("EMAIL", 2), ("DNSSEC", 3), ("IPSEC", 4), ("ALL", 255)];
+
+/// Reads the mnemonic of an octet of an `rtype` record that is usually a number, as BIND does.
+#[allow(clippy::cast_possible_truncation)] // all at most 255
+pub(super) fn octet(rtype: Rtype, text: &[u8]) -> Option<u8> {
+    let table = match rtype {
+        Rtype::DS | Rtype::CDS | Rtype::DLV | Rtype::TA => DIGESTS,
+        Rtype::NSEC3 | Rtype::NSEC3PARAM => NSEC3_HASHES,
+        Rtype::KEY | Rtype::DNSKEY | Rtype::CDNSKEY | Rtype::RKEY => KEY_PROTOCOLS,
+        _ => return None,
+    };
+    look_up(table, text, 255).map(|code| code as u8)
+}
+
+/// RFC 2535 § 3.1.2, and the flag of RFC 3757.
+const KEY_FLAGS: &[(&str, u16)] = &[
+    ("NOCONF", 0x4000),
+    ("NOAUTH", 0x8000),
+    ("NOKEY", 0xc000),
+    ("EXTEND", 0x1000),
+    ("USER", 0),
+    ("ZONE", 0x0100),
+    ("HOST", 0x0200),
+    ("NTYP3", 0x0300),
+    ("KSK", 0x0001),
+];
+
+/// Reads the flags of a key by name, with `|` between, as BIND does.
+pub(super) fn key_flags(rtype: Rtype, text: &[u8]) -> Option<u16> {
+    if !matches!(rtype, Rtype::KEY | Rtype::DNSKEY | Rtype::CDNSKEY | Rtype::RKEY) {
+        return None;
+    }
+    text.split(|&octet| octet == b'|').try_fold(0, |flags, name| {
+        let (_, flag) = KEY_FLAGS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))?;
+        Some(flags | flag)
+    })
+}
+
 /// RFC 4398 § 2.1.
 const CERT_TYPES: &[(&str, u16)] = &[
     ("PKIX", 1),

@@ -65,8 +65,8 @@ pub(super) struct Parser<'o> {
     /// How many files were included, and how many records generated.
     pub includes: usize,
     pub generated: usize,
-    /// The record that `$GENERATE` makes now.
-    pub generated_text: Option<String>,
+    /// The record that `$GENERATE` makes now; empty if none does.
+    pub generated_text: Vec<u8>,
     pub stopped: bool,
 }
 
@@ -87,7 +87,7 @@ impl<'o> Parser<'o> {
             warnings: 0,
             includes: 0,
             generated: 0,
-            generated_text: None,
+            generated_text: Vec::new(),
             stopped: false,
         }
     }
@@ -118,12 +118,11 @@ impl<'o> Parser<'o> {
             }
         }
         let place = source.place(fault.span);
-        let diagnostic = match &self.generated_text {
-            None => fault.diagnose_at(place),
-            Some(text) => {
-                let label = format!("makes `{}`", text.chars().take(200).collect::<String>());
-                Fault { label: label.into(), ..fault }.diagnose_at(place)
-            }
+        let diagnostic = if self.generated_text.is_empty() {
+            fault.diagnose_at(place)
+        } else {
+            let made: String = String::from_utf8_lossy(&self.generated_text).chars().take(200).collect();
+            Fault { label: format!("makes `{made}`").into(), ..fault }.diagnose_at(place)
         };
         self.diagnostics.push(diagnostic);
     }
@@ -159,6 +158,14 @@ impl<'o> Parser<'o> {
         let owner_left_out = lexer.is_at_blank();
         let Some(first) = lexer.word()? else { return Ok(()) };
         if first.bytes.starts_with(b"$") && !first.quoted && source.generated_by.is_none() {
+            if owner_left_out {
+                return Err(Fault::error(
+                    "zone-indented-directive",
+                    first.span(),
+                    "a directive stands at the start of its line",
+                )
+                .help("leave out the blanks before it"));
+            }
             return self.directive(first, lexer, source);
         }
         if owner_left_out {
@@ -168,10 +175,6 @@ impl<'o> Parser<'o> {
         source.origin_changed = false;
         self.owner.clear();
         self.owner_failed = true;
-        if first.quoted {
-            return Err(Fault::error("zone-quoted", first.span(), "an owner does not stand in quotes")
-                .help("leave the quotes out; blanks and special characters are written \\ and three decimal digits"));
-        }
         names::read(first, source.origin.as_ref(), &mut self.owner, &mut self.remarks)?;
         self.owner_failed = false;
         let Some(word) = lexer.word()? else {

@@ -160,11 +160,25 @@ impl<'t> Input<'_, 't> {
         match field {
             Field::CompressibleName | Field::Name => self.name()?,
             Field::U8 => {
-                let value = self.octet("a number of 8 bits")?;
+                let mnemonic = self.peek()?.and_then(|word| mnemonics::octet(rtype, word.bytes));
+                let value = match mnemonic {
+                    Some(value) => {
+                        self.next()?;
+                        value
+                    }
+                    None => self.octet("a number of 8 bits")?,
+                };
                 self.out.push(value);
             }
             Field::U16 => {
-                let value = self.number(0xffff, "a number of 16 bits")?;
+                let flags = self.peek()?.and_then(|word| mnemonics::key_flags(rtype, word.bytes));
+                let value = match flags {
+                    Some(flags) => {
+                        self.next()?;
+                        u32::from(flags)
+                    }
+                    None => self.number(0xffff, "a number of 16 bits")?,
+                };
                 self.out.extend_from_slice(&value.to_be_bytes()[2..]);
             }
             Field::U32 => {

@@ -63,7 +63,18 @@ pub(super) fn read(input: &mut Input<'_, '_>) -> Result<()> {
             return Err(fault(word, "there are too many service parameters"));
         }
         let mut wire = Vec::new();
-        read_value(key, value, word, &mut wire)?;
+        if name.starts_with(b"key") {
+            // By its number a key has the octets of its value behind it, known or not, as in BIND.
+            if let Some(value) = value {
+                rdata::append_text(value, &mut wire)?;
+            }
+            if print_value(key, &wire, &mut String::new()).is_err() {
+                return Err(fault(word, "these octets are no value of this service parameter")
+                    .help(format!("it has a written form of its own, as {}", key_text(key))));
+            }
+        } else {
+            read_value(key, value, word, &mut wire)?;
+        }
         params.push(Param { key, value: wire, span: whole });
     }
     params.sort_by_key(|param| param.key);
@@ -83,7 +94,7 @@ fn fault(word: Word<'_>, message: &'static str) -> Box<Fault> {
 }
 
 fn read_key(name: &[u8]) -> Option<u16> {
-    if let Some(at) = KEYS.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name)) {
+    if let Some(at) = KEYS.iter().position(|known| known.as_bytes() == name) {
         return u16::try_from(at).ok();
     }
     let digits = name.strip_prefix(b"key")?;
@@ -167,8 +178,10 @@ fn read_value(key: u16, value: Option<Word<'_>>, whole: Word<'_>, out: &mut Vec<
         }
         IPV4HINT | IPV6HINT => {
             let value = present("expected a list of addresses")?;
+            let mut at = value.at;
             for address in value.bytes.split(|&octet| octet == b',') {
-                let word = Word { bytes: address, ..value };
+                let word = Word { bytes: address, at, quoted: false, plain: value.plain };
+                at += address.len() + 1;
                 if key == IPV4HINT {
                     out.extend_from_slice(&rdata::ipv4(word)?);
                 } else {

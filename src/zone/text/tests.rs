@@ -179,8 +179,8 @@ $GENERATE 1-1 $$x\\$ A 192.0.2.$
     assert_eq!(
         read(text),
         [
-            "h00b-1.example.com. 3600 A 192.0.2.1",
-            "h00d-3.example.com. 3600 A 192.0.2.3",
+            "h00b-11.example.com. 3600 A 192.0.2.1",
+            "h00d-13.example.com. 3600 A 192.0.2.3",
             "m1.example.com. 50 MX 10 a1.example.com.",
             "m2.example.com. 50 MX 10 a2.example.com.",
             "t1.example.com. 50 TXT \"x 1\" \"y\"",
