@@ -116,15 +116,34 @@ fn codes_in(folder: &Path) -> BTreeSet<String> {
             codes.extend(codes_in(&path));
             continue;
         }
-        for quoted in fs::read_to_string(&path).unwrap().split('"').skip(1).step_by(2) {
-            let is_code = ["zone-", "plan-", "config-"].iter().any(|prefix| quoted.starts_with(prefix))
-                && quoted.bytes().all(|octet| octet == b'-' || octet.is_ascii_alphanumeric());
-            if is_code {
-                codes.insert(quoted.to_owned());
-            }
+        let source = fs::read_to_string(&path).unwrap();
+        for prefix in ["zone-", "zones-", "plan-", "config-", "file-", "folder-"] {
+            let start = format!("\"{prefix}");
+            let quoted = source.match_indices(&start).filter_map(|(at, _)| source[at + 1..].split('"').next());
+            let is_word = |octet: u8| octet == b'-' || octet.is_ascii_lowercase() || octet.is_ascii_digit();
+            codes.extend(quoted.filter(|it| *it != prefix && it.bytes().all(is_word)).map(str::to_owned));
         }
     }
     codes
+}
+
+/// Words in the source that look like the code of a diagnostic, and are none.
+const NOT_CODES: [&str; 1] = ["zone-file-size"];
+
+#[test]
+fn every_code_is_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/diagnostics.md")).unwrap();
+    let explained: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(code, _)| code.to_owned()))
+        .collect();
+    let mut codes = codes_in(&root.join("src"));
+    codes.retain(|code| !NOT_CODES.contains(&code.as_str()));
+    let unexplained: Vec<_> = codes.difference(&explained).collect();
+    let gone: Vec<_> = explained.difference(&codes).filter(|code| *code != "internal").collect();
+    assert!(unexplained.is_empty(), "docs/diagnostics.md does not explain {unexplained:?}");
+    assert!(gone.is_empty(), "docs/diagnostics.md explains {gone:?}, which the source no longer has");
 }
 
 // ---- Peers
