@@ -5,7 +5,7 @@
 //! its own, [`BASE`] is put before it. In a file `␍` is a carriage return, `⟨BOM⟩` a byte order mark, and
 //! `⟨end⟩` means that the last line has no end.
 //!
-//! When another version of a program reads differently, `WATARI_BLESS=1 cargo test --test zone_text`
+//! When another version of a program reads differently, `UPDATE_GOLDEN=1 cargo test --test zone_text`
 //! rewrites the rows; the reasons below them are then to be read again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +158,7 @@ fn the_doc_says_what_each_makes_of_its_cases() {
             lines[case.row_at] = row;
         }
     }
-    if std::env::var_os("WATARI_BLESS").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
         return;
     }
