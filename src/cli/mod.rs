@@ -113,10 +113,7 @@ struct Serve {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     state: Option<PathBuf>,
     /// An address to answer on, over UDP and TCP; may be given more than once
-    ///
-    /// IPv6 addresses stand in brackets. Port 0 takes a free port and says which.
-    /// [default: 127.0.0.1:5300 and, if the machine has IPv6, [::1]:5300]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", long_help = LISTEN_HELP)]
     listen: Vec<SocketAddr>,
     /// How many threads answer [default: one for each core]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
@@ -125,6 +122,12 @@ struct Serve {
     #[arg(long, value_name = "FILTER", env = "WATARI_LOG", value_parser = parse_filter)]
     log: Option<String>,
 }
+
+const LISTEN_HELP: &str = "\
+An address to answer on, over UDP and TCP; may be given more than once
+
+IPv6 addresses stand in brackets. Port 0 takes a free port and says which.
+[default: 127.0.0.1:5300 and, if the machine has IPv6, [::1]:5300]";
 
 impl Serve {
     fn overrides(&self) -> Overrides {

@@ -60,7 +60,8 @@ pub(super) fn show(arguments: &PlanShow) -> Exit {
 }
 
 fn try_show(arguments: &PlanShow) -> Result<Exit, ShowError> {
-    let now = Ratchet::new(Instant::from_unix_seconds(0)).now();
+    // To the second: a person reads it.
+    let now = Instant::from_unix_seconds(Ratchet::new(Instant::from_unix_seconds(0)).now().unix_seconds());
     let top = zones_folder(arguments.zones.as_deref())?;
     let (apex, files) = find(&arguments.name, &top)?;
     let real = top.canonicalize().ok();

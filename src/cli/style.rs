@@ -6,6 +6,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Style};
 
+use crate::control::run::with_causes;
 use crate::diag::{self, Diagnostic};
 
 /// How help is drawn.
@@ -27,25 +28,14 @@ pub(super) fn stdout_is_styled() -> bool {
 
 /// Says on standard error why a command could not run: the error, its causes, and a way out.
 pub(super) fn failed(error: &dyn Error, help: Option<&str>) {
-    anstream::eprintln!("{}", diag::render(&[failure(error, help)], stderr_is_styled()));
+    let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+    anstream::eprintln!("{red}error{red:#}: {}", with_causes(error));
+    if let Some(help) = help {
+        anstream::eprintln!("{cyan}help{cyan:#}: {help}");
+    }
 }
 
 /// Draws diagnostics on standard error.
 pub(super) fn draw(diagnostics: &[Diagnostic]) {
     anstream::eprintln!("{}", diag::render(diagnostics, stderr_is_styled()));
-}
-
-fn failure(error: &dyn Error, help: Option<&str>) -> Diagnostic {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    let failure = Diagnostic::error("failed", message);
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
-    }
 }

@@ -39,11 +39,11 @@ use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
 
 /// The most zones that are with the loaders at one time.
-const LOADING_MAX: usize = 512;
+pub const LOADING_MAX: usize = 512;
 /// The most zones that one loader takes at one time.
 const CHUNK_MAX: usize = 32;
 /// How often what is loaded is published while more is loading.
-const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+pub const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 /// How often the folder is looked at if it can't be watched, or can't be read.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 

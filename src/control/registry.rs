@@ -142,7 +142,7 @@ impl Registry {
         self.zones.get(apex)
     }
 
-    /// The zone at `apex`, whose standing only [`Registry::stand`] changes.
+    /// The zone at `apex`, whose standing only [`Known::stand`] changes.
     pub fn get_mut(&mut self, apex: &Name) -> Option<&mut Known> {
         self.zones.get_mut(apex)
     }

@@ -21,7 +21,7 @@ use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::wire::Name;
 
 /// How deep folders are followed.
-const DEPTH_MAX: usize = 32;
+pub const DEPTH_MAX: usize = 32;
 
 /// The files of one zone.
 #[derive(Clone, Debug, PartialEq, Eq)]

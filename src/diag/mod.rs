@@ -2,7 +2,7 @@
 //!
 //! A [`Diagnostic`] has a stable code, the place in the file with the line itself, the reason and a
 //! way out. It holds everything needed to show it, so that no source has to be kept. All faults
-//! of a file are reported at once; [`render`] draws them for a terminal, serde makes JSON of them.
+//! of a file are reported at once; [`render()`] draws them for a terminal, serde makes JSON of them.
 
 mod render;
 

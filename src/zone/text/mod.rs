@@ -1,6 +1,6 @@
 //! Presentation format: the text of zone files to wire form and back.
 //!
-//! [`parse`] reads a zone file, [`load`] makes a zone of it; [`parse_rdata`], [`parse_ttl`] and
+//! [`parse`] reads a zone file, [`load()`] makes a zone of it; [`parse_rdata`], [`parse_ttl`] and
 //! [`name_from_text`] read the same forms where they stand alone, as in plans. [`print_rdata`],
 //! [`print_canonical`] and [`print_pretty`] write them. What is printed reads back to the same
 //! octets.
