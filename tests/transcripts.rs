@@ -37,31 +37,42 @@ struct Files {
     plan: Option<(String, Instant)>,
     schedule: Option<Schedule>,
     served: Option<Arc<Timeline>>,
-    diagnostics: Vec<diag::Diagnostic>,
 }
 
 impl Files {
     /// As a server does it: a plan counts from when its file was written, and a file that can't be used leaves
     /// what is served as it is.
     fn load(&mut self, apex: &str) {
-        let name = Name::from_text(apex).expect("an apex");
-        let path = |suffix: &str| -> Arc<str> { format!("{apex}{suffix}").into() };
-        let loaded = text::load(name.as_ref(), &path(".zone"), self.zone.as_bytes(), &NoInclude);
-        self.diagnostics = loaded.diagnostics;
         self.schedule = None;
-        let Some(zone) = loaded.zone else { return };
+        let Some(zone) = self.zone(apex).zone else { return };
         let Some((plan, armed_at)) = &self.plan else {
             self.served = Some(Arc::new(Timeline::fixed(zone)));
             return;
         };
-        let loaded = timeline::load(&zone, &path(".plan.toml"), plan.as_bytes(), *armed_at);
-        self.diagnostics.extend(loaded.diagnostics);
+        let loaded = timeline::load(&zone, &plan_path(apex), plan.as_bytes(), *armed_at);
         match &loaded.schedule {
             Some(schedule) => self.served = Some(Arc::new(schedule.timeline.clone())),
             None => drop(self.served.get_or_insert_with(|| Arc::new(Timeline::fixed(zone)))),
         }
         self.schedule = loaded.schedule;
     }
+
+    fn zone(&self, apex: &str) -> text::Loaded {
+        let name = Name::from_text(apex).expect("an apex");
+        text::load(name.as_ref(), &format!("{apex}.zone").into(), self.zone.as_bytes(), &NoInclude)
+    }
+
+    fn check(&self, apex: &str) -> Vec<diag::Diagnostic> {
+        let text::Loaded { zone, mut diagnostics } = self.zone(apex);
+        if let (Some(zone), Some((plan, armed_at))) = (zone, &self.plan) {
+            diagnostics.extend(timeline::check(&zone, &plan_path(apex), plan.as_bytes(), *armed_at));
+        }
+        diagnostics
+    }
+}
+
+fn plan_path(apex: &str) -> Arc<str> {
+    format!("{apex}.plan.toml").into()
 }
 
 #[derive(Default)]
@@ -119,7 +130,7 @@ impl World {
         match words {
             ["dig", arguments @ ..] => self.dig(arguments),
             ["watari", "check"] => {
-                let all: Vec<_> = self.files.values().flat_map(|files| files.diagnostics.clone()).collect();
+                let all: Vec<_> = self.files.iter().flat_map(|(apex, files)| files.check(apex)).collect();
                 if all.is_empty() { "nothing to say\n".to_owned() } else { diag::render(&all, false) + "\n" }
             }
             ["watari", "plan", "show", apex] => match &self.files[*apex].schedule {

@@ -6,7 +6,7 @@
 //! there is none, in its own.)
 //!
 //! The way of a plan: text → [`plan::parse`] → [`compile::compile`] → [`Schedule`], which has the
-//! [`Timeline`]. [`compile::load`] goes the whole way.
+//! [`Timeline`]. [`load`] goes the whole way; [`check`] also looks at the zone that comes out.
 
 pub mod compile;
 mod edition;
@@ -15,7 +15,7 @@ mod schedule;
 pub mod serial;
 pub mod show;
 
-pub use compile::{Loaded, load};
+pub use compile::{Loaded, check, load};
 pub use edition::{Edition, StepId, Timeline};
 pub use plan::Plan;
 pub use schedule::{Contents, Drain, Held, Reason, RrsetChange, Schedule, Since, Step, StepKind, Term};

@@ -15,6 +15,7 @@
 //! 6. What is served is a function of the zone and the plan alone, so that every node, and a node that
 //!    restarts at any time, serves the same. T1 matters for what can be promised, and for nothing else.
 
+mod check;
 mod examine;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::wire::Name;
 use crate::zone::{Change, Patch, Ttl, Zone};
+pub use check::check;
 use examine::{Found, examine};
 
 /// What became of a plan's text.
