@@ -38,6 +38,12 @@ impl Instant {
         self.0.div_euclid(1_000_000_000)
     }
 
+    /// The last whole second that is not after this instant.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Instant::from_unix_seconds(self.unix_seconds())
+    }
+
     /// This instant moved later by `duration`.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(Instant::MIN.before(Duration::from_secs(1)), Instant::MIN);
         assert_eq!(Instant::from_unix_seconds(-1).unix_seconds(), -1);
         assert_eq!(Instant::from_unix_nanos(-1).unix_seconds(), -1);
+        assert_eq!(Instant::from_unix_nanos(1_999_999_999).whole_seconds(), Instant::from_unix_seconds(1));
         assert_eq!(Instant::MIN.since(Instant::MAX), Duration::ZERO);
     }
 

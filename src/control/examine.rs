@@ -111,8 +111,9 @@ impl Examiner<'_> {
         let path: Arc<str> = path.to_string_lossy().into();
         match zone {
             Some(zone) => {
-                let loaded = timeline::load(zone, &path, &content, armed_at(&metadata, self.now));
-                (loaded.schedule, loaded.diagnostics)
+                let armed_at = armed_at(&metadata, self.now);
+                let loaded = timeline::load(zone, &path, &content, armed_at);
+                (loaded.schedule, timeline::check(zone, &path, &content, armed_at))
             }
             // Its zone can't be read, so that only what stands in the plan itself can be judged.
             None => (None, timeline::plan::parse(apex.as_ref(), &path, &content).1),

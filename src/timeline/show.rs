@@ -21,6 +21,7 @@ const INDENT: usize = 31;
 pub fn render(schedule: &Schedule, now: Instant, styled: bool) -> String {
     let mut out = String::new();
     let paint = Paint(styled);
+    let now = now.whole_seconds();
     // Writing to a String can't fail.
     let _ = write_schedule(&mut out, schedule, now, paint);
     out

@@ -79,6 +79,8 @@ pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], armed_at: Instant) -> Loa
 /// # Errors
 /// All faults, if the plan can't work; remarks about one that can are in the schedule.
 pub fn compile(plan: &Plan, zone: &Zone, armed_at: Instant) -> Result<Schedule, Vec<Diagnostic>> {
+    // Promises are in whole seconds, and rather later.
+    let armed_at = armed_at.after(Duration::from_nanos(999_999_999)).whole_seconds();
     let (found, mut diagnostics) = examine(plan, zone);
     let is_done = |found: &Option<Found>| *found == Some(Found::Done);
     let done: Vec<_> =
