@@ -13,6 +13,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use watari::wire::Name;
+use watari::zone::text::{NoInclude, load, print_canonical};
+
 use support::message::{Message, name_to_text, rcode, type_to_text};
 use support::peer::{Kind, Server, ZoneFile};
 use support::program::{self, Running};
@@ -267,4 +270,24 @@ fn delv_anchors(keys: &str) -> String {
         format!("  {}. static-key {flags} {protocol} {algorithm} \"{}\";\n", signing::ROOT, key.concat())
     });
     format!("trust-anchors {{\n{}}};\n", anchors.collect::<String>())
+}
+
+#[test]
+fn what_we_print_of_a_signed_zone_is_verified_by_ldns() {
+    let folder = tempfile::tempdir().unwrap();
+    for zone in signing::tree(folder.path()).iter().filter(|zone| zone.denial != Denial::Unsigned) {
+        let apex = Name::from_text(&zone.file.name).unwrap();
+        let text = std::fs::read(&zone.file.path).unwrap();
+        let path = zone.file.path.display().to_string().into();
+        let loaded = load(apex.as_ref(), &path, &text, &NoInclude);
+        let read = loaded.zone.unwrap_or_else(|| panic!("{}: {:#?}", zone.file.name, loaded.diagnostics));
+        assert!(read.is_signed());
+        let mut printed = String::new();
+        print_canonical(read.view(), &mut printed).unwrap();
+        let file = folder.path().join(format!("{}.printed", zone.file.name));
+        std::fs::write(&file, printed).unwrap();
+        let file = file.display().to_string();
+        let said = program::must_run("ldns-verify-zone", folder.path(), &[&file]);
+        assert!(said.contains("verified"), "{}: {said}", zone.file.name);
+    }
 }

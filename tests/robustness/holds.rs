@@ -1,0 +1,154 @@
+//! What holds of any octets at all: the entry points of `fuzz/` and of the properties in this folder.
+//!
+//! Each function takes octets from outside and panics if a rule is broken.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use hickory_proto::op::Message;
+use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
+use watari::clock::Instant;
+use watari::diag;
+use watari::timeline::{self, Timeline};
+use watari::wire::{Name, NameRef, Rtype, rdata};
+use watari::zone::Zone;
+use watari::zone::text::{NoInclude, load, parse_rdata, print_canonical, print_rdata};
+
+/// The zone that requests are put to: something of everything.
+pub const ZONE: &str = "\
+$TTL 300
+@ SOA ns hostmaster 1 7200 3600 1209600 60
+@ NS ns
+@ MX 10 www
+ns A 192.0.2.1
+www A 192.0.2.2
+www AAAA 2001:db8::2
+alias CNAME www
+loop CNAME loop
+far CNAME x.d
+d DNAME t
+www.t A 192.0.2.3
+*.w TXT \"wild\"
+*.c CNAME www
+a.b.c TXT \"below\"
+sub NS ns.sub
+sub NS ns
+ns.sub A 192.0.2.4
+https HTTPS 1 . alpn=h2
+$GENERATE 0-60 big TXT \"$ xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"
+";
+
+fn name() -> Name {
+    Name::from_text("example.").expect("a name")
+}
+
+fn zone() -> &'static Zone {
+    static ZONE_READ: OnceLock<Zone> = OnceLock::new();
+    ZONE_READ.get_or_init(|| {
+        let loaded = load(name().as_ref(), &Arc::from("example.zone"), ZONE.as_bytes(), &NoInclude);
+        loaded.zone.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+    })
+}
+
+fn catalog() -> &'static Catalog {
+    static CATALOG: OnceLock<Catalog> = OnceLock::new();
+    CATALOG.get_or_init(|| Catalog::default().with([Served::Zone(Arc::new(Timeline::fixed(zone().clone())))]))
+}
+
+/// RDATA of any type: "name servers and resolvers MUST handle RRs of unknown type transparently" (RFC 3597 § 3), and what
+/// has a type's form is printed and read back as it was.
+pub fn message(octets: &[u8]) {
+    if let Ok(name) = NameRef::parse(octets) {
+        let text = name.to_string();
+        assert_eq!(Name::from_text(&text).as_ref().map(Name::wire), Ok(name.wire()), "{text}");
+    }
+    let Some((&[high, low], data)) = octets.split_first_chunk::<2>() else { return };
+    let rtype = Rtype(u16::from_be_bytes([high, low]));
+    let mut covered = Vec::new();
+    let formed = rdata::split(rtype, data, |piece| covered.extend_from_slice(piece.bytes));
+    assert_eq!(formed.is_ok(), rdata::check(rtype, data).is_ok());
+    if formed.is_ok() {
+        assert_eq!(covered, data, "the pieces of {rtype} are all of it");
+        let mut text = String::new();
+        print_rdata(rtype, data, &mut text, None).expect("a String takes everything");
+        let read = parse_rdata(rtype, &text, NameRef::root());
+        assert_eq!(read.as_deref().ok(), Some(data), "{rtype} {text}");
+    }
+}
+
+/// A request: it is answered in form (RFC 1035 § 4.1.1) and not with more than the requestor takes (RFC 6891 § 6.2.3), and
+/// "if an OPT record is present in a received request, compliant responders MUST include an OPT record in their respective
+/// responses" (RFC 6891 § 6.1.1).
+pub fn answer(request: &[u8]) {
+    let udp = answer_over(Transport::Udp, request, 1232);
+    let tcp = answer_over(Transport::Tcp { keepalive: Duration::from_secs(10) }, request, 65535);
+    assert_eq!(udp.is_empty(), tcp.is_empty());
+    let response = request.get(2).is_some_and(|flags| flags & 0x80 != 0);
+    assert_eq!(udp.is_empty(), request.len() < 12 || response, "silence is for responses and fragments");
+    if udp.is_empty() {
+        return;
+    }
+    let with_opt = Message::from_vec(request).ok().and_then(|message| message.edns);
+    let size = with_opt.as_ref().map_or(512, |edns| usize::from(edns.max_payload().clamp(512, 1232)));
+    assert!(udp.len() <= size || with_opt.is_none() && udp.len() <= 1232, "{} octets, {size} are taken", udp.len());
+    for answer in [udp, tcp] {
+        assert_eq!(answer[..2], request[..2], "the identifier is the request's");
+        assert_eq!(answer[2] & 0xf8, 0x80 | request[2] & 0x78, "QR is set, the opcode is the request's");
+        assert_eq!(answer[2] & 1, request[2] & 1, "RD is copied");
+        assert_eq!(answer[3] & 0xf0, 0, "RA, Z, AD and CD are clear");
+        let read = Message::from_vec(&answer);
+        let read = read.unwrap_or_else(|error| panic!("{error}: {answer:02x?} answers {request:02x?}"));
+        assert!(!read.metadata.truncation || read.additionals.is_empty() || read.answers.is_empty());
+        let good = !matches!(answer[3] & 15, 1 | 4);
+        assert!(!good || read.edns.is_some() == with_opt.is_some() || with_opt.is_none(), "OPT answers OPT");
+    }
+}
+
+fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
+    let identity = Identity { version: Some("watari".to_owned()), id: Some("here".to_owned()) };
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let now = Instant::from_unix_seconds(1_790_000_000);
+    // What is behind the room is not ours to write.
+    let mut out = vec![0xee; room + 16];
+    let (ours, behind) = out.split_at_mut(room);
+    let length = Answerer::new(identity).answer(catalog(), now, peer, transport, request, ours);
+    assert!(length <= room && behind.iter().all(|&octet| octet == 0xee));
+    out.truncate(length);
+    out
+}
+
+/// A zone file (RFC 1035 § 5): any octets end in a zone or in faults that can be shown, and what a zone prints MUST read back
+/// as the same zone.
+pub fn zone_file(text: &[u8]) {
+    let path: Arc<str> = Arc::from("example.zone");
+    let loaded = load(name().as_ref(), &path, text, &NoInclude);
+    let _ = diag::render(&loaded.diagnostics, false);
+    assert!(loaded.zone.is_some() || loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
+    let Some(zone) = loaded.zone else { return };
+    let printed = print(&zone);
+    let again = load(name().as_ref(), &path, printed.as_bytes(), &NoInclude);
+    let again = again.zone.unwrap_or_else(|| panic!("{printed}\n{:#?}", again.diagnostics));
+    assert_eq!(print(&again), printed);
+}
+
+fn print(zone: &Zone) -> String {
+    let mut text = String::new();
+    print_canonical(zone.view(), &mut text).expect("a String takes everything");
+    let _ = writeln!(text);
+    text
+}
+
+/// A plan: any octets end in a schedule or in faults that can be shown, and the serials of a schedule MUST rise
+/// (RFC 1982 § 3.2), or no secondary would follow.
+pub fn plan(text: &[u8]) {
+    let armed_at = Instant::from_unix_seconds(1_790_000_000);
+    let loaded = timeline::load(zone(), &Arc::from("example.plan.toml"), text, armed_at);
+    let _ = diag::render(&loaded.diagnostics, false);
+    assert!(loaded.schedule.is_some() || loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
+    if let Some(schedule) = loaded.schedule {
+        let serials: Vec<u32> = schedule.timeline.editions().map(|edition| edition.serial).collect();
+        assert!(serials.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) as i32 > 0), "{serials:?}");
+    }
+}
