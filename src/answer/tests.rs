@@ -1,3 +1,4 @@
+//! Answers over small zones, by the section of the RFC that asks for them.
 #![allow(clippy::unwrap_used)]
 use std::net::Ipv4Addr;
 use std::sync::Arc;

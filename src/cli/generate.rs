@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use clap::Command;
 use clap_complete::Shell;
 
 use super::{Cli, Exit, style};
@@ -26,15 +27,20 @@ fn write_pages(out: &mut Vec<u8>) -> io::Result<()> {
     let mut description = Cli::description().disable_help_subcommand(true);
     description.build();
     clap_mangen::Man::new(description.clone()).render(out)?;
-    for command in description.get_subcommands().filter(|command| command.get_name() != "help") {
-        let page = clap_mangen::Man::new(command.clone());
-        out.extend_from_slice(format!(".SH \"THE COMMAND {}\"\n", command.get_name().to_uppercase()).as_bytes());
-        page.render_synopsis_section(out)?;
-        page.render_description_section(out)?;
-        page.render_options_section(out)?;
-        page.render_extra_section(out)?;
+    description.get_subcommands().try_for_each(|command| write_command(out, command, ""))
+}
+
+fn write_command(out: &mut Vec<u8>, command: &Command, above: &str) -> io::Result<()> {
+    let name = format!("{above} {}", command.get_name().to_uppercase());
+    if command.has_subcommands() {
+        return command.get_subcommands().try_for_each(|command| write_command(out, command, &name));
     }
-    Ok(())
+    out.extend_from_slice(format!(".SH \"THE COMMAND{name}\"\n").as_bytes());
+    let page = clap_mangen::Man::new(command.clone());
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    page.render_extra_section(out)
 }
 
 fn print(bytes: &[u8]) -> Exit {

@@ -1,3 +1,4 @@
+//! Zones built, read, patched and looked up in.
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::wire::{Name, Rtype};

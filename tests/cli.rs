@@ -1,0 +1,206 @@
+//! The command line as scripts and people meet it, and that what is written about it is so.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use watari::cli::Cli;
+use watari::control::config::{self, Config};
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(repository().join(name)).unwrap()
+}
+
+/// Runs `watari` in `folder`.
+fn watari(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+    command.args(arguments).current_dir(folder).env_remove("WATARI_LOG").stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The lines of a document's code that are commands, without the prompt.
+fn commands(document: &str) -> Vec<String> {
+    let lines = document.lines().filter_map(|line| line.trim_start().strip_prefix("$ "));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_that_the_documents_and_the_help_show_is_understood() {
+    let mut shown = Vec::new();
+    for name in ["README.md", "docs/configuration.md", "docs/plan-format.md", "CHANGELOG.md"] {
+        let document = read(name);
+        shown.extend(commands(&document));
+        // Also those within a sentence or a table: `watari check`.
+        shown.extend(document.split('`').skip(1).step_by(2).map(str::to_owned));
+    }
+    for command in ["serve", "check", "completions", "man"] {
+        let help = watari(repository(), &[command, "--help"]);
+        shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
+    }
+    shown.extend(
+        text(&watari(repository(), &["plan", "show", "--help"]).stdout).lines().map(|line| line.trim().to_owned()),
+    );
+    let mut understood = 0;
+    for line in shown {
+        let line = line.replace("cargo run --release -- ", "watari ");
+        // Only the command: not what its output goes to.
+        let line = line.split([';', '|', '>']).next().unwrap_or_default().trim();
+        let mut words = line.split_whitespace().map(|word| word.trim_matches('\''));
+        let command = words.clone().nth(1).unwrap_or_default();
+        let is_ours = words.next() == Some("watari") && command.chars().all(|c| c.is_ascii_lowercase());
+        if !is_ours || command.is_empty() || line.contains("COMMAND") {
+            continue;
+        }
+        let line = line.replace("NAME", "example.com");
+        if let Err(error) = Cli::try_parse_from(line.split_whitespace().map(|word| word.trim_matches('\''))) {
+            // Prose speaks of `watari plan show` without a name.
+            let is_only_incomplete = [
+                ErrorKind::MissingRequiredArgument,
+                ErrorKind::DisplayHelp,
+                ErrorKind::DisplayVersion,
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+            ];
+            assert!(is_only_incomplete.contains(&error.kind()), "`{line}`: {error}");
+        }
+        understood += 1;
+    }
+    assert!(understood > 20, "only {understood} commands were found");
+}
+
+#[test]
+fn the_first_command_of_the_readme_serves_the_zones_it_says() {
+    let readme = read("README.md");
+    let served = readme.lines().find_map(|line| line.strip_prefix("ready: ")?.split(' ').next()).unwrap();
+    let checked = text(&watari(repository(), &["check"]).stdout);
+    assert_eq!(checked, format!("{served} zones, 1 plan checked: no errors, no warnings\n"));
+}
+
+#[test]
+fn the_tutorial_of_the_readme_makes_a_plan_without_a_fault() {
+    let readme = read("README.md");
+    let tutorial = readme.split("```console\n").find(|block| block.contains("cargo install")).unwrap();
+    let script: String = tutorial
+        .split("```")
+        .next()
+        .unwrap()
+        .lines()
+        .filter(|line| !line.contains("cargo install"))
+        .map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let home = tempfile::tempdir().unwrap();
+    let made = Command::new("sh").arg("-ec").arg(script).env("HOME", home.path()).output().unwrap();
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let folder = home.path().join("cutover");
+    let checked = watari(&folder, &["check"]);
+    assert_eq!(text(&checked.stdout), "1 zone, 1 plan checked: no errors, no warnings\n");
+    let shown = text(&watari(&folder, &["plan", "show", "shop.example"]).stdout);
+    for words in ["lower", "flip", "restore", "www A: TTL 60 -> 10", "192.0.2.10 -> 192.0.2.11"] {
+        assert!(shown.contains(words), "{words}\n{shown}");
+    }
+}
+
+#[test]
+fn the_example_of_the_configuration_is_whole_and_right() {
+    let document = read("docs/configuration.md");
+    let example = document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let (config, faults) = config::parse(&"docs/configuration.md".into(), example);
+    assert_eq!(faults, []);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("None"), "a key is missing in the example: {shown}");
+    assert_ne!(config, Config::default());
+    // Every key stands in the table too.
+    let mut table = String::new();
+    for line in example.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            table = format!("{}.", name.trim_end_matches(']'));
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| *key != "version" || !table.is_empty())
+        {
+            assert!(document.contains(&format!("| `{table}{key}` |")), "{table}{key} is not explained");
+        }
+    }
+}
+
+#[test]
+fn check_shows_all_faults_at_once_and_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    write("watari.toml", "workers = 0\n");
+    write("zones/a.example.zone", "@ 60 SOA ns h 1 2 3 4 5\n@ 60 NS ns\nns 60 A 192.0.2.300\n");
+    write("zones/a.example.plan.toml", "version = 1\nat = \"soon\"\n[[flip]]\nname = \"www\"\n");
+    write("zones/b.example.plan.toml", "version = 1\n");
+    let checked = watari(folder.path(), &["check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let shown = text(&checked.stdout);
+    for place in
+        ["watari.toml:1:11", "a.example.zone:3:9", "a.example.plan.toml:2:6", "b.example.plan.toml has no zone"]
+    {
+        assert!(shown.contains(place), "{place}\n{shown}");
+    }
+    assert!(shown.lines().last().unwrap().starts_with("1 zone, 2 plans, 1 configuration checked: "), "{shown}");
+
+    let json = watari(folder.path(), &["check", "--json", "zones/a.example.zone"]);
+    assert_eq!(json.status.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(found["errors"], 1);
+    let place = &found["diagnostics"][0]["labels"][0]["place"];
+    assert_eq!((&place["line"], &place["column"]), (&3.into(), &9.into()));
+    assert_eq!(place["path"], "zones/a.example.zone");
+
+    assert_eq!(watari(folder.path(), &["check", "nothing.zone"]).status.code(), Some(3));
+    assert_eq!(watari(folder.path(), &["check", "--zones", "nothing"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_plan_with_faults_is_not_shown_and_its_faults_are() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("zones")).unwrap();
+    fs::copy(repository().join("zones/example20121.com.zone"), folder.path().join("zones/example20121.com.zone"))
+        .unwrap();
+    let show = |arguments: &[&str]| watari(folder.path(), &[&["plan", "show"], arguments].concat());
+    let none = show(&["example20121.com"]);
+    assert_eq!(none.status.code(), Some(3));
+    assert!(text(&none.stderr).contains("help: write one: zones/example20121.com.plan.toml"), "{}", text(&none.stderr));
+    fs::write(folder.path().join("zones/example20121.com.plan.toml"), "version = 2\n").unwrap();
+    assert_eq!(show(&["example20121.com"]).status.code(), Some(1));
+    let json = show(&["example20121.com", "--json"]);
+    assert_eq!(json.status.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(found["diagnostics"].as_array().is_some_and(|faults| !faults.is_empty()));
+    assert_eq!(show(&["other.example"]).status.code(), Some(3));
+    assert_eq!(show(&["a..b"]).status.code(), Some(3));
+}
+
+#[test]
+fn completions_and_the_manual_are_made() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let made = watari(repository(), &["completions", shell]);
+        assert!(made.status.success() && text(&made.stdout).contains("watari"), "{shell}");
+    }
+    let manual = text(&watari(repository(), &["man"]).stdout);
+    for words in [".TH watari 1", "THE COMMAND SERVE", "THE COMMAND CHECK", "THE COMMAND PLAN SHOW"] {
+        assert!(manual.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn nothing_is_coloured_that_is_not_a_terminal() {
+    let help = watari(repository(), &["serve", "--help"]);
+    assert!(!help.stdout.contains(&0x1b));
+    let failed = watari(repository(), &["check", "nothing.zone"]);
+    assert!(!failed.stderr.contains(&0x1b) && !failed.stderr.is_empty());
+}
