@@ -13,7 +13,7 @@ use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, Rcode, Rtype};
 use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 
-use super::catalog::{Catalog, Served};
+use super::catalog::Catalog;
 use super::message::{Message, Section};
 use super::request::Request;
 use super::{Transport, additional, proof};
@@ -124,34 +124,35 @@ impl Resolution<'_, '_> {
     #[inline]
     fn link(&mut self, name_at: u16, first: bool) -> Result<Result<Link, NoRoom>, Option<ExtendedError>> {
         let catalog = self.catalog;
-        let Some(mut found) = catalog.find(self.name, 0) else {
+        let Some(found) = catalog.find(self.name, 0) else {
             return Err(first.then(|| {
                 self.message.rcode = Rcode::REFUSED;
                 ExtendedError::NOT_AUTHORITATIVE
             }));
         };
+        let mut skipped = found.skipped;
+        let mut view = found.view(self.now);
         if self.query.qtype == Rtype::DS
-            && found.skipped == 0
+            && skipped == 0
             && let Some(parent) = catalog.find(self.name, 1)
-            && let Served::Zone(_) = parent.served
+            && let Some(of_parent) = parent.view(self.now)
         {
-            found = parent;
+            (view, skipped) = (Some(of_parent), parent.skipped);
         }
-        let Served::Zone(timeline) = found.served else {
+        let Some(view) = view else {
             return Err(first.then(|| {
                 self.message.rcode = Rcode::SERVFAIL;
                 ExtendedError::NOT_READY
             }));
         };
-        let view = timeline.at(self.now).view();
         let apex_at = if first {
-            QUESTION_AT + self.name.offset(found.skipped) as u16
+            QUESTION_AT + self.name.offset(skipped) as u16
         } else {
-            self.message.suffix_of(name_at, found.skipped)
+            self.message.suffix_of(name_at, skipped)
         };
         let dnssec_ok = self.query.edns.is_some_and(|edns| edns.dnssec_ok);
         let signed = dnssec_ok && view.is_signed();
-        let scene = Scene { view, name_at, apex_at, below: found.skipped, signed };
+        let scene = Scene { view, name_at, apex_at, below: skipped, signed };
         self.message.authoritative |= first;
         Ok(self.look_up(scene, first))
     }
@@ -252,8 +253,7 @@ impl Resolution<'_, '_> {
                 continue;
             }
             let Some(found) = catalog.find(self.name, 0) else { continue };
-            let Served::Zone(timeline) = found.served else { continue };
-            let view = timeline.at(self.now).view();
+            let Some(view) = found.view(self.now) else { continue };
             let apex_at = self.message.suffix_of(name_at, found.skipped);
             let scene = Scene { view, name_at, apex_at, below: found.skipped, signed: true };
             if let Lookup::Wildcard { skipped, .. } = view.look_up(self.name) {

@@ -73,6 +73,11 @@ impl Timeline {
         self.later.iter().map(|edition| edition.from).find(|&from| from > now)
     }
 
+    /// Whether there is but one edition.
+    pub fn is_fixed(&self) -> bool {
+        self.later.is_empty()
+    }
+
     /// The edition that was always there: the zone as it stands in its file.
     pub fn first(&self) -> &Edition {
         &self.first

@@ -2,21 +2,22 @@
 //!
 //! A small zone is some six owners and a dozen RRsets. Held as ordinary collections it would be
 //! thirty allocations and a chain of cache misses; it is one allocation instead, in which an
-//! answer touches an index slot, a node, an RRset's entry and its bytes. The same layout holds
+//! answer touches the header, a node and the node's chunk. The same layout holds
 //! [`Patch`](super::Patch)es.
 //!
 //! ```text
-//! Header │ Slot × 2ⁿ │ NodeEntry × nodes │ RrsetEntry × rrsets │ u32 × extra │ bytes
+//! Header │ apex │ NodeEntry × 2ⁿ │ extra │ chunks
 //! ```
 //!
-//! - The index: open addressing over [`NameHash`]; a slot holds the hash's upper half and the
-//!   node's number plus one.
-//! - Nodes: node 0 is the apex. Every owner is a node, and every empty non-terminal.
-//! - RRsets of a node follow each other by rising type; an RRSIG RRset per covered type.
-//! - Extra: of a zone, the nodes that own NSEC (canonical order) or NSEC3 (order of their hash);
-//!   of a patch, for each of its nodes the number of the node that it replaces, or [`NO_NODE`].
-//! - Bytes: the apex, then names of nodes (labels below the apex, lower case) and RRsets: aligned
-//!   to four octets, fixups, links, then the records as they go into a message.
+//! - The nodes are their own index: a table with open addressing over [`NameHash`]. A node's number
+//!   is its place in it. Every owner is a node, and every empty non-terminal.
+//! - Extra: of a zone, the numbers of the nodes that own NSEC (canonical order) or NSEC3 (order of
+//!   their hash); of a patch, pairs of a number in the zone, rising, and the number of the node
+//!   that replaces it.
+//! - Chunks: for each node, what belongs to it, so that it is read in one go: the entries of its
+//!   RRsets by rising type (an RRSIG RRset per covered type), its labels below the apex, in lower
+//!   case and as written where that differs, and the RRsets. An RRset is aligned to four octets:
+//!   fixups, links, then the records as they go into a message.
 //!
 //! A record is stored ready to copy, its owner `0xC00C`. A *fixup* is a compression pointer in its
 //! RDATA whose value depends on the message: to the apex, to the owner, or into the RRset itself.
@@ -27,25 +28,27 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::hash::NameHash;
-use crate::wire::Rtype;
+use crate::wire::{NameRef, Rtype};
 
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Header {
     /// Word offsets of the sections.
-    pub(super) nodes_at: u32,
-    pub(super) rrsets_at: u32,
+    pub(super) table_at: u32,
     pub(super) extra_at: u32,
-    pub(super) bytes_at: u32,
-    pub(super) record_count: u32,
-    pub(super) serial: u32,
-    /// min(SOA TTL, MINIMUM), in seconds.
-    pub(super) negative_ttl: u32,
+    pub(super) chunks_at: u32,
+    /// The number of the apex's node.
+    pub(super) apex_node: u32,
     pub(super) apex_len: u8,
     pub(super) apex_labels: u8,
     pub(super) flags: u8,
     /// The most labels below the apex that any node has.
     pub(super) depth: u8,
+    pub(super) serial: u32,
+    /// min(SOA TTL, MINIMUM), in seconds.
+    pub(super) negative_ttl: u32,
+    pub(super) node_count: u32,
+    pub(super) record_count: u32,
 }
 
 pub(super) const HEADER_WORDS: usize = size_of::<Header>() / 4;
@@ -59,19 +62,11 @@ pub(super) const APEX_CASED: u8 = 8;
 
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
-pub(super) struct Slot {
-    pub(super) tag: u32,
-    /// The node's number plus one; 0 in an empty slot.
-    pub(super) node: u32,
-}
-
-#[derive(Clone, Copy, Default, Pod, Zeroable)]
-#[repr(C)]
 pub(super) struct NodeEntry {
-    /// Octet offset of the name.
-    pub(super) name: u32,
-    /// The number of the first of its RRsets.
-    pub(super) rrsets: u32,
+    /// The upper half of the name's hash; the lower chooses the place.
+    pub(super) tag: u32,
+    /// Octet offset of the chunk.
+    pub(super) chunk: u32,
     pub(super) rrset_count: u16,
     pub(super) name_len: u8,
     /// Labels below the apex.
@@ -80,6 +75,12 @@ pub(super) struct NodeEntry {
     /// Of an occluded node: labels below the apex of the cut or DNAME above it.
     pub(super) cut_labels: u8,
     pub(super) reserved: u16,
+}
+
+impl NodeEntry {
+    pub(super) fn is_empty_place(&self) -> bool {
+        self.flags & TAKEN == 0
+    }
 }
 
 /// Node flags.
@@ -91,9 +92,10 @@ pub(super) const WILDCARD_CHILD: u8 = 8;
 pub(super) const CASED: u8 = 16;
 /// In a patch: the name does not exist any more.
 pub(super) const REMOVED: u8 = 32;
-
-/// In a patch's extra section: the node replaces none.
-pub(super) const NO_NODE: u32 = u32::MAX;
+/// In a patch: the node replaces none.
+pub(super) const ADDED: u8 = 64;
+/// There is a node here.
+pub(super) const TAKEN: u8 = 128;
 
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
@@ -204,162 +206,214 @@ impl<'a> Block<'a> {
         bytemuck::from_bytes(bytemuck::cast_slice(&self.0[..HEADER_WORDS]))
     }
 
-    pub(super) fn slots(self) -> &'a [Slot] {
-        bytemuck::cast_slice(&self.0[HEADER_WORDS..self.header().nodes_at as usize])
+    /// The nodes, by number, and empty places.
+    pub(super) fn table(self) -> &'a [NodeEntry] {
+        let header = self.header();
+        bytemuck::cast_slice(&self.0[header.table_at as usize..header.extra_at as usize])
     }
 
-    pub(super) fn nodes(self) -> &'a [NodeEntry] {
-        let header = self.header();
-        bytemuck::cast_slice(&self.0[header.nodes_at as usize..header.rrsets_at as usize])
-    }
-
-    pub(super) fn rrsets(self) -> &'a [RrsetEntry] {
-        let header = self.header();
-        bytemuck::cast_slice(&self.0[header.rrsets_at as usize..header.extra_at as usize])
+    /// The numbers of the nodes, in no order.
+    pub(super) fn numbers(self) -> impl Iterator<Item = u32> + use<'a> {
+        (0..).zip(self.table()).filter(|(_, node)| !node.is_empty_place()).map(|(number, _)| number)
     }
 
     pub(super) fn extra(self) -> &'a [u32] {
         let header = self.header();
-        &self.0[header.extra_at as usize..header.bytes_at as usize]
+        &self.0[header.extra_at as usize..header.chunks_at as usize]
     }
 
-    pub(super) fn bytes(self) -> &'a [u8] {
-        bytemuck::cast_slice(&self.0[self.header().bytes_at as usize..])
+    fn chunks(self) -> &'a [u8] {
+        bytemuck::cast_slice(&self.0[self.header().chunks_at as usize..])
     }
 
     /// The apex in lower case, root label included.
     pub(super) fn apex(self) -> &'a [u8] {
-        &self.bytes()[..usize::from(self.header().apex_len)]
+        &bytemuck::cast_slice(&self.0[HEADER_WORDS..])[..usize::from(self.header().apex_len)]
     }
 
     /// The apex as it was written.
     pub(super) fn apex_as_written(self) -> &'a [u8] {
         let len = usize::from(self.header().apex_len);
         let at = if self.header().flags & APEX_CASED != 0 { len } else { 0 };
-        &self.bytes()[at..at + len]
+        &bytemuck::cast_slice(&self.0[HEADER_WORDS..])[at..at + len]
     }
 
     /// The labels of a node below the apex, in lower case.
     pub(super) fn name(self, node: &NodeEntry) -> &'a [u8] {
-        let at = node.name as usize;
-        &self.bytes()[at..at + usize::from(node.name_len)]
+        let at = node.chunk as usize + usize::from(node.rrset_count) * size_of::<RrsetEntry>();
+        &self.chunks()[at..at + usize::from(node.name_len)]
     }
 
     /// The labels of a node below the apex, as they were written.
     pub(super) fn name_as_written(self, node: &NodeEntry) -> &'a [u8] {
         let len = usize::from(node.name_len);
-        let at = node.name as usize + if node.flags & CASED != 0 { len } else { 0 };
-        &self.bytes()[at..at + len]
+        let at = node.chunk as usize + usize::from(node.rrset_count) * size_of::<RrsetEntry>();
+        let at = at + if node.flags & CASED != 0 { len } else { 0 };
+        &self.chunks()[at..at + len]
     }
 
     /// The number of the node with this hash and these labels below the apex.
     pub(super) fn find(self, hash: NameHash, name: &[u8]) -> Option<u32> {
-        let slots = self.slots();
-        let mask = slots.len() - 1;
+        let table = self.table();
+        let mask = table.len() - 1;
         let tag = tag(hash);
-        let mut at = hash.0 as usize & mask;
-        // Ends: an index has empty slots (`slot_count`).
+        let mut at = hash.0 as usize;
+        // Ends: a table has empty places (`table_len`).
         loop {
-            let slot = slots[at & mask];
-            if slot.node == 0 {
+            let node = &table[at & mask];
+            if node.is_empty_place() {
                 return None;
             }
-            if slot.tag == tag {
-                let number = slot.node - 1;
-                if self.name(&self.nodes()[number as usize]) == name {
-                    return Some(number);
-                }
+            if node.tag == tag && self.name(node) == name {
+                return Some((at & mask) as u32);
             }
-            at += 1;
+            at = at.wrapping_add(1);
         }
     }
 
     pub(super) fn rrsets_of(self, node: &NodeEntry) -> &'a [RrsetEntry] {
-        let at = node.rrsets as usize;
-        &self.rrsets()[at..at + usize::from(node.rrset_count)]
+        let at = self.header().chunks_at as usize + node.chunk as usize / 4;
+        bytemuck::cast_slice(&self.0[at..at + usize::from(node.rrset_count) * (size_of::<RrsetEntry>() / 4)])
     }
 
     pub(super) fn data(self, rrset: &RrsetEntry) -> &'a [u8] {
         let at = rrset.data as usize;
-        &self.bytes()[at..at + rrset.len as usize]
+        &self.chunks()[at..at + rrset.len as usize]
     }
 
     pub(super) fn fixups(self, rrset: &RrsetEntry) -> impl Iterator<Item = Fixup> + use<'a> {
         let end = rrset.data as usize - rrset.links() * Link::LEN;
         let start = end - usize::from(rrset.fixups) * Fixup::LEN;
-        self.bytes()[start..end].as_chunks().0.iter().map(|&bytes| Fixup::from_bytes(bytes))
+        self.chunks()[start..end].as_chunks().0.iter().map(|&bytes| Fixup::from_bytes(bytes))
     }
 
     pub(super) fn links(self, rrset: &RrsetEntry) -> impl Iterator<Item = Link> + use<'a> {
         let end = rrset.data as usize;
         let start = end - rrset.links() * Link::LEN;
-        self.bytes()[start..end].as_chunks().0.iter().map(|&bytes| Link::from_bytes(bytes))
+        self.chunks()[start..end].as_chunks().0.iter().map(|&bytes| Link::from_bytes(bytes))
     }
 }
 
-/// What a slot keeps of a hash; its other half chooses the slot.
-pub(super) fn tag(hash: NameHash) -> u32 {
+/// What a node keeps of its name's hash; the other half chooses its place.
+fn tag(hash: NameHash) -> u32 {
     (hash.0 >> 32) as u32
 }
 
-/// How many slots an index of `nodes` nodes has: a power of two, a quarter of them empty at least.
-pub(super) fn slot_count(nodes: usize) -> usize {
+/// How many places a table for `nodes` nodes has: a power of two, a quarter of them empty at least.
+fn table_len(nodes: usize) -> usize {
     (nodes * 4).div_ceil(3).next_power_of_two()
 }
 
-/// The sections of a block that is being put together.
-#[derive(Default)]
-pub(super) struct Sections {
-    pub(super) header: Header,
-    pub(super) slots: Vec<Slot>,
-    pub(super) nodes: Vec<NodeEntry>,
-    pub(super) rrsets: Vec<RrsetEntry>,
-    pub(super) extra: Vec<u32>,
-    pub(super) bytes: Vec<u8>,
-}
-
-/// The sections are larger than 32 bits can address.
+/// The block is larger than 32 bits can address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the zone is larger than 4 GiB")]
 pub struct BlockTooLarge;
 
-impl Sections {
-    /// The index over nodes whose hashes are `hashes`, in their order.
-    pub(super) fn index(&mut self, hashes: impl ExactSizeIterator<Item = NameHash>) {
-        self.slots.clear();
-        self.slots.resize(slot_count(hashes.len()), Slot::default());
-        let mask = self.slots.len() - 1;
-        for (node, hash) in (1..).zip(hashes) {
-            let mut at = hash.0 as usize & mask;
-            while self.slots[at].node != 0 {
-                at = (at + 1) & mask;
-            }
-            self.slots[at] = Slot { tag: tag(hash), node };
+/// A block that is being put together.
+pub(super) struct Assembly {
+    pub(super) header: Header,
+    pub(super) table: Vec<NodeEntry>,
+    pub(super) extra: Vec<u32>,
+    pub(super) chunks: Vec<u8>,
+    apex: Vec<u8>,
+}
+
+impl Assembly {
+    /// A block with nodes for names with these hashes; gives their numbers too, in that order.
+    pub(super) fn new(
+        apex: NameRef<'_>,
+        apex_lower: &[u8],
+        hashes: impl ExactSizeIterator<Item = NameHash>,
+    ) -> (Assembly, Vec<u32>) {
+        let mut header = Header {
+            apex_len: apex_lower.len() as u8,
+            apex_labels: apex.label_count() as u8,
+            node_count: hashes.len() as u32,
+            ..Header::default()
+        };
+        let mut apex_octets = apex_lower.to_vec();
+        if apex.wire() != apex_lower {
+            apex_octets.extend_from_slice(apex.wire());
+            header.flags |= APEX_CASED;
         }
+        let mut table = vec![NodeEntry::default(); table_len(hashes.len())];
+        let mask = table.len() - 1;
+        let numbers = hashes
+            .map(|hash| {
+                let mut at = hash.0 as usize & mask;
+                while !table[at].is_empty_place() {
+                    at = (at + 1) & mask;
+                }
+                table[at] = NodeEntry { tag: tag(hash), flags: TAKEN, ..NodeEntry::default() };
+                at as u32
+            })
+            .collect();
+        let apex = apex_octets;
+        (Assembly { header, table, extra: Vec::new(), chunks: Vec::new(), apex }, numbers)
     }
 
-    pub(super) fn assemble(mut self) -> Result<Arc<[u32]>, BlockTooLarge> {
+    pub(super) fn node(&mut self, number: u32) -> &mut NodeEntry {
+        &mut self.table[number as usize]
+    }
+
+    /// Begins the chunk of the node `number`: room for its RRsets' entries, and its labels below the
+    /// apex, in lower case and, if `written`, as they were written.
+    pub(super) fn begin_chunk(
+        &mut self,
+        number: u32,
+        rrset_count: u16,
+        labels: &[u8],
+        written: Option<&[u8]>,
+    ) -> Result<(), BlockTooLarge> {
+        let at = self.chunks.len().next_multiple_of(4);
+        let chunk = u32::try_from(at).map_err(|_| BlockTooLarge)?;
+        self.chunks.resize(at + usize::from(rrset_count) * size_of::<RrsetEntry>(), 0);
+        self.chunks.extend_from_slice(labels);
+        self.chunks.extend_from_slice(written.unwrap_or_default());
+        let node = self.node(number);
+        node.chunk = chunk;
+        node.rrset_count = rrset_count;
+        node.name_len = labels.len() as u8;
+        node.flags |= if written.is_some() { CASED } else { 0 };
+        Ok(())
+    }
+
+    /// Sets the entry of the `index`-th RRset of the node `number`.
+    pub(super) fn set_rrset(&mut self, number: u32, index: u16, entry: RrsetEntry) -> Result<(), BlockTooLarge> {
+        u32::try_from(self.chunks.len()).map_err(|_| BlockTooLarge)?;
+        let at = self.table[number as usize].chunk as usize + usize::from(index) * size_of::<RrsetEntry>();
+        self.chunks[at..at + size_of::<RrsetEntry>()].copy_from_slice(bytemuck::bytes_of(&entry));
+        Ok(())
+    }
+
+    /// The entries of the RRsets of a node.
+    pub(super) fn rrsets_of(&self, node: &NodeEntry) -> impl Iterator<Item = RrsetEntry> {
+        let at = node.chunk as usize;
+        let entries = &self.chunks[at..at + usize::from(node.rrset_count) * size_of::<RrsetEntry>()];
+        entries.chunks_exact(size_of::<RrsetEntry>()).map(bytemuck::pod_read_unaligned)
+    }
+
+    pub(super) fn finish(mut self) -> Result<Arc<[u32]>, BlockTooLarge> {
         let word = |at: usize| u32::try_from(at).map_err(|_| BlockTooLarge);
-        word(self.bytes.len())?;
-        let nodes_at = HEADER_WORDS + self.slots.len() * (size_of::<Slot>() / 4);
-        let rrsets_at = nodes_at + self.nodes.len() * (size_of::<NodeEntry>() / 4);
-        let extra_at = rrsets_at + self.rrsets.len() * (size_of::<RrsetEntry>() / 4);
-        let bytes_at = extra_at + self.extra.len();
-        self.header.nodes_at = word(nodes_at)?;
-        self.header.rrsets_at = word(rrsets_at)?;
+        word(self.chunks.len())?;
+        let table_at = HEADER_WORDS + self.apex.len().div_ceil(4);
+        let extra_at = table_at + self.table.len() * (size_of::<NodeEntry>() / 4);
+        let chunks_at = extra_at + self.extra.len();
+        self.header.table_at = word(table_at)?;
         self.header.extra_at = word(extra_at)?;
-        self.header.bytes_at = word(bytes_at)?;
-        let total = bytes_at + self.bytes.len().div_ceil(4);
+        self.header.chunks_at = word(chunks_at)?;
+        self.header.depth = self.table.iter().map(|node| node.labels).max().unwrap_or(0).max(self.header.depth);
+        let total = chunks_at + self.chunks.len().div_ceil(4);
         // An iterator that knows its length: one allocation, filled in place.
         let mut block: Arc<[u32]> = std::iter::repeat_n(0, total).collect();
         if let Some(words) = Arc::get_mut(&mut block) {
-            let (head, bytes) = words.split_at_mut(bytes_at);
+            let (head, chunks) = words.split_at_mut(chunks_at);
             head[..HEADER_WORDS].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&self.header)));
-            head[HEADER_WORDS..nodes_at].copy_from_slice(bytemuck::cast_slice(&self.slots));
-            head[nodes_at..rrsets_at].copy_from_slice(bytemuck::cast_slice(&self.nodes));
-            head[rrsets_at..extra_at].copy_from_slice(bytemuck::cast_slice(&self.rrsets));
+            let apex: &mut [u8] = bytemuck::cast_slice_mut(&mut head[HEADER_WORDS..table_at]);
+            apex[..self.apex.len()].copy_from_slice(&self.apex);
+            head[table_at..extra_at].copy_from_slice(bytemuck::cast_slice(&self.table));
             head[extra_at..].copy_from_slice(&self.extra);
-            bytemuck::cast_slice_mut::<u32, u8>(bytes)[..self.bytes.len()].copy_from_slice(&self.bytes);
+            bytemuck::cast_slice_mut::<u32, u8>(chunks)[..self.chunks.len()].copy_from_slice(&self.chunks);
         }
         Ok(block)
     }

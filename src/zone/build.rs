@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::block::{self, BlockTooLarge, Header, NodeEntry, Sections};
+use super::block::{self, Assembly, BlockTooLarge};
 use super::hash::{NameHash, Suffixes};
 use super::render::{Renderer, Source};
 use super::{Ttl, Zone, order};
@@ -251,60 +251,25 @@ impl ZoneBuilder {
     /// # Errors
     /// [`BuildError`] if the records don't make a zone.
     pub fn finish(self) -> Result<(Zone, Vec<Remark>), BuildError> {
-        let mut remarks = Vec::new();
-        let mut sections = Sections::default();
-        sections.index(self.nodes.iter().map(|draft| draft.hash));
-        sections.bytes.extend_from_slice(self.apex_lower.wire());
-        let mut flags = 0;
-        if self.apex.wire() != self.apex_lower.wire() {
-            sections.bytes.extend_from_slice(self.apex.wire());
-            flags |= block::APEX_CASED;
-        }
-        self.place_names(&mut sections)?;
-        let order = self.records_by_node();
-        let found = self.place_rrsets(&mut sections, &order, &mut remarks)?;
-        let Some(soa) = found.soa else { return Err(BuildError::NoSoa { apex: self.apex }) };
-        mark_occluded(&mut sections.nodes, &self.nodes);
-        self.place_denial(&mut sections, &mut flags);
-        let apex = sections.nodes[0];
-        let of_apex = &sections.rrsets[apex.rrsets as usize..][..usize::from(apex.rrset_count)];
-        let owns = |rtype: Rtype| of_apex.iter().any(|entry| entry.rtype == rtype.0);
+        let hashes = self.nodes.iter().map(|draft| draft.hash);
+        let (mut assembly, numbers) = Assembly::new(self.apex.as_ref(), self.apex_lower.wire(), hashes);
+        let mut building =
+            Building { assembly: &mut assembly, numbers: &numbers, remarks: Vec::new(), soa: None, records: 0 };
+        self.place_rrsets(&mut building)?;
+        let Building { remarks, soa, records, .. } = building;
+        let Some(soa) = soa else { return Err(BuildError::NoSoa { apex: self.apex }) };
+        self.mark_nodes(&mut assembly, &numbers);
+        self.place_denial(&mut assembly, &numbers);
+        let apex = *assembly.node(numbers[0]);
+        let owns = |rtype: Rtype| assembly.rrsets_of(&apex).any(|entry| entry.rtype == rtype.0);
         if owns(Rtype::DNSKEY) && owns(Rtype::RRSIG) {
-            flags |= block::SIGNED;
+            assembly.header.flags |= block::SIGNED;
         }
-        sections.header = Header {
-            record_count: found.records,
-            serial: soa.serial,
-            negative_ttl: soa.negative_ttl,
-            apex_len: self.apex.wire().len() as u8,
-            apex_labels: self.apex_labels as u8,
-            flags,
-            depth: sections.nodes.iter().map(|node| node.labels).max().unwrap_or(0),
-            ..Header::default()
-        };
-        Ok((Zone { words: sections.assemble()? }, remarks))
-    }
-
-    fn place_names(&self, sections: &mut Sections) -> Result<(), BlockTooLarge> {
-        let base = u32::try_from(sections.bytes.len()).map_err(|_| BlockTooLarge)?;
-        sections.bytes.extend_from_slice(&self.names);
-        sections.nodes = self
-            .nodes
-            .iter()
-            .map(|draft| NodeEntry {
-                name: base + draft.name,
-                name_len: draft.name_len,
-                labels: draft.labels,
-                flags: if draft.cased { block::CASED } else { 0 },
-                ..NodeEntry::default()
-            })
-            .collect();
-        for draft in &self.nodes[1..] {
-            if self.labels(draft).starts_with(b"\x01*") {
-                sections.nodes[draft.parent as usize].flags |= block::WILDCARD_CHILD;
-            }
-        }
-        Ok(())
+        assembly.header.apex_node = numbers[0];
+        assembly.header.record_count = records;
+        assembly.header.serial = soa.serial;
+        assembly.header.negative_ttl = soa.negative_ttl;
+        Ok((Zone { words: assembly.finish()? }, remarks))
     }
 
     /// The records' numbers, those of one node together, each node's by type and then as given.
@@ -332,76 +297,116 @@ impl ZoneBuilder {
         order
     }
 
-    fn place_rrsets(
-        &self,
-        sections: &mut Sections,
-        order: &[u32],
-        remarks: &mut Vec<Remark>,
-    ) -> Result<Placed, BuildError> {
-        let mut placed = Placed { records: 0, soa: None };
+    fn place_rrsets(&self, building: &mut Building<'_>) -> Result<(), BuildError> {
+        let order = self.records_by_node();
         let mut renderer = Renderer::default();
         let mut rdatas: Vec<&[u8]> = Vec::new();
         let mut owner_wire = Vec::new();
         let mut suffixes = Suffixes::new();
-        let mut rest = order;
-        for (node, draft) in self.nodes.iter().enumerate() {
+        let mut rest = &order[..];
+        for (draft, &number) in self.nodes.iter().zip(building.numbers) {
             let (mut run, after) = rest.split_at(draft.records as usize);
             rest = after;
-            sections.nodes[node].rrsets = u32::try_from(sections.rrsets.len()).map_err(|_| BlockTooLarge)?;
+            let key = |&record: &u32| {
+                let record = &self.records[record as usize];
+                (record.rtype, record.covered)
+            };
+            let labels = self.labels(draft);
+            let rrsets = u16::try_from(run.chunk_by(|a, b| key(a) == key(b)).count()).map_err(|_| BlockTooLarge)?;
+            building.assembly.begin_chunk(number, rrsets, labels, self.as_written(draft))?;
             owner_wire.clear();
-            owner_wire.extend_from_slice(self.labels(draft));
+            owner_wire.extend_from_slice(labels);
             owner_wire.extend_from_slice(self.apex_lower.wire());
-            while let Some(&first) = run.first() {
-                let first = self.records[first as usize];
-                let rtype = Rtype(first.rtype);
-                let same = |&number: &u32| {
-                    let record = &self.records[number as usize];
-                    (record.rtype, record.covered) == (first.rtype, first.covered)
-                };
-                let count = run.iter().take_while(|number| same(number)).count();
-                let (rrset, next) = run.split_at(count);
+            for index in 0..rrsets {
+                let Some(first) = run.first() else { break };
+                let rtype = Rtype(key(first).0);
+                let (rrset, next) = run.split_at(run.iter().take_while(|record| key(record) == key(first)).count());
                 run = next;
-                let ttl = rrset.iter().map(|&number| self.records[number as usize].ttl).min().unwrap_or(first.ttl);
-                if rrset.iter().any(|&number| self.records[number as usize].ttl != ttl) {
-                    remarks.push(Remark::TtlsDiffer { owner: self.owner(draft), rtype, kept: Ttl(ttl) });
-                }
-                rdatas.clear();
-                rdatas.extend(rrset.iter().map(|&number| self.rdata_of(&self.records[number as usize])));
-                if drop_duplicates(rtype, &mut rdatas) {
-                    remarks.push(Remark::Duplicate { owner: self.owner(draft), rtype });
-                }
-                if rdatas.len() > usize::from(u16::MAX) {
-                    return Err(BuildError::RrsetTooLarge { owner: self.owner(draft), rtype });
-                }
-                if rtype == Rtype::SOA {
-                    if node != 0 || rdatas.len() > 1 {
-                        return Err(BuildError::SecondSoa { owner: self.owner(draft) });
-                    }
-                    placed.soa = soa(ttl, rdatas[0]);
-                }
-                placed.records += rdatas.len() as u32;
-                let entry = &mut sections.nodes[node];
-                entry.rrset_count += 1;
+                let ttl = self.rrset(draft, rrset, rtype, &mut rdatas, building)?;
                 match rtype {
-                    Rtype::NS if node != 0 => entry.flags |= block::CUT,
-                    Rtype::DNAME => entry.flags |= block::DNAME,
+                    Rtype::NS if draft.labels > 0 => building.assembly.node(number).flags |= block::CUT,
+                    Rtype::DNAME => building.assembly.node(number).flags |= block::DNAME,
                     _ => {}
                 }
                 let source = Source {
                     apex: self.apex_lower.wire(),
                     owner: &owner_wire,
                     rtype,
-                    ttl: Ttl(ttl),
+                    ttl,
                     rdatas: rdatas.iter().copied(),
                 };
-                let entry = renderer.render(source, &mut sections.bytes, |name| self.resolve(&mut suffixes, name));
-                if u32::try_from(sections.bytes.len()).is_err() {
-                    return Err(BlockTooLarge.into());
-                }
-                sections.rrsets.push(entry);
+                let resolve = |name: &[u8]| {
+                    let draft = self.resolve(&mut suffixes, name)?;
+                    building.numbers.get(draft as usize).copied()
+                };
+                let entry = renderer.render(source, &mut building.assembly.chunks, resolve);
+                building.assembly.set_rrset(number, index, entry)?;
             }
         }
-        Ok(placed)
+        Ok(())
+    }
+
+    /// Gathers the data of an RRset's `records` into `rdatas`; gives its TTL.
+    fn rrset<'a>(
+        &'a self,
+        draft: &Draft,
+        records: &[u32],
+        rtype: Rtype,
+        rdatas: &mut Vec<&'a [u8]>,
+        building: &mut Building<'_>,
+    ) -> Result<Ttl, BuildError> {
+        let records = records.iter().map(|&record| &self.records[record as usize]);
+        let ttl = records.clone().map(|record| record.ttl).min().unwrap_or(0);
+        if records.clone().any(|record| record.ttl != ttl) {
+            building.remarks.push(Remark::TtlsDiffer { owner: self.owner(draft), rtype, kept: Ttl(ttl) });
+        }
+        rdatas.clear();
+        rdatas.extend(records.map(|record| self.rdata_of(record)));
+        if drop_duplicates(rtype, rdatas) {
+            building.remarks.push(Remark::Duplicate { owner: self.owner(draft), rtype });
+        }
+        if rdatas.len() > usize::from(u16::MAX) {
+            return Err(BuildError::RrsetTooLarge { owner: self.owner(draft), rtype });
+        }
+        if rtype == Rtype::SOA {
+            if draft.labels > 0 || rdatas.len() > 1 {
+                return Err(BuildError::SecondSoa { owner: self.owner(draft) });
+            }
+            building.soa = rdatas.first().and_then(|rdata| soa(ttl, rdata));
+        }
+        building.records += rdatas.len() as u32;
+        Ok(Ttl(ttl))
+    }
+
+    /// The labels of a node as they were written, if that is not in lower case.
+    fn as_written(&self, draft: &Draft) -> Option<&[u8]> {
+        let len = usize::from(draft.name_len);
+        draft.cased.then(|| &self.names[draft.name as usize + len..][..len])
+    }
+
+    /// What nodes know of those above and below them. A node is occluded if one of its ancestors is
+    /// a cut or has a DNAME; parents stand before their children.
+    fn mark_nodes(&self, assembly: &mut Assembly, numbers: &[u32]) {
+        for (draft, &number) in self.nodes.iter().zip(numbers) {
+            assembly.node(number).labels = draft.labels;
+            if draft.labels == 0 {
+                continue;
+            }
+            let parent = numbers[draft.parent as usize];
+            if self.labels(draft).starts_with(b"\x01*") {
+                assembly.node(parent).flags |= block::WILDCARD_CHILD;
+            }
+            let parent = *assembly.node(parent);
+            let node = assembly.node(number);
+            if parent.flags & block::OCCLUDED != 0 {
+                node.cut_labels = parent.cut_labels;
+            } else if parent.flags & (block::CUT | block::DNAME) != 0 {
+                node.cut_labels = parent.labels;
+            } else {
+                continue;
+            }
+            node.flags |= block::OCCLUDED;
+        }
     }
 
     /// The node that a name in RDATA leads to.
@@ -427,37 +432,42 @@ impl ZoneBuilder {
     }
 
     /// The nodes that own NSEC3 or NSEC, in the order in which they are searched.
-    fn place_denial(&self, sections: &mut Sections, flags: &mut u8) {
-        let owners = |rtype: Rtype, sections: &Sections| -> Vec<u32> {
-            let owns = |node: &&u32| {
-                let node = &sections.nodes[**node as usize];
-                let rrsets = &sections.rrsets[node.rrsets as usize..][..usize::from(node.rrset_count)];
-                node.flags & block::OCCLUDED == 0 && rrsets.iter().any(|entry| entry.rtype == rtype.0)
-            };
-            let numbers: Vec<u32> = (0..sections.nodes.len() as u32).collect();
-            numbers.iter().filter(owns).copied().collect()
-        };
+    fn place_denial(&self, assembly: &mut Assembly, numbers: &[u32]) {
         // An unsigned zone is not searched for what it doesn't have.
-        if !sections.rrsets.iter().any(|entry| entry.rtype == Rtype::NSEC.0 || entry.rtype == Rtype::NSEC3.0) {
+        let is_denial = |record: &Record| matches!(Rtype(record.rtype), Rtype::NSEC | Rtype::NSEC3);
+        if !self.records.iter().any(is_denial) {
             return;
         }
-        let nsec3 = owners(Rtype::NSEC3, sections);
-        let labels = |number: &u32| self.labels(&self.nodes[*number as usize]);
-        if nsec3.is_empty() {
-            *flags |= block::NSEC;
-            sections.extra = owners(Rtype::NSEC, sections);
-            sections.extra.sort_by(|a, b| order::cmp(labels(a), labels(b)));
+        let owners = |rtype: Rtype| -> Vec<usize> {
+            let owns = |draft: &usize| {
+                let node = &assembly.table[numbers[*draft] as usize];
+                node.flags & block::OCCLUDED == 0 && assembly.rrsets_of(node).any(|entry| entry.rtype == rtype.0)
+            };
+            (0..numbers.len()).filter(owns).collect()
+        };
+        let labels = |draft: &usize| self.labels(&self.nodes[*draft]);
+        let mut found = owners(Rtype::NSEC3);
+        let flag = if found.is_empty() {
+            found = owners(Rtype::NSEC);
+            found.sort_by(|a, b| order::cmp(labels(a), labels(b)));
+            block::NSEC
         } else {
-            *flags |= block::NSEC3;
-            sections.extra = nsec3;
-            sections.extra.sort_by(|a, b| labels(a).cmp(labels(b)));
-        }
+            found.sort_by(|a, b| labels(a).cmp(labels(b)));
+            block::NSEC3
+        };
+        assembly.header.flags |= flag;
+        assembly.extra = found.into_iter().map(|draft| numbers[draft]).collect();
     }
 }
 
-struct Placed {
-    records: u32,
+/// A zone that is being put together.
+struct Building<'a> {
+    assembly: &'a mut Assembly,
+    /// The numbers of the drafts' nodes.
+    numbers: &'a [u32],
+    remarks: Vec<Remark>,
     soa: Option<Soa>,
+    records: u32,
 }
 
 /// What a zone keeps at hand of its SOA record.
@@ -472,22 +482,6 @@ pub(super) fn soa(ttl: u32, rdata: &[u8]) -> Option<Soa> {
     let (integers, _) = rdata.get(tail..)?.as_chunks::<4>();
     let minimum = u32::from_be_bytes(*integers.get(4)?);
     Some(Soa { serial: u32::from_be_bytes(*integers.first()?), negative_ttl: ttl.min(minimum) })
-}
-
-/// A node is occluded if one of its ancestors is a cut or has a DNAME. Parents stand before their
-/// children.
-fn mark_occluded(nodes: &mut [NodeEntry], drafts: &[Draft]) {
-    for number in 1..nodes.len() {
-        let parent = nodes[drafts[number].parent as usize];
-        if parent.flags & block::OCCLUDED != 0 {
-            nodes[number].cut_labels = parent.cut_labels;
-        } else if parent.flags & (block::CUT | block::DNAME) != 0 {
-            nodes[number].cut_labels = parent.labels;
-        } else {
-            continue;
-        }
-        nodes[number].flags |= block::OCCLUDED;
-    }
 }
 
 /// Leaves out records that are equal to an earlier one (RFC 2181 § 5, compared as RFC 4034 § 6.2

@@ -98,7 +98,7 @@ impl Zone {
 
     /// How many names there are, empty non-terminals included.
     pub fn node_count(&self) -> usize {
-        self.block().nodes().len()
+        self.block().header().node_count as usize
     }
 
     /// How many records there are.

@@ -10,9 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::block::{self, Block, BlockTooLarge, Header, NO_NODE, NodeEntry, Sections};
+use super::block::{self, Assembly, Block, BlockTooLarge};
 use super::build::{BuildError, ZoneBuilder, canonical_rdata, soa};
-use super::hash::Suffixes;
+use super::hash::{NameHash, Suffixes};
 use super::render::{Renderer, Source, wants_addresses};
 use super::view::OF_PATCH;
 use super::{Node, Rrset, Ttl, View, Zone};
@@ -90,9 +90,12 @@ pub struct Patch {
 
 impl std::fmt::Debug for Patch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Patch({} nodes)", self.block().nodes().len())
+        write!(f, "Patch({} nodes)", self.block().header().node_count)
     }
 }
+
+/// In the place of a number: the name is not in the zone.
+const NO_NODE: u32 = u32::MAX;
 
 /// RRsets of one owner by type and covered type.
 type Rrsets = BTreeMap<(u16, u16), (Ttl, Vec<Vec<u8>>)>;
@@ -187,7 +190,7 @@ impl Touched {
         Touched {
             name: node.name(),
             base: number_of(zone, &node),
-            flags: node.entry.flags & !block::CASED,
+            flags: node.entry.flags & !(block::CASED | block::TAKEN),
             cut_labels: node.entry.cut_labels,
             rrsets: Some(rrsets),
         }
@@ -319,75 +322,57 @@ fn lay_out(zone: &Zone, nodes: &[Touched]) -> Result<Patch, PatchError> {
     let base = zone.block();
     let apex = base.apex();
     let apex_labels = usize::from(base.header().apex_labels);
-    let mut sections = Sections::default();
-    let mut hashes = Vec::with_capacity(nodes.len());
-    let mut suffixes = Suffixes::new();
-    sections.bytes.extend_from_slice(base.apex());
-    let mut flags = base.header().flags;
-    if flags & block::APEX_CASED != 0 {
-        sections.bytes.extend_from_slice(base.apex_as_written());
-    }
-    flags &= block::APEX_CASED | block::SIGNED;
-    for node in nodes {
-        suffixes.set(node.name.wire()).map_err(|_| MalformedRdata { rtype: Rtype::NULL })?;
-        let below = suffixes.labels().saturating_sub(apex_labels);
-        let labels = suffixes.between(0, below);
-        let written = &node.name.wire()[..labels.len()];
-        let mut entry = NodeEntry {
-            name: u32::try_from(sections.bytes.len()).map_err(|_| BlockTooLarge)?,
-            name_len: labels.len() as u8,
-            labels: below as u8,
-            flags: node.flags,
-            cut_labels: node.cut_labels,
-            ..NodeEntry::default()
-        };
-        sections.bytes.extend_from_slice(labels);
-        if written != labels {
-            sections.bytes.extend_from_slice(written);
-            entry.flags |= block::CASED;
-        }
-        if node.is_gone() {
-            entry.flags |= block::REMOVED;
-        }
-        hashes.push(suffixes.hash(0));
-        sections.nodes.push(entry);
-        sections.extra.push(node.base);
-    }
-    sections.index(hashes.into_iter());
-    let mut header = Header { flags, ..*base.header() };
-    header.depth = sections.nodes.iter().map(|node| node.labels).max().unwrap_or(0).max(header.depth);
-    let resolve = |name: &[u8], suffixes: &mut Suffixes| {
+    let hashes: Vec<NameHash> =
+        nodes.iter().map(|node| NameHash::of(node.name.as_ref().to_lowercase().as_ref())).collect();
+    let apex_as_written = NameRef::parse(base.apex_as_written()).unwrap_or(NameRef::root());
+    let (mut assembly, numbers) = Assembly::new(apex_as_written, apex, hashes.into_iter());
+    assembly.header.flags |= base.header().flags & block::SIGNED;
+    assembly.header.serial = base.header().serial;
+    assembly.header.negative_ttl = base.header().negative_ttl;
+    assembly.header.depth = base.header().depth;
+    let resolve = |name: &[u8]| {
         let target = NameRef::parse(name).ok()?;
         target.is_at_or_below(NameRef::parse(apex).ok()?).then_some(())?;
         if let Some(number) = zone.find(target).map(|node| number_of(zone, &node)) {
             return Some(number);
         }
-        suffixes.set(name).ok()?;
-        nodes.iter().position(|node| node.name.as_ref() == target).map(|at| at as u32 | OF_PATCH)
+        nodes.iter().position(|node| node.name.as_ref() == target).map(|at| numbers[at] | OF_PATCH)
     };
     let mut renderer = Renderer::default();
-    for (number, node) in nodes.iter().enumerate() {
-        sections.nodes[number].rrsets = sections.rrsets.len() as u32;
-        let Some(rrsets) = &node.rrsets else { continue };
-        sections.nodes[number].rrset_count = rrsets.len() as u16;
+    for (node, &number) in nodes.iter().zip(&numbers) {
+        let rrsets = node.rrsets.iter().flatten();
         let owner = node.name.as_ref().to_lowercase();
-        for (&(rtype, _), (ttl, rdatas)) in rrsets {
+        let labels = owner.as_ref().prefix_below(apex_as_written).unwrap_or_default();
+        let written = Some(&node.name.wire()[..labels.len()]).filter(|written| *written != labels);
+        let rrset_count = u16::try_from(rrsets.clone().count()).map_err(|_| BlockTooLarge)?;
+        assembly.begin_chunk(number, rrset_count, labels, written)?;
+        let entry = assembly.node(number);
+        entry.labels = (owner.as_ref().label_count() - apex_labels) as u8;
+        entry.cut_labels = node.cut_labels;
+        entry.flags |= node.flags;
+        if node.base == NO_NODE {
+            entry.flags |= block::ADDED;
+        } else {
+            assembly.extra.extend([node.base, number]);
+        }
+        if node.is_gone() {
+            assembly.node(number).flags |= block::REMOVED;
+        }
+        for (index, (&(rtype, _), (ttl, rdatas))) in (0..).zip(rrsets) {
             let rtype = Rtype(rtype);
             if rtype == Rtype::SOA
                 && let Some(soa) = rdatas.first().and_then(|rdata| soa(ttl.0, rdata))
             {
-                header.serial = soa.serial;
-                header.negative_ttl = soa.negative_ttl;
+                assembly.header.serial = soa.serial;
+                assembly.header.negative_ttl = soa.negative_ttl;
             }
             let rdatas = rdatas.iter().map(Vec::as_slice);
             let source = Source { apex, owner: owner.wire(), rtype, ttl: *ttl, rdatas };
-            let entry = renderer.render(source, &mut sections.bytes, |name| resolve(name, &mut suffixes));
-            sections.rrsets.push(entry);
+            let entry = renderer.render(source, &mut assembly.chunks, resolve);
+            assembly.set_rrset(number, index, entry)?;
         }
     }
-    header.record_count = 0;
-    sections.header = header;
-    Ok(Patch { words: sections.assemble()? })
+    Ok(Patch { words: assembly.finish()? })
 }
 
 /// The zone that results when `changes` are made.

@@ -1,6 +1,6 @@
 //! Reading a zone: the nodes of the zone, and of the patch over it first.
 
-use super::block::{self, Block, NO_NODE, NodeEntry};
+use super::block::{self, Block, NodeEntry};
 use super::hash::{NameHash, Suffixes};
 use super::rrset::{Rrset, name_of};
 use super::{Patch, Ttl, Zone, order};
@@ -78,8 +78,8 @@ impl<'a> View<'a> {
 
     /// The node at the apex.
     pub fn apex_node(self) -> Node<'a> {
-        // Node 0 of a zone is its apex.
-        self.linked(0).unwrap_or_else(|| Node { view: self, block: self.base, entry: &self.base.nodes()[0] })
+        let number = self.base.header().apex_node;
+        self.linked(number).unwrap_or_else(|| self.of_base(number))
     }
 
     /// The node at `name`.
@@ -100,12 +100,15 @@ impl<'a> View<'a> {
         {
             return self.of_patch(patch, number);
         }
-        let number = self.base.find(hash, labels)?;
-        Some(Node { view: self, block: self.base, entry: &self.base.nodes()[number as usize] })
+        Some(self.of_base(self.base.find(hash, labels)?))
+    }
+
+    fn of_base(self, number: u32) -> Node<'a> {
+        Node { view: self, block: self.base, entry: &self.base.table()[number as usize] }
     }
 
     fn of_patch(self, patch: Block<'a>, number: u32) -> Option<Node<'a>> {
-        let entry = patch.nodes().get(number as usize)?;
+        let entry = patch.table().get(number as usize)?;
         (entry.flags & block::REMOVED == 0).then_some(Node { view: self, block: patch, entry })
     }
 
@@ -115,21 +118,20 @@ impl<'a> View<'a> {
             if number & OF_PATCH != 0 {
                 return self.of_patch(patch, number & !OF_PATCH);
             }
-            if let Ok(at) = patch.extra().binary_search(&number) {
-                return self.of_patch(patch, at as u32);
+            let (replaced, _) = patch.extra().as_chunks::<2>();
+            if let Ok(at) = replaced.binary_search_by_key(&number, |[base, _]| *base) {
+                return self.of_patch(patch, replaced[at][1]);
             }
         }
-        let entry = self.base.nodes().get(number as usize)?;
-        Some(Node { view: self, block: self.base, entry })
+        Some(self.of_base(number))
     }
 
     /// All names, in no order.
     pub fn nodes(self) -> impl Iterator<Item = Node<'a>> + use<'a> {
-        let kept = (0..self.base.nodes().len() as u32).filter_map(move |number| self.linked(number));
+        let kept = self.base.numbers().filter_map(move |number| self.linked(number));
         let added = self.patch.into_iter().flat_map(move |patch| {
-            (0..patch.nodes().len() as u32)
-                .filter(move |&number| patch.extra().get(number as usize) == Some(&NO_NODE))
-                .filter_map(move |number| self.of_patch(patch, number))
+            let is_added = move |number: &u32| patch.table()[*number as usize].flags & block::ADDED != 0;
+            patch.numbers().filter(is_added).filter_map(move |number| self.of_patch(patch, number))
         });
         kept.chain(added)
     }
@@ -146,7 +148,7 @@ impl<'a> View<'a> {
     pub fn nsec_at_or_before(self, labels: &[u8]) -> Option<Node<'a>> {
         let numbers = self.base.extra();
         let after = numbers.partition_point(|&number| {
-            let name = self.base.name(&self.base.nodes()[number as usize]);
+            let name = self.base.name(&self.base.table()[number as usize]);
             order::cmp(name, labels).is_le()
         });
         // The order is a circle; the apex is first, and so never after.
@@ -158,7 +160,7 @@ impl<'a> View<'a> {
     pub fn nsec3_at_or_before(self, label: &[u8]) -> Option<Node<'a>> {
         let numbers = self.base.extra();
         let after = numbers.partition_point(|&number| {
-            let name = self.base.name(&self.base.nodes()[number as usize]);
+            let name = self.base.name(&self.base.table()[number as usize]);
             name.get(1..).unwrap_or_default() <= label
         });
         let at = after.checked_sub(1).unwrap_or(numbers.len().checked_sub(1)?);
