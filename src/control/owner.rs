@@ -532,3 +532,6 @@ impl Owner {
         self.folders.by(self.top.to_path_buf(), now);
     }
 }
+
+#[cfg(test)]
+mod tests;
