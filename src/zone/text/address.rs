@@ -9,14 +9,30 @@ use super::fault::{Fault, Result};
 use super::lexer::Word;
 use super::numbers::hex_digit;
 use super::print::{self, Unprintable};
-use super::rdata::{self, Input};
-use super::{names, numbers};
+use super::rdata::Input;
+use super::{names, numbers, octets};
 use crate::wire::NameRef;
 
 type Printed = std::result::Result<(), Unprintable>;
 
 fn fault(word: Word<'_>, message: &'static str, label: &'static str) -> Box<Fault> {
     Fault::error("zone-address", word.span(), message).label(label)
+}
+
+/// Reads an IPv4 address.
+pub(super) fn ipv4(word: Word<'_>) -> Result<[u8; 4]> {
+    numbers::ipv4(word.bytes).ok_or_else(|| {
+        Fault::error("zone-address", word.span(), "this is not an IPv4 address")
+            .label("expected four numbers from 0 to 255, such as 192.0.2.1")
+    })
+}
+
+/// Reads an IPv6 address.
+pub(super) fn ipv6(word: Word<'_>) -> Result<[u8; 16]> {
+    numbers::ipv6(word.bytes).ok_or_else(|| {
+        Fault::error("zone-address", word.span(), "this is not an IPv6 address")
+            .label("expected a form like 2001:db8::1")
+    })
 }
 
 /// Reads `length` octets as pairs of hexadecimal digits with `-` between.
@@ -143,7 +159,7 @@ pub(super) fn read_nsap(input: &mut Input<'_, '_>) -> Result<()> {
 
 fn append_dotted_hex(word: Word<'_>, digits: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let digits: Vec<u8> = digits.iter().copied().filter(|&octet| octet != b'.').collect();
-    rdata::append_hex(Word { bytes: &digits, ..word }, out).map_err(|mut fault| {
+    octets::append_hex(Word { bytes: &digits, ..word }, out).map_err(|mut fault| {
         fault.span = word.span();
         fault
     })
@@ -193,7 +209,7 @@ pub(super) fn read_a6(input: &mut Input<'_, '_>) -> Result<()> {
     input.out.push(length);
     if length < 128 {
         let word = input.bare("an address suffix")?;
-        let mut address = rdata::ipv6(word)?;
+        let mut address = ipv6(word)?;
         let start = usize::from(length / 8);
         address[start] &= 0xff >> (length % 8);
         input.out.extend_from_slice(&address[start..]);

@@ -28,7 +28,7 @@ impl Parser<'_> {
             let ttl = self.ttl(word)?;
             self.default_ttl = Some(ttl);
         } else if is("$INCLUDE") {
-            return self.include(end, lexer, source);
+            return self.include(name, lexer, source);
         } else if is("$GENERATE") {
             return self.generate(name, lexer, source);
         } else {
@@ -56,8 +56,8 @@ impl Parser<'_> {
     }
 
     /// `$INCLUDE file [origin]`: origin and owner are afterwards as they were before.
-    fn include(&mut self, end: usize, lexer: &mut Lexer<'_>, source: &mut Source<'_>) -> Result<()> {
-        let file = lexer.word()?.ok_or_else(|| missing(end, "a file"))?;
+    fn include(&mut self, name: Word<'_>, lexer: &mut Lexer<'_>, source: &mut Source<'_>) -> Result<()> {
+        let file = lexer.word()?.ok_or_else(|| missing(name.span().1, "a file"))?;
         let origin = match lexer.word()? {
             Some(word) => self.origin(word, source)?,
             None => source.origin.clone(),
@@ -74,7 +74,7 @@ impl Parser<'_> {
         }
         self.includes += 1;
         let mut octets = Vec::new();
-        super::rdata::append_text(file, &mut octets)?;
+        super::octets::append_text(file, &mut octets)?;
         let wanted = String::from_utf8(octets).map_err(|_| refuse("the file's name is not UTF-8".to_owned()))?;
         let (path, text) = self
             .options
@@ -89,6 +89,7 @@ impl Parser<'_> {
             origin_changed: origin != source.origin,
             origin,
             depth: source.depth + 1,
+            included_by: Some((&*source, (name.at, file.span().1))),
             generated_by: None,
         };
         self.file(&mut included);

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::fault::{Fault, Result};
 use super::lexer::Word;
-use super::names;
+use super::octets::{self, Base64};
 use super::print::{self, Unprintable};
-use super::rdata::{self, Base64, Input};
+use super::rdata::Input;
+use super::{address, names};
 use crate::wire::{NameRef, Rtype};
 
 type Printed = std::result::Result<(), Unprintable>;
@@ -37,8 +38,8 @@ fn read_host(input: &mut Input<'_, '_>, kind: u8, what: &str) -> Result<()> {
                 Fault::error("zone-gateway", word.span(), "of type 0 there is no host").label("expected a single dot")
             );
         }
-        1 => input.out.extend_from_slice(&rdata::ipv4(word)?),
-        2 => input.out.extend_from_slice(&rdata::ipv6(word)?),
+        1 => input.out.extend_from_slice(&address::ipv4(word)?),
+        2 => input.out.extend_from_slice(&address::ipv6(word)?),
         _ => names::read(word, input.origin, input.out, input.remarks)?,
     }
     Ok(())
@@ -101,7 +102,7 @@ pub(super) fn read_hip(input: &mut Input<'_, '_>) -> Result<()> {
     let start = input.out.len();
     input.out.extend_from_slice(&[0, algorithm, 0, 0]);
     let word = input.bare("a host identity tag")?;
-    rdata::append_hex(word, input.out)?;
+    octets::append_hex(word, input.out)?;
     let tag_end = input.out.len();
     input.out[start] = u8::try_from(tag_end - start - 4)
         .map_err(|_| Fault::error("zone-rdata", word.span(), "a host identity tag may have 255 octets at most"))?;

@@ -22,6 +22,7 @@ mod loc;
 mod mnemonics;
 mod names;
 mod numbers;
+mod octets;
 mod parser;
 mod print;
 mod print_zone;
@@ -149,7 +150,8 @@ pub fn parse(
 ) -> Vec<Diagnostic> {
     let mut parser = parser::Parser::new(options, each);
     let origin = options.origin.to_owned();
-    let mut source = parser::Source { path, text, origin, depth: 0, generated_by: None, origin_changed: false };
+    let mut source =
+        parser::Source { path, text, origin, depth: 0, included_by: None, generated_by: None, origin_changed: false };
     parser.file(&mut source);
     parser.finish()
 }

@@ -31,6 +31,8 @@ pub(super) struct Source<'s> {
     pub origin: Name,
     /// How many `$INCLUDE`s deep it is.
     pub depth: usize,
+    /// The file that includes it, and the directive there.
+    pub included_by: Option<(&'s Source<'s>, (usize, usize))>,
     /// The words that records come from which are not in the text: a `$GENERATE` directive's.
     pub generated_by: Option<(usize, usize)>,
     /// Whether `$ORIGIN` was the last entry.
@@ -94,13 +96,23 @@ impl<'o> Parser<'o> {
 
     /// What was found.
     pub(super) fn finish(mut self) -> Vec<Diagnostic> {
+        if self.errors < DIAGNOSTICS_MAX && self.errors + self.warnings <= DIAGNOSTICS_MAX {
+            return self.diagnostics;
+        }
         // Errors go before warnings where there is no room for all.
-        while self.diagnostics.len() > DIAGNOSTICS_MAX {
+        while self.diagnostics.len() >= DIAGNOSTICS_MAX {
             match self.diagnostics.iter().rposition(|diagnostic| !diagnostic.is_error()) {
                 Some(at) => drop(self.diagnostics.remove(at)),
-                None => self.diagnostics.truncate(DIAGNOSTICS_MAX),
+                None => self.diagnostics.truncate(DIAGNOSTICS_MAX - 1),
             }
         }
+        let more = if self.errors >= DIAGNOSTICS_MAX {
+            "the file was read no further"
+        } else {
+            "the file was read to its end"
+        };
+        let note = Diagnostic::note("zone-more-faults", format!("there are more faults than are shown; {more}"));
+        self.diagnostics.push(note);
         self.diagnostics
     }
 
@@ -124,6 +136,12 @@ impl<'o> Parser<'o> {
             let made: String = String::from_utf8_lossy(&self.generated_text).chars().take(200).collect();
             Fault { label: format!("makes `{made}`").into(), ..fault }.diagnose_at(place)
         };
+        let mut diagnostic = diagnostic;
+        let mut includer = source.included_by;
+        while let Some((source, directive)) = includer {
+            diagnostic = diagnostic.at(source.place(directive), "included here");
+            includer = source.included_by;
+        }
         self.diagnostics.push(diagnostic);
     }
 

@@ -1,12 +1,12 @@
 //! RDATA in: the words of a record to wire form, by the field table of [`crate::wire::rdata`].
 //!
-//! What one field says of itself is here; fields with a grammar of their own are in `address`,
-//! `bitmap`, `gateway`, `loc` and `svcb`.
+//! What one field says of itself is here, texts and encodings are in `octets`; fields with a grammar of their own are
+//! in `address`, `bitmap`, `gateway`, `loc` and `svcb`.
 
 use super::fault::{Fault, Result};
 use super::lexer::{Lexer, Word};
+use super::octets::{self, Base64};
 use super::{address, bitmap, gateway, loc, mnemonics, names, numbers, svcb};
-use crate::wire::name::unescape;
 use crate::wire::rdata::{self, Field};
 use crate::wire::{NameRef, Rtype};
 
@@ -195,31 +195,31 @@ impl<'t> Input<'_, 't> {
             }
             Field::Ipv4 => {
                 let word = self.bare("an IPv4 address")?;
-                let address = ipv4(word)?;
+                let address = address::ipv4(word)?;
                 self.out.extend_from_slice(&address);
             }
             Field::Ipv6 => {
                 let word = self.bare("an IPv6 address")?;
-                let address = ipv6(word)?;
+                let address = address::ipv6(word)?;
                 self.out.extend_from_slice(&address);
             }
             Field::CharacterString => {
                 let word = self.required("a text")?;
-                append_character_string(word, self.out)?;
+                octets::append_character_string(word, self.out)?;
             }
             Field::OptionalCharacterString => {
                 if let Some(word) = self.next()? {
-                    append_character_string(word, self.out)?;
+                    octets::append_character_string(word, self.out)?;
                 }
             }
             Field::CharacterStrings => {
                 let word = self.required("a text")?;
-                append_character_string(word, self.out)?;
-                self.each_to_the_end(|input, word| append_character_string(word, input.out))?;
+                octets::append_character_string(word, self.out)?;
+                self.each_to_the_end(|input, word| octets::append_character_string(word, input.out))?;
             }
             Field::Text => {
                 let word = self.required("a text")?;
-                append_text(word, self.out)?;
+                octets::append_text(word, self.out)?;
                 if rtype == Rtype::URI && word.bytes.is_empty() {
                     return Err(Fault::error("zone-text", word.span(), "the target of a URI record may not be empty"));
                 }
@@ -241,12 +241,12 @@ impl<'t> Input<'_, 't> {
                 if word.bytes == b"-" {
                     self.out.push(0);
                 } else {
-                    gateway::append_counted(word, self.out, append_hex)?;
+                    gateway::append_counted(word, self.out, octets::append_hex)?;
                 }
             }
             Field::HashBase32 => {
                 let word = self.bare("a hash in base32hex")?;
-                gateway::append_counted(word, self.out, append_base32)?;
+                gateway::append_counted(word, self.out, octets::append_base32)?;
             }
             Field::Rtype => {
                 let word = self.bare("a type")?;
@@ -315,11 +315,11 @@ impl<'t> Input<'_, 't> {
         let start = self.out.len();
         let first = self.bare("hexadecimal digits")?;
         let mut high = None;
-        append_hex_digits(first, &mut high, self.out)?;
+        octets::append_hex_digits(first, &mut high, self.out)?;
         let mut last = first;
         self.each_to_the_end(|input, word| {
             last = word;
-            append_hex_digits(word, &mut high, input.out)
+            octets::append_hex_digits(word, &mut high, input.out)
         })?;
         if high.is_some() || self.out.len() == start {
             return Err(Fault::error("zone-hex", last.span(), "the number of hexadecimal digits is odd")
@@ -357,7 +357,7 @@ impl<'t> Input<'_, 't> {
         })?;
         decoder.finish(last)?;
         if self.out.len() == start {
-            return Err(base64_fault(last));
+            return Err(octets::base64_fault(last));
         }
         Ok(())
     }
@@ -371,7 +371,7 @@ impl<'t> Input<'_, 't> {
                 .label("expected a number from 0 to 65535")
         })?;
         let mut high = None;
-        self.each_to_the_end(|input, word| append_hex_digits(word, &mut high, input.out))?;
+        self.each_to_the_end(|input, word| octets::append_hex_digits(word, &mut high, input.out))?;
         let span = (word.at, self.end);
         let found = self.out.len() - start;
         if high.is_some() {
@@ -382,147 +382,4 @@ impl<'t> Input<'_, 't> {
         }
         rdata::check(rtype, &self.out[start..]).map_err(|error| Fault::error("zone-rdata", span, error.to_string()))
     }
-}
-
-pub(super) fn ipv4(word: Word<'_>) -> Result<[u8; 4]> {
-    numbers::ipv4(word.bytes).ok_or_else(|| {
-        Fault::error("zone-address", word.span(), "this is not an IPv4 address")
-            .label("expected four numbers from 0 to 255, such as 192.0.2.1")
-    })
-}
-
-pub(super) fn ipv6(word: Word<'_>) -> Result<[u8; 16]> {
-    numbers::ipv6(word.bytes).ok_or_else(|| {
-        Fault::error("zone-address", word.span(), "this is not an IPv6 address")
-            .label("expected a form like 2001:db8::1")
-    })
-}
-
-/// Appends the octets that `word` means, escapes undone.
-pub(super) fn append_text(word: Word<'_>, out: &mut Vec<u8>) -> Result<()> {
-    if !word.bytes.contains(&b'\\') {
-        out.extend_from_slice(word.bytes);
-        return Ok(());
-    }
-    let mut rest = word.bytes;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        let Some((octet, used)) = unescape(&rest[at + 1..]) else {
-            return Err(names::bad_escape(word));
-        };
-        out.push(octet);
-        rest = &rest[at + 1 + used..];
-    }
-    out.extend_from_slice(rest);
-    Ok(())
-}
-
-/// Appends `word` as a `<character-string>` (RFC 1035 § 3.3).
-#[inline]
-pub(super) fn append_character_string(word: Word<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let length_at = out.len();
-    out.push(0);
-    append_text(word, out)?;
-    let length = out.len() - length_at - 1;
-    out[length_at] = u8::try_from(length).map_err(|_| {
-        Fault::error("zone-text", word.span(), "a text may have 255 octets at most")
-            .label(format!("has {length}"))
-            .help("split it into several texts in quotes, one after the other; readers put them together again")
-    })?;
-    Ok(())
-}
-
-/// Appends hexadecimal digits; `high` holds one that waits for its second.
-fn append_hex_digits(word: Word<'_>, high: &mut Option<u8>, out: &mut Vec<u8>) -> Result<()> {
-    for &octet in word.bytes {
-        let Some(digit) = numbers::hex_digit(octet) else {
-            return Err(Fault::error("zone-hex", word.span(), "these are not hexadecimal digits"));
-        };
-        match high.take() {
-            None => *high = Some(digit << 4),
-            Some(high) => out.push(high | digit),
-        }
-    }
-    Ok(())
-}
-
-/// Appends a word of hexadecimal digits, two for each octet.
-pub(super) fn append_hex(word: Word<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let mut high = None;
-    append_hex_digits(word, &mut high, out)?;
-    if high.is_some() || word.bytes.is_empty() {
-        return Err(Fault::error("zone-hex", word.span(), "the number of hexadecimal digits is odd"));
-    }
-    Ok(())
-}
-
-fn append_base32(word: Word<'_>, out: &mut Vec<u8>) -> Result<()> {
-    let upper = word.bytes.to_ascii_uppercase();
-    match data_encoding::BASE32HEX_NOPAD.decode(&upper) {
-        Ok(octets) if !octets.is_empty() => {
-            out.extend_from_slice(&octets);
-            Ok(())
-        }
-        _ => Err(Fault::error("zone-base32", word.span(), "this is not base32hex")
-            .label("expected digits and the letters A to V")),
-    }
-}
-
-/// A decoder of base64 (RFC 4648 § 4) that takes it in pieces of any length.
-#[derive(Default)]
-pub(super) struct Base64 {
-    bits: u32,
-    /// How many of the four characters of a group have been read, padding included.
-    characters: u8,
-    padding: u8,
-    /// A group with padding was the last one.
-    ended: bool,
-}
-
-impl Base64 {
-    /// Decodes `word`.
-    pub(super) fn push(&mut self, word: Word<'_>, out: &mut Vec<u8>) -> Result<()> {
-        for &octet in word.bytes {
-            let value = match octet {
-                b'A'..=b'Z' => octet - b'A',
-                b'a'..=b'z' => octet - b'a' + 26,
-                b'0'..=b'9' => octet - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                b'=' if self.characters >= 2 => {
-                    self.padding += 1;
-                    0
-                }
-                _ => return Err(base64_fault(word)),
-            };
-            if self.ended || (self.padding > 0 && octet != b'=') {
-                return Err(base64_fault(word));
-            }
-            self.bits = self.bits << 6 | u32::from(value);
-            self.characters += 1;
-            if self.characters == 4 {
-                let [_, a, b, c] = self.bits.to_be_bytes();
-                match self.padding {
-                    0 => out.extend_from_slice(&[a, b, c]),
-                    1 if c == 0 => out.extend_from_slice(&[a, b]),
-                    2 if b == 0 && c == 0 => out.push(a),
-                    _ => return Err(base64_fault(word)),
-                }
-                self.ended = self.padding > 0;
-                self.bits = 0;
-                self.characters = 0;
-            }
-        }
-        Ok(())
-    }
-
-    /// Says whether the last group was whole.
-    pub(super) fn finish(&self, last: Word<'_>) -> Result<()> {
-        if self.characters == 0 { Ok(()) } else { Err(base64_fault(last)) }
-    }
-}
-
-fn base64_fault(word: Word<'_>) -> Box<Fault> {
-    Fault::error("zone-base64", word.span(), "this is not base64")
-        .label("expected letters, digits, + and /, in groups of four; = at the end to fill the last")
 }

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::fault::{Fault, Result};
 use super::lexer::Word;
-use super::numbers;
+use super::octets::{self, Base64};
 use super::print::{self, Unprintable};
-use super::rdata::{self, Base64, Input};
+use super::rdata::Input;
+use super::{address, numbers};
 use crate::wire::Reader;
 
 const MANDATORY: u16 = 0;
@@ -66,7 +67,7 @@ pub(super) fn read(input: &mut Input<'_, '_>) -> Result<()> {
         if name.starts_with(b"key") {
             // By its number a key has the octets of its value behind it, known or not, as in BIND.
             if let Some(value) = value {
-                rdata::append_text(value, &mut wire)?;
+                octets::append_text(value, &mut wire)?;
             }
             if print_value(key, &wire, &mut String::new()).is_err() {
                 return Err(fault(word, "these octets are no value of this service parameter")
@@ -183,9 +184,9 @@ fn read_value(key: u16, value: Option<Word<'_>>, whole: Word<'_>, out: &mut Vec<
                 let word = Word { bytes: address, at, quoted: false, plain: value.plain };
                 at += address.len() + 1;
                 if key == IPV4HINT {
-                    out.extend_from_slice(&rdata::ipv4(word)?);
+                    out.extend_from_slice(&address::ipv4(word)?);
                 } else {
-                    out.extend_from_slice(&rdata::ipv6(word)?);
+                    out.extend_from_slice(&address::ipv6(word)?);
                 }
             }
         }
@@ -197,7 +198,7 @@ fn read_value(key: u16, value: Option<Word<'_>>, whole: Word<'_>, out: &mut Vec<
         }
         DOHPATH => {
             let value = present("expected a path such as /dns-query{?dns}")?;
-            rdata::append_text(value, out)?;
+            octets::append_text(value, out)?;
             let valid = std::str::from_utf8(out).is_ok_and(|path| path.starts_with('/') && has_dns_variable(path));
             if !valid {
                 return Err(fault(value, "this is not the path of a DNS over HTTPS service")
@@ -206,7 +207,7 @@ fn read_value(key: u16, value: Option<Word<'_>>, whole: Word<'_>, out: &mut Vec<
         }
         _ => {
             if let Some(value) = value {
-                rdata::append_text(value, out)?;
+                octets::append_text(value, out)?;
             }
         }
     }
@@ -224,7 +225,7 @@ fn has_dns_variable(path: &str) -> bool {
 /// `\,` is a comma and `\\` a backslash of an item.
 fn list(value: Word<'_>) -> Result<Vec<Vec<u8>>> {
     let mut octets = Vec::new();
-    rdata::append_text(value, &mut octets)?;
+    octets::append_text(value, &mut octets)?;
     let mut items = vec![Vec::new()];
     let mut rest = octets.into_iter();
     while let Some(octet) = rest.next() {

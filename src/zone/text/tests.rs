@@ -207,3 +207,101 @@ fn rfc3597_5_generic_data_is_read_for_every_type() {
     assert_eq!(faults("a 60 A \\# 3 C00002\n"), ["zone-rdata 1:11 `3 C00002`"]);
     assert_eq!(faults("a 60 A \\# 4 C00002\n"), ["zone-rdata 1:11 `4 C00002`"]);
 }
+
+#[test]
+fn a_fault_in_an_included_file_shows_who_includes_it() {
+    let files = [("one", "$INCLUDE two\n"), ("two", "a 60 A x\n")];
+    let (_, diagnostics) = read_with("\n$INCLUDE one sub\n", &files);
+    let places: Vec<_> = diagnostics[0].labels.iter().map(|label| (&*label.place.path, label.place.line)).collect();
+    assert_eq!(places, [("two", 1), ("one", 1), ("a.zone", 2)]);
+}
+
+#[test]
+fn the_number_of_faults_is_bounded_and_errors_go_before_warnings() {
+    let warned = "www.example.com 60 A 192.0.2.1\n".repeat(150);
+    let (records, diagnostics) = read_with(&(warned.clone() + "a 60 A x\n" + &warned), &[]);
+    assert_eq!((records.len(), diagnostics.len()), (300, crate::diag::DIAGNOSTICS_MAX));
+    assert_eq!(diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count(), 1);
+    assert_eq!(diagnostics.last().unwrap().code, "zone-more-faults");
+    let (_, diagnostics) = read_with(&"a 60 A x\n".repeat(1000), &[]);
+    assert_eq!(diagnostics.len(), crate::diag::DIAGNOSTICS_MAX);
+    assert_eq!(
+        diagnostics.last().unwrap().message,
+        "there are more faults than are shown; the file was read no further"
+    );
+}
+
+#[test]
+fn rdata_that_stands_alone_is_read() {
+    let origin = Name::from_text("example.com").unwrap();
+    let parse = |rtype, text| parse_rdata(rtype, text, origin.as_ref());
+    assert_eq!(parse(Rtype::MX, "10 mail").unwrap(), b"\0\x0a\x04mail\x07example\x03com\0");
+    assert_eq!(parse(Rtype::A, "192.0.2.1\n").unwrap(), [192, 0, 2, 1]);
+    assert_eq!(parse(Rtype::TXT, "( a\n\"b c\" )").unwrap(), b"\x01a\x03b c");
+    assert_eq!(parse(Rtype::A, "192.0.2.1 x").unwrap_err().span(), 10..11);
+    assert_eq!(parse(Rtype::A, "192.0.2.1\nx").unwrap_err().code, "zone-extra-field");
+    assert_eq!(parse(Rtype::A, "").unwrap_err().code, "zone-missing-field");
+}
+
+#[test]
+fn the_place_of_a_record_is_found_again() {
+    let origin = Name::from_text("example.com").unwrap();
+    let files = Files(HashMap::from([("inc", "\nwww 60 A 192.0.2.1\n")]));
+    let options = Options { origin: origin.as_ref(), default_ttl: None, include: &files };
+    let path: Arc<str> = "a.zone".into();
+    let text = b"www 60 AAAA ::1\n$INCLUDE inc\nwww 60 A 192.0.2.2\n";
+    let place = |rtype| {
+        let owner = Name::from_text("WWW.example.com").unwrap();
+        locate(&path, text, &options, owner.as_ref(), rtype).map(|place| (place.path.to_string(), place.line))
+    };
+    assert_eq!(place(Rtype::AAAA), Some(("a.zone".to_owned(), 1)));
+    assert_eq!(place(Rtype::A), Some(("inc".to_owned(), 2)));
+    assert_eq!(place(Rtype::MX), None);
+}
+
+#[test]
+fn a_zone_is_pretty_and_canonical() {
+    let apex = Name::from_text("example.com").unwrap();
+    let text = "\
+$TTL 3600
+www A 192.0.2.2
+www A 192.0.2.1
+www 60 TXT \"a b\"
+@ SOA ns hostmaster 2026010101 7200 900 1209600 300
+@ NS ns
+ns A 192.0.2.1
+*.Wild CNAME www
+";
+    let zone = load(apex.as_ref(), &"a.zone".into(), text.as_bytes(), &NoInclude).zone.unwrap();
+    let (mut canonical, mut pretty) = (String::new(), String::new());
+    print_canonical(zone.view(), &mut canonical).unwrap();
+    print_pretty(zone.view(), &mut pretty).unwrap();
+    let expected = "\
+example.com.\t3600\tIN\tSOA\tns.example.com. hostmaster.example.com. 2026010101 7200 900 1209600 300
+example.com.\t3600\tIN\tNS\tns.example.com.
+ns.example.com.\t3600\tIN\tA\t192.0.2.1
+*.Wild.example.com.\t3600\tIN\tCNAME\twww.example.com.
+www.example.com.\t3600\tIN\tA\t192.0.2.1
+www.example.com.\t3600\tIN\tA\t192.0.2.2
+www.example.com.\t60\tIN\tTXT\t\"a b\"
+";
+    assert_eq!(canonical, expected);
+    let expected = "\
+$ORIGIN example.com.
+$TTL 3600
+@         SOA   ns hostmaster (
+                2026010101 ; serial
+                7200       ; refresh
+                900        ; retry
+                1209600    ; expire
+                300        ; negative answers
+                )
+          NS    ns
+ns        A     192.0.2.1
+*.Wild    CNAME www
+www       A     192.0.2.1
+          A     192.0.2.2
+       60 TXT   \"a b\"
+";
+    assert_eq!(pretty, expected);
+}
