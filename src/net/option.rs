@@ -30,6 +30,18 @@ pub(super) fn set_receive_queue(socket: BorrowedFd<'_>, octets: libc::c_int) -> 
         .or_else(|_| set(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, octets))
 }
 
+/// Whether the kernel takes several datagrams as one buffer, to be cut in segments. One that doesn't know how would
+/// ignore the wish and send the whole as one datagram.
+pub(super) fn can_send_rows(socket: BorrowedFd<'_>) -> bool {
+    // 0 is what it is by default: no segments unless a message asks for them.
+    set(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
+}
+
+/// Whether the kernel may give us several datagrams of one peer as one buffer.
+pub(super) fn set_receive_rows(socket: BorrowedFd<'_>, may: bool) -> io::Result<()> {
+    set(socket, libc::SOL_UDP, libc::UDP_GRO, may.into())
+}
+
 fn set(socket: BorrowedFd<'_>, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let len = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the descriptor is open as long as it is borrowed; the pointer and the length are those of `value`, which

@@ -16,11 +16,20 @@ use super::{tcp, udp};
 const TIDY_PERIOD: Duration = Duration::from_secs(1);
 
 /// What can be chosen about the network besides the addresses.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    /// Whether datagrams in a row to or from one peer may cross the kernel's border as one (UDP GSO and GRO), where
+    /// such rows are frequent and the kernel can.
+    pub udp_offload: bool,
     /// What connections may cost.
     pub tcp: tcp::Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { udp_offload: true, tcp: tcp::Limits::default() }
+    }
 }
 
 /// Threads that answer on bound sockets. They end when this is dropped, or told to [stop](Server::stop).
@@ -48,7 +57,9 @@ impl Server {
         }
         let mut server = Server { udp: Vec::new(), tcp: tcp::Threads::new(config.tcp.clone()), tidying: None };
         for (at, sockets) in bound.workers.into_iter().enumerate() {
-            server.udp.push(udp::Worker::start(format!("udp-{at}"), sockets.udp, Arc::clone(&service))?);
+            let service_of_worker = Arc::clone(&service);
+            let worker = udp::Worker::start(format!("udp-{at}"), sockets.udp, service_of_worker, config.udp_offload)?;
+            server.udp.push(worker);
             server.tcp.start(format!("tcp-{at}"), sockets.tcp, Arc::clone(&service))?;
         }
         server.tidying = Some(Tidying::start(service)?);

@@ -1,14 +1,16 @@
 //! The system calls of a UDP worker: receive a batch of requests, send a batch of responses.
 //!
-//! All memory is allocated once. Requests lie in slots of equal length; responses are packed one after the other,
+//! All memory is allocated before. Requests lie in slots of equal length; responses are packed one after the other,
 //! which keeps a batch of ordinary ones within a few KiB of cache. The kernel keeps no pointer after a call returns.
 //!
-//! 1. A reply goes to the address in the very memory where the kernel wrote the request's, and with the ancillary data
-//!    in which the kernel told where the request came to: IP_PKTINFO and IPV6_PKTINFO read alike in both directions.
-//! 2. The interface in it is cleared, so that routing decides the way back; but for a link-local address, which means
-//!    nothing without it.
-//! 3. A response that can't be sent at once is dropped: to the client that is a lost packet, which it knows how to
+//! 1. A response goes to the address in the very memory where the kernel wrote the request's.
+//! 2. A response that can't be sent at once is dropped: to the client that is a lost packet, which it knows how to
 //!    handle. Nothing waits, nothing is tried twice.
+//! 3. Responses in a row to one peer, of one length but for the last, go to the kernel as one (UDP_SEGMENT): a
+//!    forwarder that asks much from one port is then answered at a fraction of the cost. If the kernel ever refuses,
+//!    they are sent one by one, and no more is asked of it.
+//! 4. Likewise one buffer may hold requests in a row from one peer (UDP_GRO), if the [`offload`](super::offload) has
+//!    been turned on.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -16,6 +18,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
+use super::ancillary::{Control, Destination, Told, tell};
 use crate::wire::HEADER_LEN;
 use crate::wire::edns::UDP_PAYLOAD_OURS;
 
@@ -28,6 +31,19 @@ const REQUEST_LEN_MAX: usize = UDP_PAYLOAD_OURS as usize;
 /// The longest response.
 const RESPONSE_LEN_MAX: usize = UDP_PAYLOAD_OURS as usize;
 
+/// The room for responses; it is enough for one to each message, if each message is one request.
+const RESPONSES_LEN: usize = MESSAGES_MAX * RESPONSE_LEN_MAX;
+
+/// The room for one message that may hold many requests: 64 KiB, and a line more so that the messages' first lines
+/// don't all share one set of the cache.
+const ROW_LEN_MAX: usize = 65_536 + 64;
+
+/// How many responses go to the kernel as one; it knows 64 (UDP_MAX_SEGMENTS).
+const SEGMENTS_MAX: usize = 64;
+
+/// How many octets those may have: what a datagram may, IPv6 headers included.
+const SEGMENTS_LEN_MAX: usize = 65_535 - 48;
+
 /// What [`Batch::receive`] does when nothing has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
@@ -37,88 +53,158 @@ pub(super) enum Wait {
     No,
 }
 
-/// What belongs to one message besides its octets.
+/// What a batch's sockets can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Abilities {
+    /// They tell which address a message came to.
+    pub(super) wildcard: bool,
+    /// They give several requests as one message.
+    pub(super) rows_in: bool,
+    /// They take several responses as one.
+    pub(super) rows_out: bool,
+}
+
+/// What belongs to one message received besides its octets.
 #[derive(Clone, Copy)]
-#[repr(C, align(64))]
+#[repr(C)]
 struct Slot {
-    /// Where the request came from, and the response goes to: a `sockaddr_in` if the family says so.
+    /// Where it came from, and the response goes to: a `sockaddr_in` if the family says so.
     peer: libc::sockaddr_in6,
-    request: libc::iovec,
-    response: libc::iovec,
+    octets: libc::iovec,
     control: Control,
 }
 
-/// Room for one `IP_PKTINFO` or `IPV6_PKTINFO`.
+/// What belongs to one message to be sent besides its octets: one response, or several in a row.
 #[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Control([u8; 40]);
+#[repr(C)]
+struct Row {
+    octets: libc::iovec,
+    control: Control,
+    /// The message that it answers first.
+    at: usize,
+    /// How long each response is, but for the last.
+    segment_len: usize,
+    segments: usize,
+    destination: Destination,
+}
+
+/// What a worker has seen since it last asked, to tell whether rows are worth their while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Messages received.
+    pub(super) messages: usize,
+    /// Requests in them.
+    pub(super) requests: usize,
+    /// Requests whose peer is that of the one answered before it.
+    pub(super) repeats: usize,
+}
 
 /// Requests that were received and the responses to them.
 pub(super) struct Batch {
+    abilities: Abilities,
     /// Of each message received.
-    slots: Zeroed<Slot>,
-    incoming: Zeroed<libc::mmsghdr>,
-    outgoing: Zeroed<libc::mmsghdr>,
-    requests: Zeroed<u8>,
-    responses: Zeroed<u8>,
+    slots: Elements<Slot>,
+    incoming: Elements<libc::mmsghdr>,
+    requests: Elements<u8>,
+    /// How long each slot of `requests` is.
+    request_room: usize,
+    /// Of each message to be sent.
+    rows: Elements<Row>,
+    outgoing: Elements<libc::mmsghdr>,
+    responses: Elements<u8>,
     /// How many messages were received; `incoming` up to here has been written by the kernel.
     received: usize,
     /// How many of those have been looked at.
     answered: usize,
+    /// How much of the next one has been looked at.
+    offset: usize,
+    /// What was told of the next one, once `offset` isn't 0.
+    told: Told,
     /// How many of `outgoing` are to be sent.
     queued: usize,
     /// How many octets of `responses` they hold.
     responses_len: usize,
-    /// Whether the sockets tell where a message came to.
-    wildcard: bool,
+    /// What was seen.
+    pub(super) seen: Seen,
 }
 
 impl Batch {
-    /// An empty batch, for sockets that tell the destination if `wildcard`.
-    pub(super) fn new(wildcard: bool) -> Self {
+    /// An empty batch.
+    pub(super) fn new(abilities: Abilities) -> Self {
+        let request_room = if abilities.rows_in { ROW_LEN_MAX } else { REQUEST_LEN_MAX };
+        // SAFETY: of both structures of the kernel, all zero bits are a value.
+        let (peer, header) = unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+        let octets = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+        let row = Row {
+            octets,
+            control: Control::EMPTY,
+            at: 0,
+            segment_len: 0,
+            segments: 0,
+            destination: Destination::Bound,
+        };
         let mut batch = Batch {
-            slots: Zeroed::new(MESSAGES_MAX),
-            incoming: Zeroed::new(MESSAGES_MAX),
-            outgoing: Zeroed::new(MESSAGES_MAX),
-            requests: Zeroed::new(MESSAGES_MAX * REQUEST_LEN_MAX),
-            responses: Zeroed::new(MESSAGES_MAX * RESPONSE_LEN_MAX),
+            abilities,
+            slots: Elements::new(Slot { peer, octets, control: Control::EMPTY }, MESSAGES_MAX),
+            incoming: Elements::new(header, MESSAGES_MAX),
+            requests: Elements::new(0, MESSAGES_MAX * request_room),
+            request_room,
+            rows: Elements::new(row, MESSAGES_MAX),
+            outgoing: Elements::new(header, MESSAGES_MAX),
+            responses: Elements::new(0, RESPONSES_LEN),
             received: MESSAGES_MAX,
             answered: MESSAGES_MAX,
+            offset: 0,
+            told: Told::NOTHING,
             queued: 0,
             responses_len: 0,
-            wildcard,
+            seen: Seen::default(),
         };
         for at in 0..MESSAGES_MAX {
             let slot = batch.slots.at(at);
-            let header = batch.incoming.at(at);
-            // SAFETY: `slot` and `header` point to elements that nothing else refers to now.
+            let row = batch.rows.at(at);
+            // SAFETY: all pointers are to elements that nothing else refers to now.
             unsafe {
-                (*slot).request.iov_base = batch.requests.at(at * REQUEST_LEN_MAX).cast();
-                (*slot).request.iov_len = REQUEST_LEN_MAX;
-                (*header).msg_hdr.msg_name = (&raw mut (*slot).peer).cast();
-                (*header).msg_hdr.msg_iov = &raw mut (*slot).request;
-                (*header).msg_hdr.msg_iovlen = 1;
-                if wildcard {
-                    (*header).msg_hdr.msg_control = (&raw mut (*slot).control).cast();
+                (*slot).octets.iov_base = batch.requests.at(at * request_room).cast();
+                (*slot).octets.iov_len = request_room;
+                let incoming = &mut (*batch.incoming.at(at)).msg_hdr;
+                incoming.msg_name = (&raw mut (*slot).peer).cast();
+                incoming.msg_iov = &raw mut (*slot).octets;
+                incoming.msg_iovlen = 1;
+                if batch.is_told() {
+                    incoming.msg_control = (&raw mut (*slot).control).cast();
                 }
-                let header = batch.outgoing.at(at);
-                (*header).msg_hdr.msg_iovlen = 1;
+                let outgoing = &mut (*batch.outgoing.at(at)).msg_hdr;
+                outgoing.msg_iov = &raw mut (*row).octets;
+                outgoing.msg_iovlen = 1;
             }
         }
         batch.forget();
         batch
     }
 
+    /// What its sockets can do.
+    pub(super) fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    /// Whether the kernel may tell something beside a message.
+    fn is_told(&self) -> bool {
+        self.abilities.wildcard || self.abilities.rows_in
+    }
+
     /// Makes the batch empty, and its headers ready for the kernel.
     fn forget(&mut self) {
+        let control_len = if self.is_told() { size_of::<Control>() } else { 0 };
         for at in 0..self.received {
             // SAFETY: `at` is below MESSAGES_MAX, and nothing else refers to the element now.
             let header = unsafe { &mut (*self.incoming.at(at)).msg_hdr };
             header.msg_namelen = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-            header.msg_controllen = if self.wildcard { size_of::<Control>() as _ } else { 0 };
+            header.msg_controllen = control_len as _;
         }
         self.received = 0;
         self.answered = 0;
+        self.offset = 0;
         self.queued = 0;
         self.responses_len = 0;
     }
@@ -142,37 +228,34 @@ impl Batch {
             )
         };
         self.received = usize::try_from(status).map_err(|_| io::Error::last_os_error())?;
+        self.seen.messages += self.received;
         Ok(self.received)
     }
 
-    /// Whether a message was received and not looked at.
+    /// Whether a request was received and not looked at.
     pub(super) fn is_unanswered(&self) -> bool {
         self.answered < self.received
     }
 
-    /// Has `respond` write the response to each message not looked at: given the peer, the request and room, it
-    /// returns the length. If it panics, the message it was given is skipped and the rest can be answered by calling
-    /// this again.
+    /// Whether there is room for one more response; if not, they have to be sent.
+    pub(super) fn has_room(&self) -> bool {
+        self.queued < MESSAGES_MAX && self.responses_len + RESPONSE_LEN_MAX <= RESPONSES_LEN
+    }
+
+    /// Has `respond` write the response to each request not looked at: given the peer, the request and room, it
+    /// returns the length. Stops early when there is no room for more, so that the responses must be sent. If `respond`
+    /// panics, the request it was given is skipped and the rest can be answered by calling this again.
     #[inline]
     pub(super) fn answer(&mut self, mut respond: impl FnMut(SocketAddr, &[u8], &mut [u8]) -> usize) {
-        while self.answered < self.received {
-            let at = self.answered;
-            self.answered += 1;
-            // SAFETY: `at` is below `received`; the kernel has written both, and they are not written while we hold
-            // them.
-            let (slot, header) = unsafe { (&*self.slots.at(at), &*self.incoming.at(at)) };
-            let Some(peer) = peer(slot) else { continue };
-            let len = if header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0 {
-                (header.msg_len as usize).min(REQUEST_LEN_MAX)
-            } else {
-                HEADER_LEN
-            };
-            // SAFETY: the slot's memory is REQUEST_LEN_MAX octets long, initialised, and not written meanwhile; the room for
-            // the response is within `responses`, since each of at most MESSAGES_MAX takes at most
-            // RESPONSE_LEN_MAX, and nothing else refers to it.
+        while self.is_unanswered() && self.has_room() {
+            let (at, start, len) = self.take_request();
+            // SAFETY: `at` is below `received`: the kernel has written it, and nothing writes it while we look.
+            let Some(peer) = peer(unsafe { &*self.slots.at(at) }) else { continue };
+            // SAFETY: the octets are within the slot, initialised, and not written meanwhile; `has_room` says that the
+            // room for the response is within `responses`, and nothing else refers to it.
             let (request, response) = unsafe {
                 (
-                    std::slice::from_raw_parts(self.requests.at(at * REQUEST_LEN_MAX), len),
+                    std::slice::from_raw_parts(self.requests.at(at * self.request_room + start), len),
                     std::slice::from_raw_parts_mut(self.responses.at(self.responses_len), RESPONSE_LEN_MAX),
                 )
             };
@@ -183,30 +266,92 @@ impl Batch {
         }
     }
 
-    /// Puts the response to message `at`, the next `len` octets of `responses`, among those to be sent.
+    /// The next request: which message it is in, where it starts there, and its length; that of a header if it is too
+    /// long to be one.
+    #[inline]
+    fn take_request(&mut self) -> (usize, usize, usize) {
+        let at = self.answered;
+        // SAFETY: `at` is below `received`: the kernel has written the header and its control data.
+        let header = unsafe { &*self.incoming.at(at) };
+        if self.offset == 0 && self.is_told() {
+            // SAFETY: as above.
+            self.told = unsafe { Told::read(&header.msg_hdr) };
+        }
+        let total = (header.msg_len as usize).min(self.request_room);
+        let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+        let start = self.offset;
+        let end = match self.told.segment_len {
+            Some(segment_len) if !is_cut => total.min(start + segment_len),
+            _ => total,
+        };
+        if end < total {
+            self.offset = end;
+        } else {
+            self.offset = 0;
+            self.answered += 1;
+        }
+        self.seen.requests += 1;
+        let len = end - start;
+        (at, start, if is_cut || len > REQUEST_LEN_MAX { HEADER_LEN } else { len })
+    }
+
+    /// Puts the response to a request of message `at`, the next `len` octets of `responses`, among those to be sent.
     #[inline]
     fn queue(&mut self, at: usize, len: usize) {
-        let slot = self.slots.at(at);
-        // SAFETY: `at` is below `received` and `queued` not above it; nothing else refers to the elements now.
+        let start = self.responses_len;
+        self.responses_len += len;
+        if self.lengthen_row(at, len) {
+            return;
+        }
+        // SAFETY: `at` is below `received`, and `queued` below MESSAGES_MAX as there was room; nothing else refers to
+        // the elements now.
         unsafe {
-            (*slot).response.iov_base = self.responses.at(self.responses_len).cast();
-            (*slot).response.iov_len = len;
+            let row = &mut *self.rows.at(self.queued);
+            row.octets.iov_base = self.responses.at(start).cast();
+            row.octets.iov_len = len;
+            row.at = at;
+            row.segment_len = len;
+            row.segments = 1;
+            row.destination = self.told.destination;
             let incoming = &(*self.incoming.at(at)).msg_hdr;
             let outgoing = &mut (*self.outgoing.at(self.queued)).msg_hdr;
             outgoing.msg_name = incoming.msg_name;
             outgoing.msg_namelen = incoming.msg_namelen;
-            outgoing.msg_iov = &raw mut (*slot).response;
-            if self.wildcard {
-                outgoing.msg_control = incoming.msg_control;
-                outgoing.msg_controllen = incoming.msg_controllen;
-                clear_interface(outgoing);
-            }
+            tell(outgoing, &raw mut row.control, row.destination, None);
         }
         self.queued += 1;
-        self.responses_len += len;
     }
 
-    /// Sends the responses that were written (rule 3).
+    /// Takes the response into the last row, if it can be part of it (rule 3); returns whether it is.
+    #[inline]
+    fn lengthen_row(&mut self, at: usize, len: usize) -> bool {
+        let Some(last) = self.queued.checked_sub(1) else { return false };
+        // SAFETY: `last` is below `queued`; nothing else refers to its elements now. Both messages were received.
+        unsafe {
+            let row = &mut *self.rows.at(last);
+            if row.at != at && !is_same_peer(&*self.slots.at(row.at), &*self.slots.at(at)) {
+                return false;
+            }
+            self.seen.repeats += 1;
+            let is_part = self.abilities.rows_out
+                && len <= row.segment_len
+                && row.octets.iov_len == row.segments * row.segment_len
+                && row.segments < SEGMENTS_MAX
+                && row.octets.iov_len + len <= SEGMENTS_LEN_MAX
+                && row.destination == self.told.destination;
+            if is_part {
+                row.octets.iov_len += len;
+                row.segments += 1;
+                if row.segments == 2 {
+                    let outgoing = &mut (*self.outgoing.at(last)).msg_hdr;
+                    tell(outgoing, &raw mut row.control, row.destination, Some(row.segment_len as u16));
+                }
+            }
+            is_part
+        }
+    }
+
+    /// Sends the responses that were written (rule 2).
     pub(super) fn send(&mut self, socket: BorrowedFd<'_>) {
         let mut sent = 0;
         while sent < self.queued {
@@ -226,10 +371,38 @@ impl Batch {
                 // There is no room in the socket for this one, so there is none for those behind it.
                 Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock => break,
                 // This one in particular: a firewall, no route, a peer that can't be.
-                _ => sent += 1,
+                _ => {
+                    self.send_singly(sent, socket);
+                    sent += 1;
+                }
             }
         }
         self.queued = 0;
+        self.responses_len = 0;
+    }
+
+    /// Sends the responses of a row that the kernel refused one by one, and asks for rows no more (rule 3).
+    #[cold]
+    fn send_singly(&mut self, at: usize, socket: BorrowedFd<'_>) {
+        // SAFETY: `at` is below `queued`; nothing else refers to its elements now, and the kernel only reads them.
+        unsafe {
+            let row = &mut *self.rows.at(at);
+            if row.segments == 1 {
+                return;
+            }
+            self.abilities.rows_out = false;
+            let outgoing = &mut (*self.outgoing.at(at)).msg_hdr;
+            tell(outgoing, &raw mut row.control, row.destination, None);
+            let mut rest = row.octets;
+            while rest.iov_len > 0 {
+                row.octets = rest;
+                row.octets.iov_len = rest.iov_len.min(row.segment_len);
+                // What can't be sent is dropped (rule 2).
+                libc::sendmsg(socket.as_raw_fd(), outgoing, libc::MSG_DONTWAIT);
+                rest.iov_base = rest.iov_base.wrapping_byte_add(row.octets.iov_len);
+                rest.iov_len -= row.octets.iov_len;
+            }
+        }
     }
 }
 
@@ -238,9 +411,7 @@ impl Batch {
 fn peer(slot: &Slot) -> Option<SocketAddr> {
     let peer = match libc::c_int::from(slot.peer.sin6_family) {
         libc::AF_INET => {
-            // SAFETY: the kernel has written a `sockaddr_in` there, as the family says; it is shorter than a
-            // `sockaddr_in6` and aligned no more strictly.
-            let v4 = unsafe { &*(&raw const slot.peer).cast::<libc::sockaddr_in>() };
+            let v4 = as_v4(&slot.peer);
             let address = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
             SocketAddr::V4(SocketAddrV4::new(address, u16::from_be(v4.sin_port)))
         }
@@ -255,49 +426,37 @@ fn peer(slot: &Slot) -> Option<SocketAddr> {
     (peer.port() != 0).then_some(peer)
 }
 
-/// Lets routing choose the interface that `header`'s reply leaves by (rule 2).
-///
-/// # Safety
-/// The control data of `header` has been written by the kernel, and nothing else refers to it.
-unsafe fn clear_interface(header: &mut libc::msghdr) {
-    // SAFETY: by the contract of this function the control data is a row of `cmsghdr`, each followed by data of the
-    // type it tells; the pointers that CMSG_FIRSTHDR and CMSG_NXTHDR return are null or lie within.
-    unsafe {
-        let mut item = libc::CMSG_FIRSTHDR(header);
-        while let Some(found) = item.as_ref() {
-            let data = libc::CMSG_DATA(item);
-            match (found.cmsg_level, found.cmsg_type) {
-                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-                    ptr::addr_of_mut!((*data.cast::<libc::in_pktinfo>()).ipi_ifindex).write_unaligned(0);
-                }
-                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-                    let info = data.cast::<libc::in6_pktinfo>();
-                    let address = Ipv6Addr::from(ptr::addr_of!((*info).ipi6_addr).read_unaligned().s6_addr);
-                    if !address.is_unicast_link_local() {
-                        ptr::addr_of_mut!((*info).ipi6_ifindex).write_unaligned(0);
-                    }
-                }
-                _ => {}
-            }
-            item = libc::CMSG_NXTHDR(header, item);
-        }
+/// Whether two messages came from one peer. The ports, which lie at one place in both families, tell most apart.
+#[inline]
+fn is_same_peer(a: &Slot, b: &Slot) -> bool {
+    let (a, b) = (&a.peer, &b.peer);
+    if a.sin6_port != b.sin6_port || a.sin6_family != b.sin6_family {
+        return false;
     }
+    if libc::c_int::from(a.sin6_family) == libc::AF_INET {
+        return as_v4(a).sin_addr.s_addr == as_v4(b).sin_addr.s_addr;
+    }
+    a.sin6_addr.s6_addr == b.sin6_addr.s6_addr && a.sin6_scope_id == b.sin6_scope_id
+}
+
+#[inline]
+fn as_v4(peer: &libc::sockaddr_in6) -> &libc::sockaddr_in {
+    // SAFETY: a `sockaddr_in` is shorter, aligned no more strictly, and made of integers, of which any bits are a value.
+    unsafe { &*ptr::from_ref(peer).cast::<libc::sockaddr_in>() }
 }
 
 /// Elements that only raw pointers refer to, so that the kernel's view and ours never contradict one another.
-struct Zeroed<T> {
+struct Elements<T> {
     start: NonNull<[T]>,
 }
 
-impl<T: Copy> Zeroed<T> {
-    fn new(len: usize) -> Self {
-        // SAFETY: `T` is one of the kernel's structures, or octets, for which all zero bits are a value.
-        let elements = vec![unsafe { std::mem::zeroed::<T>() }; len].into_boxed_slice();
-        Zeroed { start: NonNull::from(Box::leak(elements)) }
+impl<T: Copy> Elements<T> {
+    fn new(element: T, len: usize) -> Self {
+        Elements { start: NonNull::from(Box::leak(vec![element; len].into_boxed_slice())) }
     }
 }
 
-impl<T> Zeroed<T> {
+impl<T> Elements<T> {
     #[inline]
     fn at(&self, at: usize) -> *mut T {
         debug_assert!(at < self.start.len());
@@ -305,9 +464,12 @@ impl<T> Zeroed<T> {
     }
 }
 
-impl<T> Drop for Zeroed<T> {
+impl<T> Drop for Elements<T> {
     fn drop(&mut self) {
         // SAFETY: it came from a box, and all pointers into it go with the batch that owns this.
         drop(unsafe { Box::from_raw(self.start.as_ptr()) });
     }
 }
+
+#[cfg(test)]
+mod tests;

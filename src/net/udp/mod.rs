@@ -8,7 +8,9 @@
 //! unconnected sockets too, and reports ENOTCONN all the same.) Should that ever fail, the sleep ends by itself after
 //! [`IDLE`].
 
+mod ancillary;
 mod batch;
+mod offload;
 mod poll;
 
 use std::io;
@@ -19,10 +21,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use batch::{Batch, MESSAGES_MAX, Wait};
+use batch::{Abilities, Batch, MESSAGES_MAX, Wait};
+use offload::Offload;
 use poll::Poll;
 
 use super::guard::{Occasionally, guarded};
+use super::option;
 use super::service::{Respond, Service, Transport};
 
 /// How long a worker sleeps at most: an idle one too lets go of an old catalog.
@@ -47,14 +51,19 @@ struct Shared {
 
 impl Worker {
     /// Starts a thread that answers what arrives on `sockets`.
-    pub(super) fn start<S: Service>(name: String, sockets: Vec<UdpSocket>, service: Arc<S>) -> io::Result<Self> {
+    pub(super) fn start<S: Service>(
+        name: String,
+        sockets: Vec<UdpSocket>,
+        service: Arc<S>,
+        offload: bool,
+    ) -> io::Result<Self> {
         for socket in &sockets {
             socket.set_read_timeout(Some(IDLE))?;
         }
         let shared = Arc::new(Shared { sockets, stopping: AtomicBool::new(false) });
         let thread = {
             let shared = Arc::clone(&shared);
-            thread::Builder::new().name(name).spawn(move || work(&shared, &*service))?
+            thread::Builder::new().name(name).spawn(move || work(&shared, &*service, offload))?
         };
         Ok(Worker { shared, thread })
     }
@@ -76,19 +85,26 @@ impl Worker {
     }
 }
 
-fn work<S: Service>(shared: &Shared, service: &S) {
+fn work<S: Service>(shared: &Shared, service: &S, offload: bool) {
     let sockets: Vec<_> = shared.sockets.iter().map(AsFd::as_fd).collect();
     let is_wildcard = |s: &UdpSocket| s.local_addr().is_ok_and(|address| address.ip().is_unspecified());
-    let mut loop_ = Loop {
+    let abilities = Abilities {
+        wildcard: shared.sockets.iter().any(is_wildcard),
+        rows_in: false,
+        rows_out: offload && sockets.iter().all(|&socket| option::can_send_rows(socket)),
+    };
+    let mut worker = Loop {
         service,
         responder: service.responder(),
-        batch: Batch::new(shared.sockets.iter().any(is_wildcard)),
+        batch: Batch::new(abilities),
+        offload: Offload::new(offload),
+        sockets: &sockets,
         stopping: &shared.stopping,
     };
     match sockets[..] {
         [] => {}
-        [only] => loop_.run_one(only),
-        _ => loop_.run_many(Poll::new(sockets)),
+        [only] => worker.run_one(only),
+        _ => worker.run_many(Poll::new(sockets.clone())),
     }
 }
 
@@ -96,6 +112,8 @@ struct Loop<'a, S: Service> {
     service: &'a S,
     responder: S::Responder,
     batch: Batch,
+    offload: Offload,
+    sockets: &'a [BorrowedFd<'a>],
     stopping: &'a AtomicBool,
 }
 
@@ -156,8 +174,33 @@ impl<S: Service> Loop<'_, S> {
             if guarded(|| batch.answer(respond)).is_err() {
                 self.responder = self.service.responder();
             }
+            if !self.batch.has_room() {
+                self.batch.send(socket);
+            }
         }
         self.batch.send(socket);
+        if self.offload.is_due(&self.batch.seen) {
+            self.judge_offload();
+        }
+    }
+
+    /// Decides from what was seen whether requests should come in rows, and has it so.
+    #[cold]
+    fn judge_offload(&mut self) {
+        let seen = std::mem::take(&mut self.batch.seen);
+        let Some(rows_in) = self.offload.judge(seen) else { return };
+        for &socket in self.sockets {
+            if let Err(error) = option::set_receive_rows(socket, rows_in) {
+                tracing::debug!(%error, rows_in, "cannot have datagrams received in rows");
+                self.offload.give_up();
+                // Rows that come all the same need the room; for those that don't it does no harm.
+                if !rows_in {
+                    return;
+                }
+            }
+        }
+        self.batch = Batch::new(Abilities { rows_in, ..self.batch.abilities() });
+        tracing::debug!(rows_in, "datagrams of one peer in a row");
     }
 
     /// Nothing was received.
