@@ -191,6 +191,10 @@ impl Resolution<'_, '_> {
             return self.any(scene, node, expanded);
         }
         if let Some(rrset) = node.rrset(qtype) {
+            // A chain may end at the DNAME by which it came.
+            if qtype == Rtype::DNAME && self.is_answered(scene, qtype) {
+                return Ok(Link::Done);
+            }
             let start = self.positive(scene, node, rrset, expanded)?;
             if self.expansions.count > 0 {
                 self.prove_expansions()?;
@@ -238,6 +242,14 @@ impl Resolution<'_, '_> {
             }
         }
         Ok(start)
+    }
+
+    /// Whether the answers hold records of the name that is looked for and `rtype`; not asked of the
+    /// first link.
+    #[cold]
+    fn is_answered(&self, scene: Scene<'_>, rtype: Rtype) -> bool {
+        scene.name_at != QUESTION_AT
+            && self.message.find(self.query.question_end, Section::Answer, self.name.suffix(0), rtype).is_some()
     }
 
     /// Writes the proofs that the names of expanded links do not exist (RFC 4035 § 3.1.3.3). The
