@@ -53,7 +53,8 @@ impl Outcome {
         let aliases = || message.answer.iter().filter(|record| record.rtype == 5);
         let ends_in_loop = aliases().any(|alias| aliases().any(|other| other.owner == alias.rdata))
             && aliases().all(|alias| message.answer.iter().any(|record| record.owner == alias.rdata));
-        if (ends_in_loop && aliases().count() == chain(&message.answer).len()) || aliases().count() >= ENDLESS {
+        let others = chain(&message.answer).iter().filter(|(_, rtype)| *rtype != 39).count();
+        if (ends_in_loop && aliases().count() == others) || aliases().count() >= ENDLESS {
             shapes.push("endless");
         }
         if aliases().any(|alias| zone_of(&alias.owner, zones) != zone_of(&alias.rdata, zones)) {

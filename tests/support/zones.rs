@@ -105,7 +105,7 @@ pub(crate) fn all() -> Vec<Source> {
 }
 
 /// How many zones are drawn from seeds.
-const RANDOM_ZONES: u64 = 12;
+const RANDOM_ZONES: u64 = 32;
 
 /// A chain of CNAMEs that is longer than anyone follows.
 const CHAIN: usize = 40;
