@@ -32,7 +32,7 @@ impl Checker<'_> {
         for rrset in node.rrsets().filter(|rrset| !belongs_here(rrset.rtype())) {
             let rtype = rrset.rtype();
             if matches!(rtype, Rtype::A | Rtype::AAAA) {
-                if !is_own_server && !self.doubtful_glue.contains(owner) {
+                if !is_own_server && self.doubtful_glue.last() != Some(owner) {
                     self.doubtful_glue.push(owner.clone());
                 }
                 continue;
@@ -115,7 +115,7 @@ impl Checker<'_> {
             let rtype = rrset.rtype();
             match rtype {
                 Rtype::A | Rtype::AAAA => {
-                    if !self.doubtful_glue.contains(owner) && !serves(above, owner) {
+                    if self.doubtful_glue.last() != Some(owner) && !serves(above, owner) {
                         self.doubtful_glue.push(owner.clone());
                     }
                 }
