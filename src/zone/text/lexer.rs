@@ -62,12 +62,6 @@ pub(super) struct Word<'t> {
 }
 
 impl<'t> Word<'t> {
-    /// The whole of `text` as a word, for text that stands alone.
-    pub(super) fn alone(text: &'t [u8]) -> Word<'t> {
-        let plain = text.iter().all(|&octet| octet != b'\\' && octet.is_ascii());
-        Word { bytes: text, at: 0, quoted: false, plain }
-    }
-
     /// The octets it occupies in the text, quotes included.
     pub(super) fn span(self) -> (usize, usize) {
         let quote = usize::from(self.quoted);

@@ -4,7 +4,7 @@
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::fault::{Fault, Result};
-use super::lexer::Word;
+use super::lexer::{Lexer, Word};
 use crate::wire::name::{self, LABEL_LEN_MAX, NAME_LEN_MAX, NameError};
 use crate::wire::{Name, NameRef};
 
@@ -14,6 +14,9 @@ pub enum NameTextError {
     /// It is not a domain name.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// It holds a blank, a quote, a parenthesis or a semicolon without a backslash.
+    #[error("a blank, a quote, a parenthesis or a semicolon in a name stands behind a backslash")]
+    NotOneWord,
     /// A label beyond ASCII is not valid UTF-8, or not allowed in a domain name (UTS 46).
     #[error("`{label}` can't be a label of an internationalized domain name")]
     ULabel {
@@ -28,8 +31,13 @@ pub enum NameTextError {
 /// # Errors
 /// [`NameTextError`] if `text` is not a name.
 pub fn name_from_text(text: &str, origin: NameRef<'_>) -> std::result::Result<Name, NameTextError> {
+    let word = match Lexer::new(text.as_bytes()).word() {
+        Ok(Some(word)) if !word.quoted && word.bytes.len() == text.len() => word,
+        _ if text.is_empty() => return Err(NameError::EmptyLabel.into()),
+        _ => return Err(NameTextError::NotOneWord),
+    };
     let mut wire = Vec::with_capacity(NAME_LEN_MAX + 1);
-    append(Word::alone(text.as_bytes()), origin, &mut wire)?;
+    append(word, origin, &mut wire)?;
     Ok(NameRef::parse(&wire)?.to_owned())
 }
 
@@ -188,7 +196,9 @@ pub(super) fn fault(error: NameTextError, word: Word<'_>) -> Box<Fault> {
             Fault::error("zone-name", span, "this is not a name: a label is empty")
                 .label("a dot at its start, two in a row, or nothing")
         }
-        NameTextError::Name(error) => Fault::error("zone-name", span, format!("this is not a name: {error}")),
+        NameTextError::Name(_) | NameTextError::NotOneWord => {
+            Fault::error("zone-name", span, format!("this is not a name: {error}"))
+        }
     }
 }
 
@@ -267,6 +277,9 @@ mod tests {
     fn faults_of_names_are_named() {
         for text in ["", "..", ".a", "a..b", "a.."] {
             assert_eq!(name(text), Err(NameError::EmptyLabel.into()), "{text}");
+        }
+        for text in ["a b", " a", "a\n", "a;b", "\"a\"", "(a)"] {
+            assert_eq!(name(text), Err(NameTextError::NotOneWord), "{text}");
         }
         assert_eq!(name(r"a\"), Err(NameError::BadEscape.into()));
         assert_eq!(name(r"a\25"), Err(NameError::BadEscape.into()));
