@@ -185,6 +185,18 @@ fn a_broken_file_leaves_what_was_served_in_service() {
 }
 
 #[test]
+fn a_zone_that_contradicts_itself_is_not_served() {
+    let contradiction = zone(1, "192.0.2.10") + "www CNAME ns1\n";
+    let files = [("a.example.zone", zone(1, "192.0.2.10")), ("b.example.zone", contradiction.clone())];
+    let mut server = Watari::serve(&files.each_ref().map(|(name, text)| (*name, text.as_str())));
+    assert_eq!(server.status("www.b.example"), "SERVFAIL");
+    assert!(server.log().contains("zone-cname-and-other-data"), "{}", server.log());
+    server.write("a.example.zone", &contradiction);
+    server.until("it says so", |server| server.log().matches("zone-cname-and-other-data").count() > 1);
+    assert_eq!(server.data("www.a.example", "A"), "192.0.2.10");
+}
+
+#[test]
 fn zones_come_and_go_with_their_files() {
     let mut server = Watari::serve(&[]);
     assert!(server.log().contains("ready: 0 zones served, 0 failed"));
