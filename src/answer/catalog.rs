@@ -47,6 +47,14 @@ impl Stored {
         }
     }
 
+    fn size(&self) -> usize {
+        match self {
+            Stored::Fixed(zone) => zone.size(),
+            Stored::Changing(timeline) => timeline.first().zone.size(),
+            Stored::Unavailable(_) => 0,
+        }
+    }
+
     /// Whether the apex is `name`, which is in lower case.
     #[inline]
     fn is_at(&self, name: &[u8]) -> bool {
@@ -76,6 +84,8 @@ pub struct Catalog {
     /// A power of two of them, chosen by the upper bits of the hash.
     shards: Arc<[Shard]>,
     len: usize,
+    /// How many octets the zones occupy.
+    size: usize,
     /// How many apexes have so many labels.
     depths: Box<[u32; LABELS_MAX + 1]>,
     /// Bit `n`: an apex has `n` labels.
@@ -87,6 +97,7 @@ impl Default for Catalog {
         Catalog {
             shards: std::iter::repeat_n(Shard::from([]), 1).collect(),
             len: 0,
+            size: 0,
             depths: Box::new([0; LABELS_MAX + 1]),
             depth_bits: 0,
         }
@@ -113,10 +124,37 @@ impl<'a> Match<'a> {
     }
 }
 
+/// A place of a shard, perhaps empty.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a>(&'a Option<Entry>);
+
+impl<'a> Place<'a> {
+    /// Whether there is an entry.
+    #[inline]
+    pub(super) fn is_taken(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The zone that is served at `now`, if there is one.
+    #[inline]
+    pub(super) fn zone(self, now: Instant) -> Option<&'a Zone> {
+        match &self.0.as_ref()?.stored {
+            Stored::Fixed(zone) => Some(zone),
+            Stored::Changing(timeline) => Some(&timeline.at(now).zone),
+            Stored::Unavailable(_) => None,
+        }
+    }
+}
+
 impl Catalog {
     /// How many apexes there are.
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many octets the zones occupy, patches not counted.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// Whether there are none.
@@ -132,6 +170,16 @@ impl Catalog {
         (skipped..=labels)
             .filter(|skipped| self.depth_bits >> (labels - skipped) & 1 != 0)
             .find_map(|skipped| self.exact(name, skipped).map(|stored| Match { stored, skipped }))
+    }
+
+    /// Where the search for the zone of `name` begins, most likely.
+    #[inline]
+    pub(super) fn first_place(&self, name: &Suffixes) -> Option<Place<'_>> {
+        let labels = name.labels();
+        let skipped = (0..=labels).find(|skipped| self.depth_bits >> (labels - skipped) & 1 != 0)?;
+        let hash = name.hash(skipped);
+        let shard = self.shards.get(shard_of(hash, self.shards.len()))?;
+        shard.get(hash.0 as usize & shard.len().wrapping_sub(1)).map(Place)
     }
 
     fn exact(&self, name: &Suffixes, skipped: usize) -> Option<&Stored> {
@@ -187,13 +235,14 @@ impl Catalog {
             let draft = drafts[at].get_or_insert_with(|| self.shards[at].iter().flatten().cloned().collect());
             let labels = apex.as_ref().label_count();
             if let Some(at) = draft.iter().position(|e| e.hash == hash && e.stored.apex() == apex.as_ref()) {
-                draft.swap_remove(at);
+                catalog.size -= draft.swap_remove(at).stored.size();
                 catalog.len -= 1;
                 catalog.depths[labels] -= 1;
             }
             if let Some(stored) = stored {
-                draft.push(Entry { hash, stored });
+                catalog.size += stored.size();
                 catalog.len += 1;
+                draft.push(Entry { hash, stored });
                 catalog.depths[labels] += 1;
             }
         }

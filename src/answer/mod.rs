@@ -14,6 +14,7 @@
 mod additional;
 mod catalog;
 mod chaos;
+mod foresight;
 mod message;
 mod proof;
 mod request;
@@ -81,6 +82,13 @@ impl Answerer {
             Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
             Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
         }
+    }
+
+    /// Looks ahead over requests that are about to be answered, so that their answers wait for
+    /// memory together. Calling it is never needed.
+    #[inline]
+    pub fn foresee<'r>(&mut self, catalog: &Catalog, now: Instant, requests: impl ExactSizeIterator<Item = &'r [u8]>) {
+        foresight::foresee(&mut self.name, catalog, now, requests);
     }
 
     #[inline]

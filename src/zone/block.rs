@@ -271,6 +271,17 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Where the search for a name with this hash begins.
+    pub(super) fn first_place(self, hash: NameHash) -> &'a NodeEntry {
+        let table = self.table();
+        &table[hash.0 as usize & (table.len() - 1)]
+    }
+
+    /// An octet of what belongs to `node`.
+    pub(super) fn chunk_start(self, node: &NodeEntry) -> u8 {
+        self.chunks().get(node.chunk as usize).copied().unwrap_or(0)
+    }
+
     pub(super) fn rrsets_of(self, node: &NodeEntry) -> &'a [RrsetEntry] {
         let at = self.header().chunks_at as usize + node.chunk as usize / 4;
         bytemuck::cast_slice(&self.0[at..at + usize::from(node.rrset_count) * (size_of::<RrsetEntry>() / 4)])

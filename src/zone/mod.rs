@@ -18,6 +18,7 @@ mod rrset;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod trail;
 mod view;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use hash::{NameHash, Suffixes};
 pub use lookup::Lookup;
 pub use patch::{Change, Patch, PatchError};
 pub use rrset::{NoRoom, Referred, Rrset};
+pub use trail::Trail;
 pub use view::{Node, View};
 
 use crate::wire::{Class, NameRef};
