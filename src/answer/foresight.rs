@@ -11,34 +11,26 @@ use crate::zone::{Suffixes, Trail};
 
 /// How many requests are looked ahead over at once: more than a processor fetches lines at a time,
 /// fewer than would push each other's out of its first cache.
-const REQUESTS_MAX: usize = 32;
+pub const REQUESTS_MAX: usize = 32;
 
 /// Zones of this many octets are in a processor's own cache, more or less; looking ahead would only
 /// cost.
 const CACHED: usize = 1 << 20;
 
-/// Reads what the answers to `requests` will read first.
+/// Reads what the answers to the first [`REQUESTS_MAX`] of `requests` will read first.
 #[inline]
 pub(super) fn foresee<'r>(
     name: &mut Suffixes,
     catalog: &Catalog,
     now: Instant,
-    mut requests: impl ExactSizeIterator<Item = &'r [u8]>,
+    requests: impl Iterator<Item = &'r [u8]>,
 ) {
-    if catalog.size() < CACHED {
-        return;
-    }
-    while requests.len() > 1 {
-        foresee_some(name, catalog, now, &mut requests);
+    if catalog.size() >= CACHED {
+        walk(name, catalog, now, requests);
     }
 }
 
-fn foresee_some<'r>(
-    name: &mut Suffixes,
-    catalog: &Catalog,
-    now: Instant,
-    requests: &mut impl Iterator<Item = &'r [u8]>,
-) {
+fn walk<'r>(name: &mut Suffixes, catalog: &Catalog, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
     // Each pass takes one step for all: the loads of a pass don't depend on each other.
     let mut places = [None; REQUESTS_MAX];
     for (place, request) in places.iter_mut().zip(requests) {
@@ -48,6 +40,10 @@ fn foresee_some<'r>(
             black_box(first.is_taken());
             *place = Some((first, name.hash(0)));
         }
+    }
+    if places[1].is_none() {
+        // One answer waits for nobody else.
+        return;
     }
     let mut trails = [None; REQUESTS_MAX];
     for (trail, (place, hash)) in trails.iter_mut().zip(places.into_iter().flatten()) {

@@ -32,6 +32,7 @@ use crate::zone::Suffixes;
 
 pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
+pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
 use message::{Message, OptOption, opt_len};
 use request::{Received, Request, receive};
 use resolve::{Expansions, Resolution};
@@ -84,10 +85,10 @@ impl Answerer {
         }
     }
 
-    /// Looks ahead over requests that are about to be answered, so that their answers wait for
-    /// memory together. Calling it is never needed.
+    /// Looks ahead over the first [`FORESEEN_MAX`] of `requests`, which are about to be answered, so
+    /// that their answers wait for memory together. Calling it is never needed.
     #[inline]
-    pub fn foresee<'r>(&mut self, catalog: &Catalog, now: Instant, requests: impl ExactSizeIterator<Item = &'r [u8]>) {
+    pub fn foresee<'r>(&mut self, catalog: &Catalog, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
         foresight::foresee(&mut self.name, catalog, now, requests);
     }
 

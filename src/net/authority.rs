@@ -53,6 +53,11 @@ impl Respond for Clerk {
     }
 
     #[inline]
+    fn foresee<'r>(&mut self, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
+        self.answerer.foresee(self.catalog.value(), now, requests);
+    }
+
+    #[inline]
     fn respond(
         &mut self,
         now: Instant,

@@ -242,12 +242,32 @@ impl Batch {
         self.queued < MESSAGES_MAX && self.responses_len + RESPONSE_LEN_MAX <= RESPONSES_LEN
     }
 
-    /// Has `respond` write the response to each request not looked at: given the peer, the request and room, it
-    /// returns the length. Stops early when there is no room for more, so that the responses must be sent. If `respond`
-    /// panics, the request it was given is skipped and the rest can be answered by calling this again.
+    /// The requests not looked at, in their order.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = &[u8]> {
+        (self.answered..self.received).flat_map(|at| {
+            // SAFETY: `at` is below `received`: the kernel has written the header, its control data and as many octets as
+            // it says, and nothing writes them while we look.
+            let (message, told) = unsafe {
+                let header = &*self.incoming.at(at);
+                let len = (header.msg_len as usize).min(self.request_room);
+                let told = if self.is_told() { Told::read(&header.msg_hdr) } else { Told::NOTHING };
+                (std::slice::from_raw_parts(self.requests.at(at * self.request_room), len), told)
+            };
+            let start = if at == self.answered { self.offset } else { 0 };
+            let segment_len = told.segment_len.unwrap_or(message.len());
+            message.get(start..).unwrap_or_default().chunks(segment_len.max(1))
+        })
+    }
+
+    /// Has `respond` write the response to each of at most `count` requests not looked at: given the peer, the request
+    /// and room, it returns the length. Stops early when there is no room for more, so that the responses must be sent.
+    /// If `respond` panics, the request it was given is skipped and the rest can be answered by calling this again.
     #[inline]
-    pub(super) fn answer(&mut self, mut respond: impl FnMut(SocketAddr, &[u8], &mut [u8]) -> usize) {
-        while self.is_unanswered() && self.has_room() {
+    pub(super) fn answer(&mut self, count: usize, mut respond: impl FnMut(SocketAddr, &[u8], &mut [u8]) -> usize) {
+        for _ in 0..count {
+            if !self.is_unanswered() || !self.has_room() {
+                return;
+            }
             let (at, start, len) = self.take_request();
             // SAFETY: `at` is below `received`: the kernel has written it, and nothing writes it while we look.
             let Some(peer) = peer(unsafe { &*self.slots.at(at) }) else { continue };

@@ -28,6 +28,7 @@ use poll::Poll;
 use super::guard::{Occasionally, guarded};
 use super::option;
 use super::service::{Respond, Service, Transport};
+use crate::answer::FORESEEN_MAX;
 
 /// How long a worker sleeps at most: an idle one too lets go of an old catalog.
 const IDLE: Duration = Duration::from_secs(1);
@@ -168,10 +169,11 @@ impl<S: Service> Loop<'_, S> {
         while self.batch.is_unanswered() {
             let responder = &mut self.responder;
             let batch = &mut self.batch;
+            responder.foresee(now, batch.unanswered());
             let respond = |peer, request: &[u8], response: &mut [u8]| {
                 responder.respond(now, peer, Transport::Udp, request, response)
             };
-            if guarded(|| batch.answer(respond)).is_err() {
+            if guarded(|| batch.answer(FORESEEN_MAX, respond)).is_err() {
                 self.responder = self.service.responder();
             }
             if !self.batch.has_room() {

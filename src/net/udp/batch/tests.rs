@@ -29,7 +29,7 @@ fn answer(asker: &UdpSocket, socket: &UdpSocket, abilities: Abilities, lengths: 
     let mut batch = Batch::new(abilities);
     assert_eq!(batch.receive(socket.as_fd(), Wait::ForOne).unwrap(), lengths.len());
     let mut number = 0;
-    batch.answer(|peer, request, response| {
+    batch.answer(usize::MAX, |peer, request, response| {
         assert_eq!((peer, request.len()), (asker.local_addr().unwrap(), 20));
         let length = lengths[number];
         response[..length].fill(number as u8);
@@ -91,7 +91,7 @@ fn responses_to_several_peers_go_to_each_its_own() {
     }
     let mut batch = Batch::new(ROWS);
     batch.receive(socket.as_fd(), Wait::ForOne).unwrap();
-    batch.answer(|_, request, response| {
+    batch.answer(usize::MAX, |_, request, response| {
         response[..request.len()].copy_from_slice(request);
         request.len()
     });
@@ -124,7 +124,7 @@ fn receive_row(abilities: Abilities, asker: &UdpSocket, socket: &UdpSocket, leng
     let messages = batch.receive(asker.as_fd(), Wait::ForOne).unwrap();
     let mut received = Vec::new();
     while batch.is_unanswered() {
-        batch.answer(|peer, request, _| {
+        batch.answer(usize::MAX, |peer, request, _| {
             assert_eq!(peer, socket.local_addr().unwrap());
             if request.len() > HEADER_LEN {
                 assert!(request.iter().all(|octet| usize::from(*octet) == received.len()));
@@ -162,7 +162,7 @@ fn a_panic_in_the_middle_of_a_row_skips_one_request() {
     let mut seen = Vec::new();
     while batch.is_unanswered() {
         let answer = || {
-            batch.answer(|_, request, _| {
+            batch.answer(usize::MAX, |_, request, _| {
                 seen.push(request[0]);
                 assert!(request[0] != 2, "on purpose");
                 0
@@ -184,7 +184,7 @@ fn many_rows_of_requests_are_answered_in_several_sends() {
     assert_eq!(batch.receive(asker.as_fd(), Wait::ForOne).unwrap(), 10);
     let mut sends = 0;
     while batch.is_unanswered() {
-        batch.answer(|_, _, _| 1232);
+        batch.answer(usize::MAX, |_, _, _| 1232);
         batch.send(asker.as_fd());
         sends += 1;
     }
