@@ -103,7 +103,8 @@ fn unsigned_zones_are_answered_as_knot_nsd_and_bind_do() {
 #[test]
 fn signed_zones_are_answered_as_knot_nsd_and_bind_do() {
     let folder = tempfile::tempdir().unwrap();
-    let signed = signing::tree(folder.path());
+    let mut signed = signing::tree(folder.path());
+    signed.extend(signing::drawn(folder.path()));
     let files: Vec<ZoneFile> = signed.iter().map(|zone| zone.file.clone()).collect();
     let cases = case::of_signed(&signed);
     compare_all("signed", &files, &cases);

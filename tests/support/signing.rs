@@ -84,6 +84,23 @@ pub(crate) fn tree(folder: &Path) -> Vec<Signed> {
     zones
 }
 
+/// Zones drawn from seeds, signed in turn with each kind of denial, in files below `folder`.
+pub(crate) fn drawn(folder: &Path) -> Vec<Signed> {
+    let denials = [
+        Denial::Nsec,
+        Denial::Nsec3 { salt: "-", iterations: 0, opt_out: false },
+        Denial::Nsec3 { salt: "-", iterations: 0, opt_out: true },
+    ];
+    let seeds = 0..DRAWN;
+    seeds
+        .zip(denials.into_iter().cycle())
+        .map(|(seed, denial)| sign(folder, super::zones::random(seed), denial, Tool::Bind, "ECDSAP256SHA256").0)
+        .collect()
+}
+
+/// How many zones are drawn and signed.
+const DRAWN: u64 = 12;
+
 /// What every zone of the tree holds: an example of each kind of answer.
 fn contents(apex: &str) -> Source {
     let text = r#"

@@ -518,7 +518,7 @@ impl Seed {
 }
 
 /// A zone drawn from `seed`: few labels, so that names meet.
-fn random(seed: u64) -> Source {
+pub(crate) fn random(seed: u64) -> Source {
     let mut seed = Seed(0xda7a_0000 + seed);
     let number = seed.0 - 0xda7a_0000;
     let labels = ["a", "b", "c", "*", "d"];
