@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod client;
+pub(crate) mod drawn;
 pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod program;

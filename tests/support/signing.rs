@@ -94,7 +94,7 @@ pub(crate) fn drawn(folder: &Path) -> Vec<Signed> {
     let seeds = 0..DRAWN;
     seeds
         .zip(denials.into_iter().cycle())
-        .map(|(seed, denial)| sign(folder, super::zones::random(seed), denial, Tool::Bind, "ECDSAP256SHA256").0)
+        .map(|(seed, denial)| sign(folder, super::drawn::zone(seed), denial, Tool::Bind, "ECDSAP256SHA256").0)
         .collect()
 }
 
