@@ -90,6 +90,8 @@ pub struct Catalog {
     depths: Box<[u32; LABELS_MAX + 1]>,
     /// Bit `n`: an apex has `n` labels.
     depth_bits: u128,
+    /// Whether it is not known yet which zones there are.
+    is_unread: bool,
 }
 
 impl Default for Catalog {
@@ -100,6 +102,7 @@ impl Default for Catalog {
             size: 0,
             depths: Box::new([0; LABELS_MAX + 1]),
             depth_bits: 0,
+            is_unread: false,
         }
     }
 }
@@ -147,6 +150,17 @@ impl<'a> Place<'a> {
 }
 
 impl Catalog {
+    /// The catalog of a server that doesn't know yet which zones it has. Every name is answered with
+    /// SERVFAIL from it, since any may be ours; REFUSED would be a lie that resolvers remember.
+    pub fn unread() -> Catalog {
+        Catalog { is_unread: true, ..Catalog::default() }
+    }
+
+    /// Whether it is not known yet which zones there are.
+    pub fn is_unread(&self) -> bool {
+        self.is_unread
+    }
+
     /// How many apexes there are.
     pub fn len(&self) -> usize {
         self.len
@@ -229,7 +243,7 @@ impl Catalog {
             }
             drafts
         };
-        let mut catalog = Catalog { shards: self.shards.clone(), ..self.clone() };
+        let mut catalog = Catalog { is_unread: false, ..self.clone() };
         for Change { hash, apex, stored } in changes {
             let at = shard_of(hash, count);
             let draft = drafts[at].get_or_insert_with(|| self.shards[at].iter().flatten().cloned().collect());

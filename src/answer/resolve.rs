@@ -126,8 +126,12 @@ impl Resolution<'_, '_> {
         let catalog = self.catalog;
         let Some(found) = catalog.find(self.name, 0) else {
             return Err(first.then(|| {
-                self.message.rcode = Rcode::REFUSED;
-                ExtendedError::NOT_AUTHORITATIVE
+                let (rcode, error) = match catalog.is_unread() {
+                    true => (Rcode::SERVFAIL, ExtendedError::NOT_READY),
+                    false => (Rcode::REFUSED, ExtendedError::NOT_AUTHORITATIVE),
+                };
+                self.message.rcode = rcode;
+                error
             }));
         };
         let mut skipped = found.skipped;

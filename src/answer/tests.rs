@@ -32,6 +32,10 @@ fn catalog() -> Catalog {
 }
 
 fn ask(question: &str, rtype: Rtype) -> String {
+    ask_of(&catalog(), question, rtype)
+}
+
+fn ask_of(catalog: &Catalog, question: &str, rtype: Rtype) -> String {
     let mut request = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     request.extend_from_slice(name(question).wire());
     request.extend_from_slice(&rtype.0.to_be_bytes());
@@ -39,7 +43,7 @@ fn ask(question: &str, rtype: Rtype) -> String {
     let mut out = [0; 1232];
     let peer = Ipv4Addr::LOCALHOST.into();
     let mut answerer = Answerer::new(Identity::default());
-    let len = answerer.answer(&catalog(), Instant::MIN, peer, Transport::Udp, &request, &mut out);
+    let len = answerer.answer(catalog, Instant::MIN, peer, Transport::Udp, &request, &mut out);
     let message = Message::from_vec(&out[..len]).unwrap();
     let section = |records: &[hickory_proto::rr::Record]| {
         records
@@ -85,4 +89,10 @@ fn each_kind_of_answer_has_its_sections() {
          |x.w.example.com. 3600 A 192.0.2.2] [] []"
     );
     assert_eq!(ask("example.org", Rtype::A), "Refused [] [] []");
+}
+
+#[test]
+fn a_server_that_has_not_looked_refuses_nothing() {
+    assert_eq!(ask_of(&Catalog::unread(), "example.com", Rtype::A), "ServFail [] [] []");
+    assert_eq!(ask_of(&Catalog::unread().with([]), "example.com", Rtype::A), "Refused [] [] []");
 }

@@ -93,7 +93,7 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
 
     // No instant before this century: a machine without a clock begins in 1970, and the ratchet holds it from there.
     let clock = Arc::new(Ratchet::new(clock::Instant::from_unix_seconds(0)));
-    let published = Arc::new(Published::new(Catalog::default()));
+    let published = Arc::new(Published::new(Catalog::unread()));
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
     let authority = Arc::new(Authority::new(published.clone(), clock.clone(), identity));
     let control = Control::new(&settings.zones, limits(settings), published, clock);

@@ -168,6 +168,8 @@ impl Control {
                     rayon::spawn(memory::give_back);
                 }
                 Effect::Ready(count) => {
+                    // Also if there is no zone at all: now that is known.
+                    self.published.publish(self.catalog.clone());
                     rayon::spawn(memory::give_back);
                     self.begin_watch();
                     if let Some(ready) = ready.take() {
