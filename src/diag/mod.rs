@@ -5,6 +5,7 @@
 //! of a file are reported at once; [`render()`] draws them for a terminal, serde makes JSON of them.
 
 mod render;
+mod similar;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use render::render;
+pub use similar::similar;
 
 /// The most diagnostics kept for one file; a file with more is not read by anyone.
 pub const DIAGNOSTICS_MAX: usize = 100;

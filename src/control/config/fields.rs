@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diag::{Diagnostic, Place};
+use crate::diag::{Diagnostic, Place, similar};
 
 /// The text that is read, and what is wrong with it.
 pub(super) struct Source<'a> {
@@ -139,10 +139,9 @@ impl<'t> Fields<'t> {
             if self.asked.contains(&name) {
                 continue;
             }
-            let nearest = self.asked.iter().map(|known| (distance(known, name), known)).min();
-            let help = match nearest {
-                Some((distance, known)) if distance <= 2 => format!("did you mean `{known}`?"),
-                _ => format!("known here: {}", self.asked.join(", ")),
+            let help = match similar(name, self.asked.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("known here: {}", self.asked.join(", ")),
             };
             let place = source.place(key.span());
             let message = format!("`{}{name}` is not a setting", self.prefix);
@@ -159,33 +158,5 @@ fn with_article(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    }
-}
-
-/// How many letters must be put in, taken out or changed to make `b` of `a`.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let changed = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn distance_counts_letters() {
-        assert_eq!(distance("listen", "lissten"), 1);
-        assert_eq!(distance("zones", "zone"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("workers", "state"), 6);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use crate::diag::Diagnostic;
-use crate::timeline::plan::{Data, Flip, Plan, similar};
+use crate::diag::{Diagnostic, similar};
+use crate::timeline::plan::{Data, Flip, Plan};
 use crate::timeline::schedule::Held;
 use crate::timeline::show;
 use crate::wire::name::join;

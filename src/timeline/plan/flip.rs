@@ -6,8 +6,8 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::form::{Form, Written};
-use super::{read_ttl, similar};
-use crate::diag::Diagnostic;
+use super::read_ttl;
+use crate::diag::{Diagnostic, similar};
 use crate::wire::rdata::{Field, split};
 use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::{Ttl, text};

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::similar;
-use crate::diag::{Diagnostic, Place};
+use crate::diag::{Diagnostic, Place, similar};
 
 /// The file of a plan: what diagnostics show.
 #[derive(Clone, Debug)]

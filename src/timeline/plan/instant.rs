@@ -3,12 +3,12 @@
 //! It must mean one instant and no other: a local time without a zone, in a gap or in a fold of
 //! daylight saving time is refused, and what it could mean is shown.
 
+use crate::diag::similar;
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::{Pieces, PiecesOffset, TimeZoneAnnotationKind};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
-use super::similar;
 use crate::clock::Instant;
 
 /// Why a text is not one instant.

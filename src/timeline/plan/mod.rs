@@ -309,14 +309,3 @@ fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
     }
     flips
 }
-
-/// What in `known` was probably meant by `written`.
-pub(super) fn similar<'k>(written: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let written = written.to_lowercase();
-    let allowed = 1 + written.chars().count() / 4;
-    known
-        .map(|known| (strsim::damerau_levenshtein(&written, &known.to_lowercase()), known))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}

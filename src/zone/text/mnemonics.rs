@@ -3,6 +3,7 @@
 use super::fault::{Fault, Result};
 use super::lexer::Word;
 use super::numbers;
+use crate::diag::similar;
 use crate::wire::Rtype;
 
 /// Reads a type. The common ones are found without a look at all the others.
@@ -40,7 +41,7 @@ fn rtype_by_search(word: Word<'_>) -> Result<Rtype> {
 fn unknown(word: Word<'_>) -> Box<Fault> {
     let shown = word.shown();
     let fault = Fault::error("zone-unknown-type", word.span(), format!("`{shown}` is not a type of record"));
-    match nearest(&shown.to_ascii_uppercase()) {
+    match nearest(&shown) {
         Some(rtype) => {
             fault.help(format!("did you mean {rtype}? A type without a name is written TYPE and its number"))
         }
@@ -50,46 +51,14 @@ fn unknown(word: Word<'_>) -> Box<Fault> {
     }
 }
 
-/// The type whose mnemonic is one change away from `text`, or two in a long one.
+/// The type whose mnemonic was probably meant.
 fn nearest(text: &str) -> Option<Rtype> {
-    let tolerated = if text.len() > 4 { 2 } else { 1 };
-    (1..=u16::MAX)
-        .take_while(|&code| code <= 264)
-        .map(Rtype)
-        .filter(|rtype| !rtype.is_meta())
-        .filter_map(|rtype| Some((distance(text, rtype.mnemonic()?), rtype)))
-        .filter(|&(distance, rtype)| {
-            distance <= tolerated && rtype.mnemonic().is_some_and(|name| name.len() > distance)
-        })
-        .min_by_key(|&(distance, _)| distance)
-        .map(|(_, rtype)| rtype)
+    let mnemonics = (1..=LAST_NAMED).map(Rtype).filter(|rtype| !rtype.is_meta()).filter_map(Rtype::mnemonic);
+    Rtype::from_text(similar(text, mnemonics)?)
 }
 
-/// Levenshtein's distance, two neighbours that changed places counted once; 9 if a text is long.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    if left.len() > 12 || right.len() > 12 {
-        return 9;
-    }
-    let mut rows = [[0usize; 13]; 13];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=left.len() {
-        for j in 1..=right.len() {
-            let same = usize::from(left[i - 1] != right[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
-            if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[left.len()][right.len()]
-}
+/// The last of the types that have names in a row.
+const LAST_NAMED: u16 = 264;
 
 /// Finds `text`, in any case, in a table, or reads it as a number up to `max`.
 fn look_up(table: &[(&str, u16)], text: &[u8], max: u16) -> Option<u16> {
