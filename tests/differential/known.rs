@@ -40,6 +40,10 @@ struct Entry {
     theirs: Option<Vec<String>>,
     /// Our and their codes, when these differ.
     rcodes: Option<Vec<[u16; 2]>>,
+    /// Whether the peer does it at some times only (it depends on time, or on what was asked before), so that a
+    /// run may pass without meeting it.
+    #[serde(default)]
+    sometimes: bool,
     reason: String,
     rfc: String,
 }
@@ -87,9 +91,10 @@ impl Known {
         explained
     }
 
-    /// The entries that no difference met.
+    /// The entries that no difference met, and that one must.
     pub(crate) fn unmet(&self) -> Vec<&str> {
-        self.met.iter().filter(|(_, count)| **count == 0).map(|(id, _)| id.as_str()).collect()
+        let must = self.entries.iter().filter(|entry| !entry.sometimes);
+        must.map(|entry| entry.id.as_str()).filter(|id| self.met.get(*id) == Some(&0)).collect()
     }
 
     /// Every entry and how often it was met.
