@@ -358,3 +358,24 @@ fn what_can_not_run_says_why_with_its_own_exit_status() {
     assert_eq!(status, Some(1));
     assert!(said.contains("watari.toml:1:1"), "{said}");
 }
+
+#[test]
+fn a_folder_that_is_replaced_is_watched_as_the_one_before() {
+    let mut server = Watari::serve(&[("a.example.zone", &zone(1, "192.0.2.1"))]);
+    let (top, aside) = (server.path(""), server.folder.path().join("aside"));
+    fs::create_dir(&aside).unwrap();
+    write(&aside.join("a.example.zone"), &zone(2, "192.0.2.2"));
+    fs::rename(&top, server.folder.path().join("before")).unwrap();
+    fs::rename(&aside, &top).unwrap();
+    server.until_data("www.a.example", "192.0.2.2");
+    server.write("a.example.zone", &zone(3, "192.0.2.3"));
+    server.until_data("www.a.example", "192.0.2.3");
+
+    fs::remove_dir_all(&top).unwrap();
+    server.until("it says so", |server| server.log().contains("zones can't be read"));
+    server.write("a.example.zone", &zone(4, "192.0.2.4"));
+    server.until_data("www.a.example", "192.0.2.4");
+    server.write("a.example.zone", &zone(5, "192.0.2.5"));
+    server.until_data("www.a.example", "192.0.2.5");
+    assert!(!server.log().contains("watch descriptor"), "{}", server.log());
+}

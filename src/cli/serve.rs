@@ -108,11 +108,16 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
 }
 
 fn start_log(filter: &str) -> LogFilter {
-    let filter = EnvFilter::builder().parse_lossy(filter);
-    let (filter, handle) = reload::Layer::new(filter);
+    let (filter, handle) = reload::Layer::new(log_filter(filter));
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(style::stderr_is_styled()).with_target(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
     handle
+}
+
+/// What was asked for; of the watch's library, which tells how it tidies up after a folder that has gone, the
+/// errors alone unless it is named.
+fn log_filter(asked: &str) -> EnvFilter {
+    EnvFilter::builder().parse_lossy(format!("notify=error,{asked}"))
 }
 
 fn make_state_folder(path: &Path) -> Result<(), StartError> {
@@ -188,7 +193,7 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter) -> Option<
             return None;
         }
     };
-    if log.reload(EnvFilter::builder().parse_lossy(&settings.log)).is_err() {
+    if log.reload(log_filter(&settings.log)).is_err() {
         tracing::warn!("what is logged can't be changed");
     }
     let restart = running.needs_restart(&settings);

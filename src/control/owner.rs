@@ -253,7 +253,11 @@ impl Owner {
                     self.files.touched(path, now);
                 }
             }
-            Seen::Folder(path) => self.folders.saw(path, Change::Created, now),
+            Seen::Folder(path) => {
+                // If it is the top one itself, what stands there from now on is another folder.
+                self.anew |= *path == *self.top;
+                self.folders.saw(path, Change::Created, now);
+            }
             Seen::Missed => {
                 self.anew = true;
                 self.folders.saw(self.top.to_path_buf(), Change::Created, now);
@@ -328,6 +332,7 @@ impl Owner {
             // A folder that came and went again is nobody's loss; without the top one nothing can be said (rule 2).
             if is_top {
                 self.reporter.standing(tree.faults, true);
+                self.anew = true;
                 return self.look_again(now);
             }
         } else {
