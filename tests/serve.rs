@@ -379,3 +379,11 @@ fn a_folder_that_is_replaced_is_watched_as_the_one_before() {
     server.until_data("www.a.example", "192.0.2.5");
     assert!(!server.log().contains("watch descriptor"), "{}", server.log());
 }
+
+#[test]
+fn a_server_without_zones_refuses_what_it_is_asked() {
+    let server = Watari::serve(&[]);
+    assert!(server.log().contains("ready: 0 zones served, 0 failed, in "), "{}", server.log());
+    assert_eq!(server.status("a.example"), "REFUSED");
+    assert_eq!(server.status("."), "REFUSED");
+}
