@@ -132,6 +132,19 @@ fn the_example_of_the_configuration_is_whole_and_right() {
 }
 
 #[test]
+fn check_shows_what_contradicts_itself_beside_what_it_could_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let zone = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NX ns\nwww A 192.0.2.1\nwww CNAME other\nx A 300.1.2.3\n";
+    fs::write(folder.path().join("a.example.zone"), zone).unwrap();
+    let shown = text(&watari(folder.path(), &["check", "a.example.zone"]).stdout);
+    for code in ["zone-unknown-type", "zone-cname-and-other-data", "zone-address"] {
+        assert!(shown.contains(code), "{code}: {shown}");
+    }
+    // The line that names the server is there; it is only mistyped.
+    assert!(!shown.contains("zone-no-ns"), "{shown}");
+}
+
+#[test]
 fn check_shows_all_faults_at_once_and_counts_them() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &str| {

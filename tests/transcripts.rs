@@ -63,7 +63,7 @@ impl Files {
     }
 
     fn check(&self, apex: &str) -> Vec<diag::Diagnostic> {
-        let text::Loaded { zone, mut diagnostics } = self.zone(apex);
+        let text::Loaded { zone, mut diagnostics, .. } = self.zone(apex);
         if let (Some(zone), Some((plan, armed_at))) = (zone, &self.plan) {
             diagnostics.extend(timeline::check(&zone, &plan_path(apex), plan.as_bytes(), *armed_at));
         }

@@ -81,11 +81,15 @@ impl Examiner<'_> {
         }
         let path: Arc<str> = path.to_string_lossy().into();
         let includes = Includes::new(self.top, self.real, self.size_max);
-        let text::Loaded { zone, mut diagnostics } = text::load(apex.as_ref(), &path, &content, &includes);
+        let text::Loaded { zone, rest, mut diagnostics } = text::load(apex.as_ref(), &path, &content, &includes);
+        let options = Options { origin: apex.as_ref(), default_ttl: None, include: &includes };
+        let places = |wanted| text::locate_all(&path, &content, &options, wanted);
         if let Some(zone) = &zone {
-            let options = Options { origin: apex.as_ref(), default_ttl: None, include: &includes };
-            let places = |wanted| text::locate_all(&path, &content, &options, wanted);
             diagnostics.extend(check::check(&zone.view(), &places, self.now));
+        } else if let Some((rest, _)) = rest.and_then(|rest| rest.finish().ok()) {
+            // A record that can't be read takes no contradiction away, but it may be what seems to be missing.
+            let faults = check::contradictions(&rest.view(), &places);
+            diagnostics.extend(faults.into_iter().filter(|fault| fault.code != "zone-no-ns"));
         }
         (zone, diagnostics)
     }

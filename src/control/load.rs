@@ -139,7 +139,7 @@ impl Loader {
             return loaded;
         }
         let path: Arc<str> = path.to_string_lossy().into();
-        let text::Loaded { zone, diagnostics } = text::load(loaded.apex.as_ref(), &path, buffer, &includes);
+        let text::Loaded { zone, diagnostics, .. } = text::load(loaded.apex.as_ref(), &path, buffer, &includes);
         loaded.faults = diagnostics;
         let opened = includes.into_opened();
         loaded.includes = opened.files;

@@ -103,7 +103,7 @@ impl Include for Files<'_> {
 
 fn ours(case: &Case, file: &str, with_base: bool) -> String {
     let origin = Name::from_text("example.com").unwrap();
-    let Loaded { zone, diagnostics } =
+    let Loaded { zone, diagnostics, .. } =
         text::load(origin.as_ref(), &"zone".into(), file.as_bytes(), &Files(&case.files));
     let codes: BTreeSet<&str> =
         diagnostics.iter().filter(|each| each.is_error() == zone.is_none()).map(|each| each.code).collect();

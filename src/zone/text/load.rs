@@ -13,6 +13,8 @@ use crate::zone::{AddError, BuildError, Remark, Zone, ZoneBuilder};
 pub struct Loaded {
     /// The zone; `None` if there was an error.
     pub zone: Option<Zone>,
+    /// If there was an error in a record, the others: more may be wrong than could not be read.
+    pub rest: Option<ZoneBuilder>,
     /// All that is wrong with the file.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -31,7 +33,7 @@ pub fn load(apex: NameRef<'_>, path: &Arc<str>, text: &[u8], include: &dyn Inclu
         Err(error) => Verdict::Refuse(refused(error, record.owner, apex)),
     });
     if diagnostics.iter().any(Diagnostic::is_error) {
-        return Loaded { zone: None, diagnostics };
+        return Loaded { zone: None, rest: Some(builder), diagnostics };
     }
     let zone = match builder.finish() {
         Ok((zone, remarks)) => {
@@ -48,7 +50,7 @@ pub fn load(apex: NameRef<'_>, path: &Arc<str>, text: &[u8], include: &dyn Inclu
             None
         }
     };
-    Loaded { zone, diagnostics }
+    Loaded { zone, rest: None, diagnostics }
 }
 
 fn about(remark: &Remark) -> (Name, Rtype) {
