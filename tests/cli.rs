@@ -132,6 +132,16 @@ fn the_example_of_the_configuration_is_whole_and_right() {
 }
 
 #[test]
+fn what_is_mistyped_is_told_once_and_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |arguments: &[&str]| text(&watari(folder.path(), arguments).stderr);
+    assert!(said(&["serve", "--log", "loud"]).contains("`loud` is neither a level nor a part of watari"));
+    assert!(said(&["check", "."]).contains("help: name a folder with --zones DIR"));
+    let shown = said(&["plan", "show", "a..b"]);
+    assert_eq!(shown.matches("a label is empty").count(), 1, "{shown}");
+}
+
+#[test]
 fn check_shows_what_contradicts_itself_beside_what_it_could_not_read() {
     let folder = tempfile::tempdir().unwrap();
     let zone = "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NX ns\nwww A 192.0.2.1\nwww CNAME other\nx A 300.1.2.3\n";

@@ -36,7 +36,10 @@ pub(super) fn run(arguments: &Check) -> Exit {
         findings.check_files(&arguments.files, arguments.zones.as_deref(), now)
     };
     if let Err(error) = done {
-        style::failed(&error, Some("`watari check --help` says what can be checked"));
+        let is_folder = arguments.files.iter().any(|path| path.is_dir());
+        let help =
+            if is_folder { "name a folder with --zones DIR" } else { "`watari check --help` says what can be checked" };
+        style::failed(&error, Some(help));
         return Exit::Failed;
     }
     findings.count();

@@ -16,6 +16,7 @@ use std::process::{ExitCode, Termination};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::control::config::{LogFilterError, log_filter};
 use crate::control::settings::Overrides;
 
 /// How a command ended. Status 2 is clap's: the command line itself was not understood.
@@ -247,11 +248,8 @@ fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
     }
 }
 
-fn parse_filter(text: &str) -> Result<String, String> {
-    match tracing_subscriber::EnvFilter::builder().parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+fn parse_filter(text: &str) -> Result<String, LogFilterError> {
+    log_filter(text).map(|()| text.to_owned())
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ZoneNameError {
     /// It is no domain name.
-    #[error("{0}")]
+    #[error(transparent)]
     Name(#[from] NameError),
     /// Its U-labels have no A-labels.
     #[error("it has characters that no internationalised domain name may have")]

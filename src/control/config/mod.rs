@@ -124,9 +124,34 @@ fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAdd
     Some(addresses)
 }
 
+/// What says what to log can't be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum LogFilterError {
+    /// It has not the form of a filter.
+    #[error(transparent)]
+    Form(#[from] tracing_subscriber::filter::ParseError),
+    /// A word is no level. It would name a part of the program, but none of ours: nothing at all would be logged.
+    #[error("`{0}` is neither a level nor a part of watari")]
+    NoLevel(String),
+}
+
+/// Whether `text` says what to log.
+///
+/// # Errors
+/// [`LogFilterError`] if it does not.
+pub fn log_filter(text: &str) -> Result<(), LogFilterError> {
+    tracing_subscriber::EnvFilter::builder().parse(text)?;
+    let is_level = |word: &str| word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let is_part = |word: &str| word.starts_with("watari") || word.contains(['=', '[', ':']);
+    match text.split(',').map(str::trim).find(|word| !word.is_empty() && !is_level(word) && !is_part(word)) {
+        Some(word) => Err(LogFilterError::NoLevel(word.to_owned())),
+        None => Ok(()),
+    }
+}
+
 fn log(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<String> {
     let written = top.text(source, "log")?;
-    if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&written.value) {
+    if let Err(error) = log_filter(&written.value) {
         let help = "write `error`, `warn`, `info`, `debug` or `trace`, or `watari=debug` for one part";
         source.value_fault(written.span, format!("`log` can't be read: {error}"), "not understood", help);
         return None;
