@@ -387,3 +387,13 @@ fn a_server_without_zones_refuses_what_it_is_asked() {
     assert_eq!(server.status("a.example"), "REFUSED");
     assert_eq!(server.status("."), "REFUSED");
 }
+
+#[test]
+fn of_a_zone_that_is_written_twice_the_other_counts_when_the_first_has_gone() {
+    let mut server =
+        Watari::serve(&[("a.example.zone", &zone(1, "192.0.2.1")), ("sub/a.example.zone", &zone(2, "192.0.2.2"))]);
+    assert_eq!(server.data("www.a.example", "A"), "192.0.2.1");
+    fs::remove_file(server.path("a.example.zone")).unwrap();
+    server.until_data("www.a.example", "192.0.2.2");
+    assert!(!server.log().contains("no longer served"), "{}", server.log());
+}

@@ -303,10 +303,11 @@ impl Owner {
             Role::Zone => known.files.zone = true,
             Role::Plan => known.files.plan = true,
         }
-        self.enqueue(&apex);
         if self.written_twice.contains(&apex) {
-            self.folders.saw(self.top.to_path_buf(), Change::Created, now);
+            // Should this file have gone, another counts from now on: looking at all of them finds it.
+            return self.folders.by(self.top.to_path_buf(), now);
         }
+        self.enqueue(&apex);
     }
 
     fn scan(&mut self, folder: PathBuf, effects: &mut Vec<Effect>) {
