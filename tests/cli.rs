@@ -48,9 +48,10 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         let help = watari(repository(), &[command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }
-    shown.extend(
-        text(&watari(repository(), &["plan", "show", "--help"]).stdout).lines().map(|line| line.trim().to_owned()),
-    );
+    for command in ["show", "at", "diff", "check"] {
+        let help = watari(repository(), &["plan", command, "--help"]);
+        shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
+    }
     let mut understood = 0;
     for line in shown {
         let line = line.replace("cargo run --release -- ", "watari ");
@@ -215,7 +216,9 @@ fn completions_and_the_manual_are_made() {
         assert!(made.status.success() && text(&made.stdout).contains("watari"), "{shell}");
     }
     let manual = text(&watari(repository(), &["man"]).stdout);
-    for words in [".TH watari 1", "THE COMMAND SERVE", "THE COMMAND CHECK", "THE COMMAND PLAN SHOW"] {
+    for words in
+        [".TH watari 1", "THE COMMAND SERVE", "THE COMMAND CHECK", "THE COMMAND PLAN SHOW", "THE COMMAND PLAN DIFF"]
+    {
         assert!(manual.contains(words), "{words}");
     }
 }

@@ -16,7 +16,7 @@ use crate::diag::{self, Diagnostic, Severity};
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
-struct Findings {
+pub(super) struct Findings {
     configurations: usize,
     zones: usize,
     plans: usize,
@@ -42,15 +42,12 @@ pub(super) fn run(arguments: &Check) -> Exit {
         style::failed(&error, Some(help));
         return Exit::Failed;
     }
-    findings.count();
-    let shown = if arguments.json { findings.as_json() } else { findings.as_text(style::stdout_is_styled()) };
-    match io::stdout().write_all(shown.as_bytes()) {
+    match findings.print(arguments.json) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             style::failed(&error, None);
             Exit::Failed
         }
-        _ if findings.errors > 0 => Exit::Faults,
-        _ => Exit::Fine,
+        _ => findings.exit(),
     }
 }
 
@@ -84,7 +81,13 @@ impl Findings {
         Ok(())
     }
 
-    fn check_files(&mut self, files: &[PathBuf], zones: Option<&Path>, now: Instant) -> Result<(), SettingsError> {
+    /// Checks files, each for what its name says it is.
+    pub(super) fn check_files(
+        &mut self,
+        files: &[PathBuf],
+        zones: Option<&Path>,
+        now: Instant,
+    ) -> Result<(), SettingsError> {
         for path in files {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let (is_plan, is_zone) = (name.ends_with(".plan.toml"), name.ends_with(".zone"));
@@ -115,6 +118,23 @@ impl Findings {
         Ok(config)
     }
 
+    /// Adds what was found elsewhere.
+    pub(super) fn add(&mut self, found: &mut Vec<Diagnostic>) {
+        self.diagnostics.append(found);
+    }
+
+    /// Prints what was found, and how much of it there is.
+    pub(super) fn print(&mut self, json: bool) -> io::Result<()> {
+        self.count();
+        let shown = if json { self.as_json() } else { self.as_text(style::stdout_is_styled()) };
+        io::stdout().write_all(shown.as_bytes())
+    }
+
+    /// How a command ends that found this and printed it.
+    pub(super) fn exit(&self) -> Exit {
+        if self.errors > 0 { Exit::Faults } else { Exit::Fine }
+    }
+
     fn count(&mut self) {
         let count = |severity| self.diagnostics.iter().filter(|found| found.severity == severity).count();
         (self.errors, self.warnings, self.notes) =
@@ -131,7 +151,9 @@ impl Findings {
             text.push_str(&diag::render(&self.diagnostics, styled));
             text.push_str("\n\n");
         }
-        let mut checked = vec![counted(self.zones, "zone")];
+        let others = self.plans + self.configurations;
+        let mut checked = Vec::with_capacity(3);
+        checked.extend((self.zones > 0 || others == 0).then(|| counted(self.zones, "zone")));
         checked.extend((self.plans > 0).then(|| counted(self.plans, "plan")));
         checked.extend((self.configurations > 0).then(|| counted(self.configurations, "configuration")));
         let mut found = vec![counted(self.errors, "error"), counted(self.warnings, "warning")];

@@ -79,7 +79,7 @@ enum Command {
     Serve(Serve),
     Check(Check),
     #[command(subcommand)]
-    Plan(Plan),
+    Plan(plan::Plan),
     Completions(Completions),
     Man(Man),
 }
@@ -172,33 +172,6 @@ struct Check {
     files: Vec<PathBuf>,
 }
 
-/// Look at plans.
-#[derive(Debug, Subcommand)]
-enum Plan {
-    Show(PlanShow),
-}
-
-/// Show what a plan does, step by step, each with its instant and its reason.
-///
-/// The plan is compiled exactly as `watari serve` compiles it; nothing is changed.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  watari plan show example20121.com
-  watari plan show 日本語.example --zones /etc/watari/zones
-  watari plan show example20121.com --json")]
-struct PlanShow {
-    /// The zone: example.com, or with U-labels
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// The folder of zone files and plans [default: that of watari.toml, else zones]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    zones: Option<PathBuf>,
-    /// Print JSON for programs
-    #[arg(long)]
-    json: bool,
-}
-
 /// Print a script that completes this command line in a shell.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -233,7 +206,7 @@ impl Cli {
         match self.command {
             Command::Serve(arguments) => serve::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
-            Command::Plan(Plan::Show(arguments)) => plan::show(&arguments),
+            Command::Plan(command) => command.run(),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
@@ -273,6 +246,11 @@ mod tests {
             "watari check --json a.zone a.plan.toml watari.toml",
             "watari plan show example.com",
             "watari plan show example.com --zones z --json",
+            "watari plan show example.com --now 2026-12-01T03:00Z",
+            "watari plan at example.com T-1h --zones z --pretty",
+            "watari plan diff example.com now 2026-12-01T03:00[Asia/Tokyo] --zones z --json",
+            "watari plan check",
+            "watari plan check example.com a.plan.toml --zones z --json",
             "watari completions bash",
             "watari man",
         ] {
@@ -290,6 +268,9 @@ mod tests {
             "watari serve zones",
             "watari plan",
             "watari plan show",
+            "watari plan at example.com",
+            "watari plan at example.com tomorrow",
+            "watari plan diff example.com T",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -14,9 +14,11 @@ pub mod plan;
 mod schedule;
 pub mod serial;
 pub mod show;
+pub mod when;
 
 pub use compile::{Loaded, check, load};
 pub use edition::{Edition, StepId, Timeline};
 pub use plan::Plan;
 pub use schedule::{Contents, Drain, Held, Reason, RrsetChange, Schedule, Since, Step, StepKind, Term};
 pub use serial::Serial;
+pub use when::When;

@@ -304,7 +304,8 @@ struct JsonDrain {
     sum: String,
 }
 
-fn rfc3339(instant: Instant) -> String {
+/// `instant` in UTC, in RFC 3339 form.
+pub fn rfc3339(instant: Instant) -> String {
     let timestamp = Timestamp::from_nanosecond(i128::from(instant.unix_nanos()));
     timestamp.map(|timestamp| timestamp.to_string()).unwrap_or_default()
 }

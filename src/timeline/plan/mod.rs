@@ -68,7 +68,7 @@ pub struct Plan {
 impl Plan {
     /// The instant of the flips.
     pub fn at(&self) -> Instant {
-        instant::to_instant(&self.at.value).unwrap_or(Instant::MAX)
+        to_instant(&self.at.value)
     }
 
     /// How long caches may hold the old data after the instant.
@@ -80,6 +80,11 @@ impl Plan {
     pub fn place(&self, span: &Range<usize>) -> Place {
         self.source.place(span)
     }
+}
+
+/// The instant of `zoned`; the last of all if it lies beyond what can be said.
+pub(super) fn to_instant(zoned: &Zoned) -> Instant {
+    instant::to_instant(zoned).unwrap_or(Instant::MAX)
 }
 
 /// Reads the plan of the zone `apex`. There is a plan if none of the diagnostics is an error.
@@ -191,6 +196,14 @@ fn read_at(form: &mut Form<'_, '_>, value: &Spanned<DeValue<'_>>) -> Option<Writ
             None
         }
     }
+}
+
+/// Reads an instant that stands alone, in the form of a plan's `at`.
+///
+/// # Errors
+/// The fault, with no place.
+pub fn parse_instant(text: &str) -> Result<Zoned, Box<Diagnostic>> {
+    instant::parse(text).map_err(|fault| Box::new(explain(text, fault).0))
 }
 
 fn explain(text: &str, fault: InstantFault) -> (Diagnostic, String) {

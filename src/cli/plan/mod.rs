@@ -1,0 +1,183 @@
+//! `watari plan …`: what plans do, and what is wrong with them.
+//!
+//! What the commands share: finding a zone and its plan, and saying why that failed.
+
+mod at;
+mod check;
+mod diff;
+mod show;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueHint};
+
+use super::{Exit, style};
+use crate::clock::{Instant, Ratchet};
+use crate::control::examine::Examiner;
+use crate::control::names::{self, Role};
+use crate::control::settings::{self, CONFIG_FILE, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT};
+use crate::control::tree::{Files, Tree};
+use crate::diag::{Diagnostic, similar};
+use crate::timeline::{Schedule, plan};
+use crate::wire::Name;
+
+/// Look at plans: what they do and when, and what is wrong with them.
+#[derive(Debug, Subcommand)]
+pub(super) enum Plan {
+    Show(show::Show),
+    At(at::At),
+    Diff(diff::Diff),
+    Check(check::Check),
+}
+
+impl Plan {
+    pub(super) fn run(&self) -> Exit {
+        let done = match self {
+            Plan::Show(arguments) => show::run(arguments),
+            Plan::At(arguments) => at::run(arguments),
+            Plan::Diff(arguments) => diff::run(arguments),
+            Plan::Check(arguments) => check::run(arguments),
+        };
+        match done {
+            Ok(exit) => exit,
+            Err(PlanError::Settings(SettingsError::Faults(faults))) => {
+                style::draw(&faults);
+                Exit::Faults
+            }
+            Err(PlanError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+            Err(error) => {
+                style::failed(&error, error.help().as_deref());
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// Where zones and plans are.
+#[derive(Debug, Args)]
+struct Place {
+    /// The folder of zone files and plans [default: that of watari.toml, else zones]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    zones: Option<PathBuf>,
+}
+
+/// The command can't do what was asked.
+#[derive(Debug, thiserror::Error)]
+enum PlanError {
+    /// The zone's name is none.
+    #[error("`{name}` is no domain name")]
+    Name { name: String, source: names::ZoneNameError },
+    /// There is no such zone.
+    #[error("there is no zone {zone} in {folder}")]
+    NoZone { zone: String, folder: String, similar: Option<String> },
+    /// It has no plan.
+    #[error("the zone {zone} has no plan")]
+    NoPlan { zone: String, path: String },
+    /// Something can't be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// It can't be printed.
+    #[error("what was asked for can't be printed")]
+    Print(#[from] io::Error),
+}
+
+impl PlanError {
+    fn help(&self) -> Option<String> {
+        match self {
+            PlanError::NoZone { similar: Some(similar), .. } => Some(format!("did you mean {similar}?")),
+            PlanError::NoZone { .. } => Some("name the folder of your zone files with --zones DIR".to_owned()),
+            PlanError::NoPlan { path, .. } => Some(format!("write one: {path}; `docs/plan-format.md` says how")),
+            _ => None,
+        }
+    }
+}
+
+/// The present, to the second: people read it.
+fn present() -> Instant {
+    Ratchet::new(Instant::from_unix_seconds(0)).now().whole_seconds()
+}
+
+/// An instant in the form of a plan's `at`.
+fn parse_instant(text: &str) -> Result<jiff::Zoned, String> {
+    plan::parse_instant(text).map_err(|fault| {
+        let help = fault.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
+        fault.message.clone() + &help
+    })
+}
+
+/// The files of the zone that was named.
+fn find_zone(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
+    let apex = match name {
+        "." => Name::root(),
+        _ => names::apex(name).map_err(|source| PlanError::Name { name: name.to_owned(), source })?,
+    };
+    let mut tree = Tree::read(top);
+    if tree.is_unreadable {
+        return Err(SettingsError::Faults(tree.faults).into());
+    }
+    let zone = names::shown(apex.as_ref());
+    if let Some(files) = tree.zones.remove(&apex).filter(|files| files.zone) {
+        return Ok((apex, files));
+    }
+    let known: Vec<_> =
+        tree.zones.iter().filter(|(_, files)| files.zone).map(|(apex, _)| names::shown(apex.as_ref())).collect();
+    let similar = similar(&zone, known.iter().map(String::as_str)).map(str::to_owned);
+    Err(PlanError::NoZone { zone, folder: top.display().to_string(), similar })
+}
+
+/// The files of the zone that was named, which has a plan.
+fn find(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
+    let (apex, files) = find_zone(name, top)?;
+    if !files.plan {
+        let path = files.path(&apex, Role::Plan).display().to_string();
+        return Err(PlanError::NoPlan { zone: names::shown(apex.as_ref()), path });
+    }
+    Ok((apex, files))
+}
+
+/// The schedule of the plan of the zone that was named, `now`; none if there are errors among the faults.
+fn schedule(name: &str, place: &Place, now: Instant) -> Result<(Option<Schedule>, Vec<Diagnostic>), PlanError> {
+    let top = zones_folder(place.zones.as_deref())?;
+    let (apex, files) = find(name, &top)?;
+    let real = top.canonicalize().ok();
+    let examiner = Examiner { top: &top, real: real.as_deref(), size_max: ZONE_FILE_SIZE_DEFAULT, now };
+    Ok(examiner.schedule(&apex, &files))
+}
+
+/// The folder of zones: the one that was named, that of the configuration, or the default.
+fn zones_folder(named: Option<&Path>) -> Result<PathBuf, SettingsError> {
+    let config = Path::new(CONFIG_FILE);
+    match named {
+        Some(named) => Ok(named.to_owned()),
+        None if config.exists() => {
+            let (config, faults) = settings::read(config)?;
+            if faults.iter().any(Diagnostic::is_error) {
+                return Err(SettingsError::Faults(faults));
+            }
+            Ok(config.zones.map_or_else(|| ZONES_DEFAULT.into(), PathBuf::from))
+        }
+        None => Ok(ZONES_DEFAULT.into()),
+    }
+}
+
+fn print_faults(json: bool, faults: &[Diagnostic]) -> io::Result<()> {
+    if !json {
+        style::draw(faults);
+        return Ok(());
+    }
+    print_json(&serde_json::json!({ "diagnostics": faults }))
+}
+
+fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let shown = serde_json::to_string_pretty(value)? + "\n";
+    io::stdout().write_all(shown.as_bytes())
+}
+
+/// What a printer that writes text makes of the standard output.
+fn print_text(print: impl FnOnce(&mut String) -> fmt::Result) -> io::Result<()> {
+    let mut shown = String::new();
+    print(&mut shown).map_err(io::Error::other)?;
+    io::stdout().write_all(shown.as_bytes())
+}

@@ -1,0 +1,109 @@
+//! What differs between two views of one zone: RRset by RRset, with TTLs, the serial included.
+//!
+//! 1. The SOA record comes first, then owners in canonical order (RFC 4034 § 6.1) and types by number.
+//! 2. Records are compared octet by octet, the order of records in an RRset means nothing. Owners that differ in
+//!    case only are one.
+//! 3. Whoever removes each `before` from the first view and adds each `after` has the second.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::{Node, Rrset, Ttl, View, order};
+use crate::wire::{Name, Rtype};
+
+/// An RRset that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The owner.
+    pub owner: Name,
+    /// The type.
+    pub rtype: Rtype,
+    /// Of RRSIG: the type that is covered.
+    pub covered: Option<Rtype>,
+    /// What it is in the first view; `None` if there is none.
+    pub before: Option<Records>,
+    /// What it is in the second; `None` if there is none.
+    pub after: Option<Records>,
+}
+
+/// The TTL and the records of an RRset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// The TTL.
+    pub ttl: Ttl,
+    /// The records' data, uncompressed, in canonical order (RFC 4034 § 6.3).
+    pub rdatas: Vec<Vec<u8>>,
+}
+
+impl Records {
+    fn of(rrset: Rrset<'_>) -> Records {
+        let mut rdatas: Vec<_> = rrset.rdatas().collect();
+        rdatas.sort();
+        Records { ttl: rrset.ttl(), rdatas }
+    }
+
+    fn has(&self, ttl: Ttl, rdata: &[u8]) -> bool {
+        self.ttl == ttl && self.rdatas.iter().any(|mine| mine == rdata)
+    }
+}
+
+impl Difference {
+    /// The records that go: those of `before` that `after` doesn't have with the same TTL.
+    pub fn removed(&self) -> impl Iterator<Item = (Ttl, &[u8])> {
+        records_without(self.before.as_ref(), self.after.as_ref())
+    }
+
+    /// The records that come.
+    pub fn added(&self) -> impl Iterator<Item = (Ttl, &[u8])> {
+        records_without(self.after.as_ref(), self.before.as_ref())
+    }
+}
+
+fn records_without<'r>(
+    records: Option<&'r Records>,
+    others: Option<&'r Records>,
+) -> impl Iterator<Item = (Ttl, &'r [u8])> {
+    let all = records.into_iter().flat_map(|records| records.rdatas.iter().map(|rdata| (records.ttl, &**rdata)));
+    all.filter(move |(ttl, rdata)| !others.is_some_and(|others| others.has(*ttl, rdata)))
+}
+
+/// What differs between `before` and `after`, which are views of zones with the same apex.
+pub fn diff(before: View<'_>, after: View<'_>) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut olds = before.nodes_in_order().peekable();
+    let mut news = after.nodes_in_order().peekable();
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (None, None) => break,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => order::cmp(old.labels(), new.labels()),
+        };
+        let old = if order.is_le() { olds.next() } else { None };
+        let new = if order.is_ge() { news.next() } else { None };
+        compare(old, new, &mut differences);
+    }
+    // Stable: all else stays in its order.
+    differences.sort_by_key(|difference| difference.rtype != Rtype::SOA);
+    differences
+}
+
+/// What an RRset is in the first view and in the second.
+type Sides = (Option<Records>, Option<Records>);
+
+/// Notes what differs between two nodes of one name, either of which may be missing.
+fn compare(old: Option<Node<'_>>, new: Option<Node<'_>>, differences: &mut Vec<Difference>) {
+    let Some(owner) = old.or(new).map(Node::name) else { return };
+    let mut rrsets: BTreeMap<(Rtype, Option<Rtype>), Sides> = BTreeMap::new();
+    for rrset in old.into_iter().flat_map(Node::rrsets) {
+        rrsets.entry((rrset.rtype(), rrset.covered())).or_default().0 = Some(Records::of(rrset));
+    }
+    for rrset in new.into_iter().flat_map(Node::rrsets) {
+        rrsets.entry((rrset.rtype(), rrset.covered())).or_default().1 = Some(Records::of(rrset));
+    }
+    for ((rtype, covered), (before, after)) in rrsets {
+        if before != after {
+            differences.push(Difference { owner: owner.clone(), rtype, covered, before, after });
+        }
+    }
+}
