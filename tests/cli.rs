@@ -48,7 +48,7 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         let help = watari(repository(), &[command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }
-    for command in ["show", "at", "diff", "check"] {
+    for command in ["new", "show", "at", "diff", "check"] {
         let help = watari(repository(), &["plan", command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }
@@ -64,7 +64,7 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
             continue;
         }
         let line = line.replace("NAME", "example.com");
-        if let Err(error) = Cli::try_parse_from(line.split_whitespace().map(|word| word.trim_matches('\''))) {
+        if let Err(error) = Cli::try_parse_from(words_of(&line)) {
             // Prose speaks of `watari plan show` without a name.
             let is_only_incomplete = [
                 ErrorKind::MissingRequiredArgument,
@@ -77,6 +77,21 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         understood += 1;
     }
     assert!(understood > 20, "only {understood} commands were found");
+}
+
+/// The words of a command as a shell has them: what stands between single quotes is one.
+fn words_of(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (at, part) in line.split('\'').enumerate() {
+        for (nth, piece) in if at % 2 == 0 { part.split(' ').collect() } else { vec![part] }.into_iter().enumerate() {
+            if nth > 0 {
+                words.push(String::new());
+            }
+            words.last_mut().unwrap().push_str(piece);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[test]

@@ -172,8 +172,85 @@ fn what_was_mistyped_is_met_with_a_way_out() {
             &["plan", "at", "example.com", "tomorrow"],
             &["plan", "at", "example.com", "T-soon"],
             &["plan", "at", "example.com", "2026-12-01T03:00"],
+            &["plan", "new", "exmaple.com", "--at", AT, "--flip", "www A 192.0.2.11"],
+            &["plan", "new", "example.com", "--at", AT],
             &["plan", "diff", "example.com", "T", "2026-03-08T02:30[America/New_York]"],
         ],
     );
     assert_golden("mistyped", &shown);
+}
+
+const AT: &str = "2026-12-01T03:00[Asia/Tokyo]";
+const NOW: [&str; 2] = ["--now", "2026-11-01T00:00Z"];
+
+fn new<'a>(changes: &[&'a str]) -> Vec<&'a str> {
+    [&["plan", "new", "example.com", "--at", AT], changes, &NOW].concat()
+}
+
+#[test]
+fn a_new_plan_is_written_with_what_the_zone_has_and_shown() {
+    let folder = folder(None);
+    let changes = ["--flip", "www A 192.0.2.11, 192.0.2.12", "--add", "www AAAA 2001:db8::11", "--ttl-after", "1h"];
+    let mut shown = transcript(folder.path(), &[&new(&changes)]);
+    shown += &fs::read_to_string(folder.path().join("zones/example.com.plan.toml")).unwrap();
+    assert_golden("new", &shown);
+    let checked = watari(folder.path(), &["plan", "check", "example.com"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
+    let left = fs::read_dir(folder.path().join("zones")).unwrap().count();
+    assert_eq!(left, 2, "the zone and its plan, nothing else");
+}
+
+#[test]
+fn a_new_plan_that_is_only_printed_is_the_one_that_would_be_written() {
+    let folder = folder(None);
+    let path = folder.path().join("zones/example.com.plan.toml");
+    for changes in [
+        &["--flip", "@ MX 10 mx1.example.net., 20 mx2.example.net."][..],
+        &["--remove", "mail A", "--add", "mail CNAME mail.example.net.", "--ttl-after", "1d", "--low-ttl", "5m"],
+        &["--add", r#"_x TXT "a, b" "it's \" so", "c""#, "--add", "_x TXT d", "--ttl-after", "300"],
+        &["--add", "www HTTPS 1 . alpn=h2,h3", "--ttl-after", "300"],
+    ] {
+        let printed = watari(folder.path(), &[new(changes), vec!["--stdout"]].concat());
+        assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stderr));
+        assert!(!path.exists());
+        let written = watari(folder.path(), &new(changes));
+        assert_eq!(written.status.code(), Some(0), "{}", text(&written.stderr));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text(&printed.stdout));
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_plan_that_is_there_is_replaced_only_by_force() {
+    let folder = folder(Some(PLAN));
+    let path = folder.path().join("zones/example.com.plan.toml");
+    let changes = ["--flip", "www A 192.0.2.77"];
+    let refused = watari(folder.path(), &new(&changes));
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(text(&refused.stderr).contains("--force"), "{}", text(&refused.stderr));
+    assert_eq!(fs::read_to_string(&path).unwrap(), PLAN);
+    let forced = watari(folder.path(), &[new(&changes), vec!["--force"]].concat());
+    assert_eq!(forced.status.code(), Some(0), "{}", text(&forced.stderr));
+    assert!(fs::read_to_string(&path).unwrap().contains("192.0.2.77"));
+}
+
+#[test]
+fn a_new_plan_with_faults_is_not_written_and_each_fault_has_a_way_out() {
+    let folder = folder(None);
+    let faults = [
+        &["--flip", "wwww A 192.0.2.11"][..],
+        &["--flip", "www.example.com A 192.0.2.11"],
+        &["--flip", "www.example.net. A 192.0.2.11"],
+        &["--flip", "www AAAA 2001:db8::11", "--flip", "www A 192.0.2.300", "--remove", "www"],
+        &["--flip", "www 192.0.2.11"],
+        &["--flip", "www AAA 192.0.2.11"],
+        &["--add", "www A 192.0.2.11"],
+        &["--add", "ftp A 192.0.2.11"],
+        &["--flip", "www A 192.0.2.10"],
+        &["--flip", "@ NS ns.example.net."],
+    ];
+    let commands: Vec<_> = faults.iter().map(|changes| new(changes)).collect();
+    let shown = transcript(folder.path(), &commands.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert_golden("new-faults", &shown);
+    assert!(!folder.path().join("zones/example.com.plan.toml").exists());
 }

@@ -265,8 +265,10 @@ fn every_code_of_plans_has_a_golden() {
     }
     assert!(codes.len() > 25, "{codes:?}");
     let mut goldens = String::new();
-    for entry in std::fs::read_dir(manifest.join("tests/transcripts")).unwrap() {
-        goldens += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    for folder in ["tests/transcripts", "tests/plans"] {
+        for entry in std::fs::read_dir(manifest.join(folder)).unwrap() {
+            goldens += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        }
     }
     // An edition that can't be made has no known cause.
     let missing: Vec<_> = codes

@@ -74,7 +74,8 @@ impl Examiner<'_> {
         faults
     }
 
-    fn zone(&self, apex: &Name, path: &Path) -> (Option<Zone>, Vec<Diagnostic>) {
+    /// The zone of `apex` in the file `path`, if it can be read, and all that is wrong with it.
+    pub fn zone(&self, apex: &Name, path: &Path) -> (Option<Zone>, Vec<Diagnostic>) {
         let mut content = Vec::new();
         if let Err(error) = read::whole(path, self.size_max, &mut content) {
             return (None, vec![unreadable(path, &error)]);

@@ -16,3 +16,4 @@ pub mod settings;
 pub mod settle;
 pub mod tree;
 pub mod watch;
+pub mod write;

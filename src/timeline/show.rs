@@ -230,20 +230,21 @@ fn list<'r>(rtype: Rtype, rdatas: impl Iterator<Item = &'r [u8]>) -> String {
 
 /// Records' data as a plan has them: `["192.0.2.1", "192.0.2.2"]`.
 pub(super) fn toml_list<'r>(rtype: Rtype, rdatas: impl Iterator<Item = &'r [u8]>) -> String {
-    let quoted = |rdata| {
-        let text = print(rtype, rdata);
-        // Between single quotes TOML has no escapes.
-        if !text.contains(['"', '\\']) {
-            format!("\"{text}\"")
-        } else if !text.contains('\'') {
-            format!("'{text}'")
-        } else {
-            format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-        }
-    };
-    let mut texts: Vec<_> = rdatas.map(quoted).collect();
+    let mut texts: Vec<_> = rdatas.map(|rdata| toml_string(&print(rtype, rdata))).collect();
     texts.sort();
     format!("[{}]", texts.join(", "))
+}
+
+/// A string as a plan has it.
+pub(super) fn toml_string(text: &str) -> String {
+    // Between single quotes TOML has no escapes.
+    if !text.contains(['"', '\\']) {
+        format!("\"{text}\"")
+    } else if !text.contains('\'') {
+        format!("'{text}'")
+    } else {
+        format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    }
 }
 
 impl Serialize for Schedule {

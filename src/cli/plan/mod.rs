@@ -5,6 +5,7 @@
 mod at;
 mod check;
 mod diff;
+mod new;
 mod show;
 
 use std::fmt;
@@ -23,9 +24,11 @@ use crate::diag::{Diagnostic, similar};
 use crate::timeline::{Schedule, plan};
 use crate::wire::Name;
 
-/// Look at plans: what they do and when, and what is wrong with them.
+/// Write plans, and look at them: what they do and when, and what is wrong with them.
 #[derive(Debug, Subcommand)]
 pub(super) enum Plan {
+    // Boxed: it has many flags.
+    New(Box<new::New>),
     Show(show::Show),
     At(at::At),
     Diff(diff::Diff),
@@ -35,6 +38,7 @@ pub(super) enum Plan {
 impl Plan {
     pub(super) fn run(&self) -> Exit {
         let done = match self {
+            Plan::New(arguments) => new::run(arguments),
             Plan::Show(arguments) => show::run(arguments),
             Plan::At(arguments) => at::run(arguments),
             Plan::Diff(arguments) => diff::run(arguments),
@@ -75,6 +79,12 @@ enum PlanError {
     /// It has no plan.
     #[error("the zone {zone} has no plan")]
     NoPlan { zone: String, path: String },
+    /// It has one, which is not to be replaced.
+    #[error("the zone {zone} has a plan already: {path}")]
+    Exists { zone: String, path: String },
+    /// The plan can't be written.
+    #[error("the plan {path} can't be written")]
+    Write { path: String, source: io::Error },
     /// Something can't be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -88,7 +98,12 @@ impl PlanError {
         match self {
             PlanError::NoZone { similar: Some(similar), .. } => Some(format!("did you mean {similar}?")),
             PlanError::NoZone { .. } => Some("name the folder of your zone files with --zones DIR".to_owned()),
-            PlanError::NoPlan { path, .. } => Some(format!("write one: {path}; `docs/plan-format.md` says how")),
+            PlanError::NoPlan { path, .. } => {
+                Some(format!("write one: {path}; `watari plan new` does, and `docs/plan-format.md` says how"))
+            }
+            PlanError::Exists { zone, .. } => {
+                Some(format!("look at it with `watari plan show {zone}`; --force replaces it, --stdout only prints"))
+            }
             _ => None,
         }
     }

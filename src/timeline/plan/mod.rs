@@ -15,6 +15,7 @@
 //! [`parse`] knows the zone's name and nothing else of it: it finds all faults that can be seen in the
 //! text alone. What a plan means for a zone is the compiler's. `docs/plan-format.md` describes the format.
 
+pub mod compose;
 mod flip;
 mod form;
 mod instant;
