@@ -90,18 +90,10 @@ fn rfc6672_3_2_into_a_delegation() {
 
 #[test]
 fn rfc6672_2_4_names_below_a_dname_are_not_seen() {
-    // BIND loads such a zone; Knot DNS and NSD refuse it.
+    // BIND loads such a zone; Knot DNS and NSD refuse it, and so does the server here. A name can come to be below a
+    // DNAME all the same, by a change to a zone that is loaded.
     let zone =
         "$TTL 60\n@ SOA ns h 1 1 1 1 1\n@ NS ns\nns A 192.0.2.1\nd DNAME t\nwww.d A 192.0.2.9\nwww.t A 192.0.2.3\n";
-    let name = watari::wire::Name::from_text("example").unwrap();
-    let loaded = watari::zone::text::load(
-        name.as_ref(),
-        &std::sync::Arc::from("example"),
-        zone.as_bytes(),
-        &watari::zone::text::NoInclude,
-    );
-    if loaded.zone.is_some() {
-        let said = serve(&[("example", zone)]).ask("www.d.example. A");
-        assert_eq!(said.section("answer")[2], "www.t.example. 60 A 192.0.2.3");
-    }
+    let said = serve(&[("example", zone)]).ask("www.d.example. A");
+    assert_eq!(said.section("answer")[2], "www.t.example. 60 A 192.0.2.3");
 }

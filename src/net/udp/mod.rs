@@ -169,11 +169,12 @@ impl<S: Service> Loop<'_, S> {
         while self.batch.is_unanswered() {
             let responder = &mut self.responder;
             let batch = &mut self.batch;
-            responder.foresee(now, batch.unanswered());
+            // Answers are the same without it, and so they go on if it panics.
+            let is_foreseen = guarded(|| responder.foresee(now, batch.unanswered())).is_ok();
             let respond = |peer, request: &[u8], response: &mut [u8]| {
                 responder.respond(now, peer, Transport::Udp, request, response)
             };
-            if guarded(|| batch.answer(FORESEEN_MAX, respond)).is_err() {
+            if guarded(|| batch.answer(FORESEEN_MAX, respond)).is_err() || !is_foreseen {
                 self.responder = self.service.responder();
             }
             if !self.batch.has_room() {
