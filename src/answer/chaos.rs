@@ -39,8 +39,8 @@ pub(super) fn answer(
         let [type0, type1] = Rtype::TXT.0.to_be_bytes();
         let [class0, class1] = Class::CH.0.to_be_bytes();
         let head = [0xc0, 0x0c, type0, type1, class0, class1, 0, 0, 0, 0];
-        let rdata = [&(u16::from(length) + 1).to_be_bytes()[..], &[length]].concat();
-        if message.record(Section::Answer, [&head, &rdata, text]).is_err() {
+        let [len0, len1] = (u16::from(length) + 1).to_be_bytes();
+        if message.record(Section::Answer, [&head, &[len0, len1, length], text]).is_err() {
             message.truncate();
         }
     }

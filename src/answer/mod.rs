@@ -9,7 +9,10 @@
 //! 5. `proof`: with DO set, signatures and the proof of what does not exist;
 //! 6. `message`: sections, limits, OPT.
 //!
-//! Nothing here allocates, locks or reads a clock.
+//! Before a batch of them, `foresight` reads what their answers will need.
+//!
+//! Nothing here locks or reads a clock, and nothing allocates, but for names in an answer of more than
+//! 16 KiB, where compression can't reach.
 
 mod additional;
 mod catalog;

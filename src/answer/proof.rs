@@ -142,12 +142,12 @@ impl<'m, 'b, 'a> Proof<'m, 'b, 'a> {
     }
 
     /// How the zone hashes names; `None` if it denies by NSEC.
-    fn params(&self) -> Option<Nsec3Params> {
+    fn params(&self) -> Option<Nsec3Params<'a>> {
         if !self.scene.view.uses_nsec3() {
             return None;
         }
         let rrset = self.scene.view.apex_node().rrset(Rtype::NSEC3PARAM)?;
-        rrset.rdatas().find_map(|rdata| Nsec3Params::parse(&rdata))
+        rrset.stored_rdatas().find_map(Nsec3Params::parse)
     }
 
     /// The NSEC record that matches or covers the name with these labels below the apex.
@@ -173,7 +173,12 @@ impl<'m, 'b, 'a> Proof<'m, 'b, 'a> {
     /// The NSEC3 record that matches the name without its `skipped` leftmost labels; if there is
     /// none, the span that the name is in was opted out, and its closest provable encloser is
     /// proven (RFC 5155 § 7.2.4 and § 7.2.7).
-    fn matching_or_opted_out(&mut self, params: &Nsec3Params, name: &Suffixes, skipped: usize) -> Result<(), NoRoom> {
+    fn matching_or_opted_out(
+        &mut self,
+        params: &Nsec3Params<'_>,
+        name: &Suffixes,
+        skipped: usize,
+    ) -> Result<(), NoRoom> {
         match self.matching(&params.label(name.suffix(skipped))) {
             Some(node) => self.write(node, Rtype::NSEC3),
             None => self.closest_encloser(params, name, skipped + 1).map(drop),
@@ -182,7 +187,7 @@ impl<'m, 'b, 'a> Proof<'m, 'b, 'a> {
 
     /// The closest encloser proof (RFC 5155 § 7.2.1): a match for the closest provable encloser, and
     /// cover for the next closer name. Gives how many labels are left of that encloser.
-    fn closest_encloser(&mut self, params: &Nsec3Params, name: &Suffixes, skipped: usize) -> Result<usize, NoRoom> {
+    fn closest_encloser(&mut self, params: &Nsec3Params<'_>, name: &Suffixes, skipped: usize) -> Result<usize, NoRoom> {
         for skipped in skipped..=self.scene.below {
             let Some(encloser) = self.matching(&params.label(name.suffix(skipped))) else { continue };
             self.write(encloser, Rtype::NSEC3)?;

@@ -7,27 +7,27 @@ use sha1::{Digest, Sha1};
 pub const LABEL_LEN: usize = 32;
 
 /// How a zone hashes its names: the fields of its NSEC3PARAM record (RFC 5155 § 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nsec3Params {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nsec3Params<'a> {
     iterations: u16,
-    salt: Vec<u8>,
+    salt: &'a [u8],
 }
 
-impl Nsec3Params {
+impl<'a> Nsec3Params<'a> {
     /// Reads the data of an NSEC3PARAM record; `None` if it is malformed, or of an algorithm other
     /// than SHA-1, the only one there is.
-    pub fn parse(rdata: &[u8]) -> Option<Nsec3Params> {
+    pub fn parse(rdata: &'a [u8]) -> Option<Nsec3Params<'a>> {
         let [1, _, high, low, salt_len, salt @ ..] = rdata else { return None };
         (salt.len() == usize::from(*salt_len))
-            .then(|| Nsec3Params { iterations: u16::from_be_bytes([*high, *low]), salt: salt.to_vec() })
+            .then(|| Nsec3Params { iterations: u16::from_be_bytes([*high, *low]), salt })
     }
 
     /// The hash of `name` (in lower case, wire form), as the label of an NSEC3 record's owner in
     /// lower case.
     pub fn label(&self, name: &[u8]) -> [u8; LABEL_LEN] {
-        let mut digest = Sha1::new().chain_update(name).chain_update(&self.salt).finalize();
+        let mut digest = Sha1::new().chain_update(name).chain_update(self.salt).finalize();
         for _ in 0..self.iterations {
-            digest = Sha1::new().chain_update(digest).chain_update(&self.salt).finalize();
+            digest = Sha1::new().chain_update(digest).chain_update(self.salt).finalize();
         }
         let mut label = [0; LABEL_LEN];
         BASE32HEX_NOPAD.encode_mut(&digest, &mut label);

@@ -1,5 +1,7 @@
 //! Reading an RRset, and writing it into a message.
 
+use std::ops::Range;
+
 use super::block::{Block, Fixup, NodeEntry, RECORD_HEADER, RrsetEntry, TTL_AT, Target};
 use super::{Node, Ttl, View};
 use crate::wire::name::{NAME_LEN_MAX, join};
@@ -62,16 +64,26 @@ impl<'a> Rrset<'a> {
         self.entry.len as usize + usize::from(self.entry.fixups) * NAME_LEN_MAX
     }
 
+    /// The records' data as it is stored: of types whose data holds no names, as it is.
+    pub fn stored_rdatas(self) -> impl Iterator<Item = &'a [u8]> {
+        let data = self.block.data(self.entry);
+        self.spans().filter_map(move |span| data.get(span))
+    }
+
     /// The records' data, uncompressed, in the order in which they are stored.
     pub fn rdatas(self) -> impl Iterator<Item = Vec<u8>> + use<'a> {
+        self.spans().map(move |span| self.expanded(span.start, span.end))
+    }
+
+    /// Where each record's data stands.
+    fn spans(self) -> impl Iterator<Item = Range<usize>> + use<'a> {
         let data = self.block.data(self.entry);
         let mut at = 0;
         std::iter::from_fn(move || {
             let length = data.get(at + RECORD_HEADER - 2..at + RECORD_HEADER)?;
-            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
             let start = at + RECORD_HEADER;
-            at = start + length;
-            Some(self.expanded(start, at))
+            at = start + usize::from(u16::from_be_bytes([length[0], length[1]]));
+            Some(start..at)
         })
     }
 
