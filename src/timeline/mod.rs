@@ -9,16 +9,20 @@
 //! [`Timeline`]. [`load`] goes the whole way; [`check`] also looks at the zone that comes out.
 
 pub mod compile;
+mod digest;
 mod edition;
 pub mod plan;
+pub mod run;
 mod schedule;
 pub mod serial;
 pub mod show;
 pub mod when;
 
 pub use compile::{Loaded, check, load};
+pub use digest::{Digest, MalformedDigest};
 pub use edition::{Edition, StepId, Timeline};
 pub use plan::Plan;
+pub use run::Run;
 pub use schedule::{Contents, Drain, Held, Reason, RrsetChange, Schedule, Since, Step, StepKind, Term};
 pub use serial::Serial;
 pub use when::When;
