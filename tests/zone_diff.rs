@@ -50,7 +50,7 @@ fn zone(serial: u32, rrsets: &[Change]) -> Zone {
         soa.extend(field.to_be_bytes());
     }
     builder.add(apex.as_ref(), Rtype::SOA, Ttl(60), &soa).unwrap();
-    for Change { owner, rtype, ttl, rdatas } in rrsets {
+    for Change { owner, rtype, ttl, rdatas, .. } in rrsets {
         for rdata in rdatas {
             builder.add(owner.as_ref(), *rtype, *ttl, rdata).unwrap();
         }
@@ -68,7 +68,10 @@ fn rrsets() -> impl Strategy<Value = Vec<Change>> {
             let rtype = if is_address { Rtype::A } else { Rtype::TXT };
             let rdata = |last: u8| if is_address { [192, 0, 2, last].into() } else { [1, b'a' + last].into() };
             let rdatas = data.into_iter().map(rdata).collect();
-            rrsets.insert((owner, rtype), Change { owner: name(OWNERS[owner]), rtype, ttl: Ttl(ttl), rdatas });
+            rrsets.insert(
+                (owner, rtype),
+                Change { owner: name(OWNERS[owner]), rtype, ttl: Ttl(ttl), capped: false, rdatas },
+            );
         }
         rrsets.into_values().collect()
     })
@@ -110,6 +113,7 @@ fn only_records_that_differ_come_and_go() {
         owner: name("www.example."),
         rtype: Rtype::A,
         ttl: Ttl(ttl),
+        capped: false,
         rdatas: last.iter().map(|&last| [192, 0, 2, last].into()).collect(),
     };
     let before = zone(1, &[rrset(&[1, 2], 60)]);

@@ -295,6 +295,7 @@ proptest! {
                 owner: owner.clone(),
                 rtype: *rtype,
                 ttl: *ttl,
+                capped: false,
                 rdatas: rdatas.iter().map(|rdata| rdata.as_slice().into()).collect(),
             })
             .collect();

@@ -22,11 +22,15 @@
 //! A record is stored ready to copy, its owner `0xC00C`. A *fixup* is a compression pointer in its
 //! RDATA whose value depends on the message: to the apex, to the owner, or into the RRset itself.
 //! A *link* is a name in RDATA whose addresses belong into the additional section.
+//!
+//! A TTL has 31 bits (RFC 2181 § 8). In a patch the highest bit of a stored TTL says that the view's
+//! cap bounds it; it never goes into a message. In a zone's own block it is never set.
 
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::Ttl;
 use super::hash::NameHash;
 use crate::wire::{NameRef, Rtype};
 
@@ -45,7 +49,7 @@ pub(super) struct Header {
     /// The most labels below the apex that any node has.
     pub(super) depth: u8,
     pub(super) serial: u32,
-    /// min(SOA TTL, MINIMUM), in seconds.
+    /// min(SOA TTL, MINIMUM), in seconds; in a patch with [`CAPPED`], if the SOA record's TTL has it.
     pub(super) negative_ttl: u32,
     pub(super) node_count: u32,
     pub(super) record_count: u32,
@@ -125,6 +129,8 @@ impl RrsetEntry {
 pub const RECORD_HEADER: usize = 12;
 /// The octet offset of the TTL in a record.
 pub(super) const TTL_AT: usize = 6;
+/// In a TTL that a patch stores: it is never above the view's cap.
+pub(super) const CAPPED: u32 = !Ttl::MAX.0;
 
 /// A compression pointer to be set when its RRset is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,7 +138,8 @@ impl ZoneBuilder {
         self.records.len()
     }
 
-    /// Adds a record; `rdata` is uncompressed.
+    /// Adds a record; `rdata` is uncompressed. A TTL of more than 31 bits is taken for [`Ttl::MAX`]: it is
+    /// long, and not, as RFC 2181 § 8 had it, zero (RFC 8767 § 4).
     ///
     /// # Errors
     /// [`AddError`]; the builder is then as before.
@@ -164,7 +165,7 @@ impl ZoneBuilder {
             (Rtype::RRSIG, [high, low, ..]) => u16::from_be_bytes([*high, *low]),
             _ => 0,
         };
-        self.records.push(Record { node, ttl: ttl.0, rdata: at, rdata_len, rtype: rtype.0, covered });
+        self.records.push(Record { node, ttl: ttl.min(Ttl::MAX).0, rdata: at, rdata_len, rtype: rtype.0, covered });
         Ok(())
     }
 

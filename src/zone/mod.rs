@@ -133,6 +133,7 @@ impl Zone {
     ///
     /// # Errors
     /// [`PatchError`] as [`Patch::new`], except for changes of structure, which are made here.
+    /// A zone of its own has no capped TTLs: [`Change::capped`] counts for nothing.
     pub fn rebuilt(&self, changes: &[Change]) -> Result<Zone, PatchError> {
         patch::rebuild(self, changes)
     }

@@ -27,8 +27,12 @@ pub struct Change {
     pub owner: Name,
     /// The type.
     pub rtype: Rtype,
-    /// The TTL.
+    /// The TTL, at most [`Ttl::MAX`].
     pub ttl: Ttl,
+    /// Whether a patch lets the view's cap bound the TTL ([`View::capped`]). Of RRSIG this counts for nothing:
+    /// its TTL is that of the records it covers (RFC 4035 § 2.2), and so it is capped when they are. That a
+    /// TTL is lower than the signature's Original TTL is allowed (RFC 4035 § 5.3.3).
+    pub capped: bool,
     /// The records' data, uncompressed; none removes the RRset.
     pub rdatas: Vec<Box<[u8]>>,
 }
@@ -98,7 +102,14 @@ impl std::fmt::Debug for Patch {
 const NO_NODE: u32 = u32::MAX;
 
 /// RRsets of one owner by type and covered type.
-type Rrsets = BTreeMap<(u16, u16), (Ttl, Vec<Vec<u8>>)>;
+type Rrsets = BTreeMap<(u16, u16), Contents>;
+
+/// What an RRset will be.
+struct Contents {
+    ttl: Ttl,
+    capped: bool,
+    rdatas: Vec<Vec<u8>>,
+}
 
 /// A name that the patch touches: what it will own; `None` if it will be gone.
 struct Touched {
@@ -166,7 +177,7 @@ fn touch(zone: &Zone, changes: &[Change]) -> Result<BTreeMap<Name, Touched>, Pat
                     rdatas.push(rdata.to_vec());
                 }
             }
-            rrsets.insert((rtype.0, covered), (change.ttl, rdatas));
+            rrsets.insert((rtype.0, covered), Contents { ttl: change.ttl, capped: change.capped, rdatas });
         }
     }
     Ok(touched)
@@ -184,7 +195,8 @@ impl Touched {
             .rrsets()
             .map(|rrset| {
                 let covered = rrset.covered().map_or(0, |covered| covered.0);
-                ((rrset.rtype().0, covered), (rrset.ttl(), rrset.rdatas().collect()))
+                let contents = Contents { ttl: rrset.ttl(), capped: false, rdatas: rrset.rdatas().collect() };
+                ((rrset.rtype().0, covered), contents)
             })
             .collect();
         Touched {
@@ -358,16 +370,24 @@ fn lay_out(zone: &Zone, nodes: &[Touched]) -> Result<Patch, PatchError> {
         if node.is_gone() {
             assembly.node(number).flags |= block::REMOVED;
         }
-        for (index, (&(rtype, _), (ttl, rdatas))) in (0..).zip(rrsets) {
+        let is_capped = |rtype: u16| {
+            let rrsets = node.rrsets.as_ref();
+            rrsets.and_then(|rrsets| rrsets.get(&(rtype, 0))).is_some_and(|contents| contents.capped)
+        };
+        for (index, (&(rtype, covered), Contents { ttl, rdatas, .. })) in (0..).zip(rrsets) {
+            let ttl = (*ttl).min(Ttl::MAX).0;
             let rtype = Rtype(rtype);
+            let capped = is_capped(if rtype == Rtype::RRSIG { covered } else { rtype.0 });
+            let flag = if capped { block::CAPPED } else { 0 };
             if rtype == Rtype::SOA
-                && let Some(soa) = rdatas.first().and_then(|rdata| soa(ttl.0, rdata))
+                && let Some(soa) = rdatas.first().and_then(|rdata| soa(ttl, rdata))
             {
                 assembly.header.serial = soa.serial;
-                assembly.header.negative_ttl = soa.negative_ttl;
+                // Of the SOA record's TTL and MINIMUM the smaller (RFC 2308 § 5): a cap on the one bounds both.
+                assembly.header.negative_ttl = soa.negative_ttl | flag;
             }
             let rdatas = rdatas.iter().map(Vec::as_slice);
-            let source = Source { apex, owner: owner.wire(), rtype, ttl: *ttl, rdatas };
+            let source = Source { apex, owner: owner.wire(), rtype, ttl: Ttl(ttl | flag), rdatas };
             let entry = renderer.render(source, &mut assembly.chunks, resolve);
             assembly.set_rrset(number, index, entry)?;
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::block::{Block, Fixup, NodeEntry, RECORD_HEADER, RrsetEntry, TTL_AT, Target};
+use super::block::{Block, CAPPED, Fixup, NodeEntry, RECORD_HEADER, RrsetEntry, TTL_AT, Target};
 use super::{Node, Ttl, View};
 use crate::wire::name::{NAME_LEN_MAX, join};
 use crate::wire::{Name, NameRef, Rtype};
@@ -45,11 +45,16 @@ impl<'a> Rrset<'a> {
         self.entry.covered()
     }
 
-    /// The TTL.
+    /// The TTL that is served: not above the view's cap, if it is a capped one.
     pub fn ttl(self) -> Ttl {
+        self.view.served_ttl(self.stored_ttl())
+    }
+
+    /// The TTL as it is stored, perhaps with [`CAPPED`].
+    fn stored_ttl(self) -> u32 {
         match self.block.data(self.entry).get(TTL_AT..TTL_AT + 4) {
-            Some(&[a, b, c, d]) => Ttl(u32::from_be_bytes([a, b, c, d])),
-            _ => Ttl(0),
+            Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]),
+            _ => 0,
         }
     }
 
@@ -164,7 +169,7 @@ impl<'a> Rrset<'a> {
         Ok(end)
     }
 
-    /// Copies the records to `at`, and sets the pointers in their data.
+    /// Copies the records to `at`, and sets the pointers in their data, and the TTL if it is a capped one.
     fn copy(self, message: &mut [u8], at: usize, owner: u16, apex: u16) -> Result<usize, NoRoom> {
         let data = self.block.data(self.entry);
         let end = at + data.len();
@@ -185,6 +190,10 @@ impl<'a> Rrset<'a> {
         if self.rtype() == Rtype::SOA {
             message[end - SOA_TAIL..end - SOA_TAIL + 4].copy_from_slice(&self.view.serial().to_be_bytes());
         }
+        // Only patches cap: a zone without one pays for no more than this question.
+        if self.view.patch.is_some() {
+            self.bound_ttl(message, at);
+        }
         Ok(end)
     }
 
@@ -195,6 +204,13 @@ impl<'a> Rrset<'a> {
             let Some(header) = message.get_mut(record..record + RECORD_HEADER) else { return };
             header[..2].copy_from_slice(&pointer(usize::from(owner)));
             record += RECORD_HEADER + usize::from(u16::from_be_bytes([header[10], header[11]]));
+        }
+    }
+
+    /// Gives the records at `at`, which are as they are stored, the TTL that is served.
+    fn bound_ttl(self, message: &mut [u8], at: usize) {
+        if self.stored_ttl() & CAPPED != 0 {
+            self.set_ttl(message, at, self.ttl());
         }
     }
 
@@ -217,6 +233,7 @@ impl<'a> Rrset<'a> {
             let next = end + RECORD_HEADER + rdata.len();
             let record = message.get_mut(end..next).ok_or(NoRoom)?;
             record[..RECORD_HEADER - 2].copy_from_slice(header);
+            record[TTL_AT..TTL_AT + 4].copy_from_slice(&self.ttl().0.to_be_bytes());
             record[RECORD_HEADER - 2..RECORD_HEADER].copy_from_slice(&length.to_be_bytes());
             record[RECORD_HEADER..].copy_from_slice(&rdata);
             end = next;

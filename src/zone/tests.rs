@@ -81,6 +81,7 @@ fn a_patch_is_the_zone_rebuilt() {
         owner: name(owner),
         rtype,
         ttl: Ttl(60),
+        capped: false,
         rdatas: rdatas.iter().map(|&rdata| rdata.into()).collect(),
     };
     let changes = [

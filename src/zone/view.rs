@@ -12,6 +12,8 @@ pub struct View<'a> {
     pub(super) base: Block<'a>,
     pub(super) patch: Option<Block<'a>>,
     serial: u32,
+    /// What no capped TTL is above.
+    cap: Ttl,
 }
 
 /// A name of the zone, with its RRsets; empty non-terminals have none.
@@ -28,7 +30,19 @@ pub(super) const OF_PATCH: u32 = 1 << 31;
 impl<'a> View<'a> {
     /// `zone` with `patch` over it, served with `serial`. `patch` must be one of `zone`.
     pub fn new(zone: &'a Zone, patch: Option<&'a Patch>, serial: u32) -> View<'a> {
-        View { base: zone.block(), patch: patch.map(Patch::block), serial }
+        View { base: zone.block(), patch: patch.map(Patch::block), serial, cap: Ttl::MAX }
+    }
+
+    /// This view, in which no TTL that its patch says is capped is above `cap`.
+    #[must_use]
+    pub fn capped(self, cap: Ttl) -> View<'a> {
+        View { cap: cap.min(Ttl::MAX), ..self }
+    }
+
+    /// The TTL that is served, of one that is `stored`.
+    #[inline]
+    pub(super) fn served_ttl(self, stored: u32) -> Ttl {
+        if stored & block::CAPPED == 0 { Ttl(stored) } else { Ttl(stored & !block::CAPPED).min(self.cap) }
     }
 
     /// The block that knows the zone's present figures.
@@ -58,7 +72,7 @@ impl<'a> View<'a> {
 
     /// How long a cache may keep that something does not exist (RFC 2308 § 3 and § 5).
     pub fn negative_ttl(self) -> Ttl {
-        Ttl(self.top().header().negative_ttl)
+        self.served_ttl(self.top().header().negative_ttl)
     }
 
     /// Whether the zone comes signed.

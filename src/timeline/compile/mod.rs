@@ -285,6 +285,7 @@ fn build(zone: &Zone, courses: &[Course<'_>], succession: &mut Succession) -> Re
                 owner: course.owner.clone(),
                 rtype: course.flip.rtype.value,
                 ttl: present.as_ref().map_or(Ttl(0), |contents| contents.ttl),
+                capped: false,
                 rdatas: present.as_ref().map(|contents| contents.rdatas.clone()).unwrap_or_default(),
             })
             .collect();
