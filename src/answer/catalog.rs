@@ -3,6 +3,7 @@
 //! A catalog is immutable. Changing one zone of a hundred thousand copies one small shard and the
 //! list of shards; a worker that holds the old catalog goes on undisturbed.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::clock::Instant;
@@ -31,7 +32,7 @@ enum Stored {
 impl From<Served> for Stored {
     fn from(served: Served) -> Stored {
         match served {
-            Served::Zone(timeline) if timeline.is_fixed() => Stored::Fixed(timeline.first().zone.clone()),
+            Served::Zone(timeline) if timeline.is_fixed() => Stored::Fixed(timeline.zone().clone()),
             Served::Zone(timeline) => Stored::Changing(timeline),
             Served::Unavailable(apex) => Stored::Unavailable(apex),
         }
@@ -42,7 +43,7 @@ impl Stored {
     fn apex(&self) -> NameRef<'_> {
         match self {
             Stored::Fixed(zone) => zone.apex(),
-            Stored::Changing(timeline) => timeline.first().zone.apex(),
+            Stored::Changing(timeline) => timeline.zone().apex(),
             Stored::Unavailable(apex) => apex.as_ref().as_ref(),
         }
     }
@@ -50,7 +51,7 @@ impl Stored {
     fn size(&self) -> usize {
         match self {
             Stored::Fixed(zone) => zone.size(),
-            Stored::Changing(timeline) => timeline.first().zone.size(),
+            Stored::Changing(timeline) => timeline.zone().size(),
             Stored::Unavailable(_) => 0,
         }
     }
@@ -60,7 +61,7 @@ impl Stored {
     fn is_at(&self, name: &[u8]) -> bool {
         match self {
             Stored::Fixed(zone) => zone.apex_lower() == name,
-            Stored::Changing(timeline) => timeline.first().zone.apex_lower() == name,
+            Stored::Changing(timeline) => timeline.zone().apex_lower() == name,
             Stored::Unavailable(apex) => apex.wire().eq_ignore_ascii_case(name),
         }
     }
@@ -116,12 +117,12 @@ pub struct Match<'a> {
 }
 
 impl<'a> Match<'a> {
-    /// The zone as it is served at `now`; `None` if it was never loaded.
+    /// The zone as it is served to `peer` at `now`; `None` if it was never loaded.
     #[inline]
-    pub fn view(self, now: Instant) -> Option<View<'a>> {
+    pub fn view(self, now: Instant, peer: IpAddr) -> Option<View<'a>> {
         match self.stored {
             Stored::Fixed(zone) => Some(zone.view()),
-            Stored::Changing(timeline) => Some(timeline.at(now).view()),
+            Stored::Changing(timeline) => Some(timeline.view(now, peer)),
             Stored::Unavailable(_) => None,
         }
     }
@@ -138,12 +139,12 @@ impl<'a> Place<'a> {
         self.0.is_some()
     }
 
-    /// The zone that is served at `now`, if there is one.
+    /// The zone that is served, if there is one, without what patches make of it.
     #[inline]
-    pub(super) fn zone(self, now: Instant) -> Option<&'a Zone> {
+    pub(super) fn zone(self) -> Option<&'a Zone> {
         match &self.0.as_ref()?.stored {
             Stored::Fixed(zone) => Some(zone),
-            Stored::Changing(timeline) => Some(&timeline.at(now).zone),
+            Stored::Changing(timeline) => Some(timeline.zone()),
             Stored::Unavailable(_) => None,
         }
     }

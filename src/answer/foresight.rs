@@ -5,7 +5,6 @@
 use std::hint::black_box;
 
 use super::catalog::Catalog;
-use crate::clock::Instant;
 use crate::wire::HEADER_LEN;
 use crate::zone::{Suffixes, Trail};
 
@@ -19,18 +18,13 @@ const CACHED: usize = 1 << 20;
 
 /// Reads what the answers to the first [`REQUESTS_MAX`] of `requests` will read first.
 #[inline]
-pub(super) fn foresee<'r>(
-    name: &mut Suffixes,
-    catalog: &Catalog,
-    now: Instant,
-    requests: impl Iterator<Item = &'r [u8]>,
-) {
+pub(super) fn foresee<'r>(name: &mut Suffixes, catalog: &Catalog, requests: impl Iterator<Item = &'r [u8]>) {
     if catalog.size() >= CACHED {
-        walk(name, catalog, now, requests);
+        walk(name, catalog, requests);
     }
 }
 
-fn walk<'r>(name: &mut Suffixes, catalog: &Catalog, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
+fn walk<'r>(name: &mut Suffixes, catalog: &Catalog, requests: impl Iterator<Item = &'r [u8]>) {
     // Each pass takes one step for all: the loads of a pass don't depend on each other.
     let mut places = [None; REQUESTS_MAX];
     for (place, request) in places.iter_mut().zip(requests) {
@@ -47,7 +41,7 @@ fn walk<'r>(name: &mut Suffixes, catalog: &Catalog, now: Instant, requests: impl
     }
     let mut trails = [None; REQUESTS_MAX];
     for (trail, (place, hash)) in trails.iter_mut().zip(places.into_iter().flatten()) {
-        if let Some(zone) = place.zone(now) {
+        if let Some(zone) = place.zone() {
             let found = Trail::new(zone, hash);
             black_box(found.read_header());
             *trail = Some(found);

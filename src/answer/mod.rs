@@ -3,7 +3,7 @@
 //! A packet's way, in order:
 //!
 //! 1. `request`: what was asked, and whether it is answered at all;
-//! 2. `catalog`: which zone the name belongs to, and which of its editions is served now;
+//! 2. `catalog`: which zone the name belongs to, and which of its editions is served now, with which TTLs to this peer;
 //! 3. `resolve`: what the zone has for the name, link by link of a chain of aliases;
 //! 4. `additional`: addresses that go with it;
 //! 5. `proof`: with DO set, signatures and the proof of what does not exist;
@@ -75,14 +75,14 @@ impl Answerer {
         &mut self,
         catalog: &Catalog,
         now: Instant,
-        _peer: IpAddr,
+        peer: IpAddr,
         transport: Transport,
         request: &[u8],
         out: &mut [u8],
     ) -> usize {
         match receive(request, &mut self.name) {
             Received::Silence => 0,
-            Received::Query(query) => self.query(catalog, now, transport, &query, request, out),
+            Received::Query(query) => self.query(catalog, now, peer, transport, &query, request, out),
             Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
             Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
         }
@@ -91,8 +91,8 @@ impl Answerer {
     /// Looks ahead over the first [`FORESEEN_MAX`] of `requests`, which are about to be answered, so
     /// that their answers wait for memory together. Calling it is never needed.
     #[inline]
-    pub fn foresee<'r>(&mut self, catalog: &Catalog, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
-        foresight::foresee(&mut self.name, catalog, now, requests);
+    pub fn foresee<'r>(&mut self, catalog: &Catalog, requests: impl Iterator<Item = &'r [u8]>) {
+        foresight::foresee(&mut self.name, catalog, requests);
     }
 
     #[inline]
@@ -100,6 +100,7 @@ impl Answerer {
         &mut self,
         catalog: &Catalog,
         now: Instant,
+        peer: IpAddr,
         transport: Transport,
         query: &Request,
         request: &[u8],
@@ -133,7 +134,7 @@ impl Answerer {
         } else {
             let (name, message) = (&mut self.name, &mut message);
             let expansions = Expansions::default();
-            let mut resolution = Resolution { catalog, now, transport, query, name, message, expansions };
+            let mut resolution = Resolution { catalog, now, peer, transport, query, name, message, expansions };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
         message.finish(query, &options)

@@ -8,6 +8,8 @@
 //! 3. A question for DS at an apex is the parent's to answer, if we serve it (RFC 4035 § 3.1.4.1).
 //! 4. What doesn't fit truncates the response before it, by whole RRsets (RFC 2181 § 9).
 
+use std::net::IpAddr;
+
 use crate::clock::Instant;
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, Rcode, Rtype};
@@ -27,6 +29,7 @@ const QUESTION_AT: u16 = 12;
 pub(super) struct Resolution<'r, 'm> {
     pub(super) catalog: &'r Catalog,
     pub(super) now: Instant,
+    pub(super) peer: IpAddr,
     pub(super) transport: Transport,
     pub(super) query: &'r Request,
     /// The name that is looked for now: the question's, then the target of each alias.
@@ -135,11 +138,11 @@ impl Resolution<'_, '_> {
             }));
         };
         let mut skipped = found.skipped;
-        let mut view = found.view(self.now);
+        let mut view = found.view(self.now, self.peer);
         if self.query.qtype == Rtype::DS
             && skipped == 0
             && let Some(parent) = catalog.find(self.name, 1)
-            && let Some(of_parent) = parent.view(self.now)
+            && let Some(of_parent) = parent.view(self.now, self.peer)
         {
             (view, skipped) = (Some(of_parent), parent.skipped);
         }
@@ -269,7 +272,7 @@ impl Resolution<'_, '_> {
                 continue;
             }
             let Some(found) = catalog.find(self.name, 0) else { continue };
-            let Some(view) = found.view(self.now) else { continue };
+            let Some(view) = found.view(self.now, self.peer) else { continue };
             let apex_at = self.message.suffix_of(name_at, found.skipped);
             let scene = Scene { view, name_at, apex_at, below: found.skipped, signed: true };
             if let Lookup::Wildcard { skipped, .. } = view.look_up(self.name) {

@@ -53,8 +53,8 @@ impl Respond for Clerk {
     }
 
     #[inline]
-    fn foresee<'r>(&mut self, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
-        self.answerer.foresee(self.catalog.value(), now, requests);
+    fn foresee<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
+        self.answerer.foresee(self.catalog.value(), requests);
     }
 
     #[inline]

@@ -30,8 +30,8 @@ pub trait Respond {
     fn refresh(&mut self);
 
     /// Looks ahead over `requests`, which are about to be answered, so that their answers wait for memory together.
-    fn foresee<'r>(&mut self, now: Instant, requests: impl Iterator<Item = &'r [u8]>) {
-        let _ = (now, requests);
+    fn foresee<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
+        let _ = requests;
     }
 
     /// Writes the response to `request` into `response` and returns its length, at most `response.len()`; 0 says

@@ -9,6 +9,7 @@
 //! [`Timeline`]. [`load`] goes the whole way; [`check`] also looks at the zone that comes out.
 
 pub mod compile;
+mod countdown;
 mod digest;
 mod edition;
 pub mod plan;
@@ -19,8 +20,9 @@ pub mod show;
 pub mod when;
 
 pub use compile::{Loaded, check, load};
+pub use countdown::Countdown;
 pub use digest::{Digest, MalformedDigest};
-pub use edition::{Edition, StepId, Timeline};
+pub use edition::{Cap, Edition, PatchId, StepId, Timeline};
 pub use plan::Plan;
 pub use run::Run;
 pub use schedule::{Contents, Drain, Held, Reason, RrsetChange, Schedule, Since, Step, StepKind, Term};

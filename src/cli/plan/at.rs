@@ -41,7 +41,8 @@ pub(super) fn run(arguments: &At) -> Result<Exit, PlanError> {
         super::print_faults(false, &faults)?;
         return Ok(Exit::Faults);
     };
-    let view = schedule.timeline.at(arguments.instant.instant(now, schedule.at)).view();
+    let at = arguments.instant.instant(now, schedule.at);
+    let view = schedule.timeline.view_of(schedule.timeline.at(at), at);
     super::print_text(
         |out| {
             if arguments.pretty { text::print_pretty(view, out) } else { text::print_canonical(view, out) }

@@ -57,7 +57,8 @@ pub(super) fn run(arguments: &Diff) -> Result<Exit, PlanError> {
         Side { at, serial: schedule.timeline.at(at).serial }
     };
     let (from, to) = (side(&arguments.from), side(&arguments.to));
-    let differences = diff(schedule.timeline.at(from.at).view(), schedule.timeline.at(to.at).view());
+    let view = |at| schedule.timeline.view_of(schedule.timeline.at(at), at);
+    let differences = diff(view(from.at), view(to.at));
     if arguments.json {
         super::print_json(&Json::new(schedule.apex.to_string(), from, to, &differences))?;
     } else {

@@ -170,7 +170,7 @@ impl<S: Service> Loop<'_, S> {
             let responder = &mut self.responder;
             let batch = &mut self.batch;
             // Answers are the same without it, and so they go on if it panics.
-            let is_foreseen = guarded(|| responder.foresee(now, batch.unanswered())).is_ok();
+            let is_foreseen = guarded(|| responder.foresee(batch.unanswered())).is_ok();
             let respond = |peer, request: &[u8], response: &mut [u8]| {
                 responder.respond(now, peer, Transport::Udp, request, response)
             };

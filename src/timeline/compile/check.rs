@@ -17,8 +17,8 @@ pub fn check(zone: &Zone, path: &Arc<str>, text: &[u8], armed_at: Instant) -> Ve
     let (Some(schedule), (Some(plan), _)) = (loaded.schedule, plan::parse(zone.apex(), path, text)) else {
         return loaded.diagnostics;
     };
-    let edition = schedule.timeline.at(schedule.at);
-    let made = made_by(&plan, zone.view(), edition.view());
+    let timeline = &schedule.timeline;
+    let made = made_by(&plan, zone.view(), timeline.view_of(timeline.at(schedule.at), schedule.at));
     let shown: HashSet<_> = made.iter().flat_map(place_of).collect();
     // The zone's own checks say more of a target that is missing.
     let is_said = |diagnostic: &Diagnostic| {

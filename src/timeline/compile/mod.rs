@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::edition::{Edition, StepId, Timeline};
+use super::edition::{Cap, Edition, PatchId, StepId, Timeline};
 use super::plan::{Draft, Flip, Plan, in_order};
 use super::schedule::{
     Contents, Drain, Held, Length, Reason, RrsetChange, Schedule, Since, Span, Step, StepKind, Term, sum,
@@ -269,7 +269,7 @@ fn build(zone: &Zone, courses: &[Course<'_>], succession: &mut Succession) -> Re
     }
     let mut present: Vec<Option<Contents>> = courses.iter().map(|course| course.before.clone()).collect();
     let mut steps = Vec::new();
-    let mut editions = Vec::new();
+    let (mut patches, mut editions) = (Vec::new(), Vec::new());
     for (&from, events) in &instants {
         let Some(&(_, first)) = events.first() else { continue };
         let mut changes = Vec::new();
@@ -289,15 +289,16 @@ fn build(zone: &Zone, courses: &[Course<'_>], succession: &mut Succession) -> Re
                 rdatas: present.as_ref().map(|contents| contents.rdatas.clone()).unwrap_or_default(),
             })
             .collect();
-        let patch = Patch::new(zone, &all).map_err(|error| error.to_string())?;
-        let id = StepId(u16::try_from(steps.len()).map_err(|_| "there are too many steps".to_owned())?);
+        patches.push(Patch::new(zone, &all).map_err(|error| error.to_string())?);
+        let number = u16::try_from(steps.len()).map_err(|_| "there are too many steps".to_owned())?;
+        let (id, patch) = (StepId(number), Some(PatchId(number)));
         let serial = succession.next(from);
-        let edition =
-            Edition { zone: zone.clone(), patch: Some(Arc::new(patch)), serial: serial.0, from, step: Some(id) };
-        editions.push(edition);
+        editions.push(Edition { from, serial: serial.0, cap: Cap::OPEN, patch, step: Some(id) });
         steps.push(Step { id, kind: first.kind, from, serial, changes, reason: first.reason });
     }
-    let timeline = Timeline::new(zone.clone(), editions).ok_or("its steps lie too far apart in time")?;
+    let first = Edition::first(zone.serial());
+    let timeline =
+        Timeline::new(zone.clone(), patches, first, editions, None).ok_or("its steps lie too far apart in time")?;
     Ok((steps, timeline))
 }
 
