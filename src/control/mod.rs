@@ -1,6 +1,7 @@
 //! The one owner of state: files in, catalog out.
 
 pub mod config;
+pub mod discipline;
 pub mod examine;
 pub mod fingerprint;
 mod include;
