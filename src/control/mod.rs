@@ -15,6 +15,7 @@ mod report;
 pub mod run;
 pub mod settings;
 pub mod settle;
+pub mod store;
 pub mod tree;
 pub mod watch;
 pub mod write;
