@@ -3,8 +3,12 @@
 //! The pure core never asks what time it is: an instant is an argument. The rim owns a
 //! [`Ratchet`], which reads the system's clock and never goes back.
 
+mod pace;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use pace::{DRIFT_MAX, Pace, Step};
 
 /// An instant: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
@@ -81,10 +85,7 @@ impl Ratchet {
 
     /// The present instant.
     pub fn now(&self) -> Instant {
-        let system = match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => nanos(since),
-            Err(_) => 0,
-        };
+        let Instant(system) = self.system();
         let before = self.latest.load(Ordering::Relaxed);
         if system <= before {
             return Instant(before);
@@ -95,10 +96,26 @@ impl Ratchet {
         }
         Instant(system)
     }
+
+    /// What the system's clock says, wherever it has been set to: for who tells steps, not for who answers.
+    pub fn system(&self) -> Instant {
+        match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => Instant(nanos(since)),
+            Err(_) => Instant(0),
+        }
+    }
+
+    /// How far the system's clock is behind what [`now`](Ratchet::now) says; `None` if it is not. Until it has caught
+    /// up, time stands still and nothing is due.
+    pub fn held_back(&self) -> Option<Duration> {
+        let behind = Instant(self.latest.load(Ordering::Relaxed)).since(self.system());
+        (!behind.is_zero()).then_some(behind)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -115,5 +132,15 @@ mod tests {
     fn ratchet_never_reads_before_its_floor() {
         let floor = Instant::from_unix_seconds(8_000_000_000);
         assert_eq!(Ratchet::new(floor).now(), floor);
+    }
+
+    #[test]
+    fn ratchet_tells_how_far_the_system_is_behind() {
+        let ahead = Ratchet::new(Instant::from_unix_seconds(8_000_000_000));
+        let behind = ahead.held_back().unwrap();
+        assert_eq!(ahead.now().before(behind).unix_seconds() / 1_000_000, ahead.system().unix_seconds() / 1_000_000);
+        let free = Ratchet::new(Instant::from_unix_seconds(0));
+        assert_eq!(free.held_back(), None);
+        assert!(free.now() > Instant::from_unix_seconds(1_600_000_000));
     }
 }

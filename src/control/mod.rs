@@ -1,6 +1,7 @@
 //! The one owner of state: files in, catalog out.
 
 pub mod config;
+pub mod discipline;
 pub mod examine;
 pub mod fingerprint;
 mod include;
@@ -14,6 +15,7 @@ mod report;
 pub mod run;
 pub mod settings;
 pub mod settle;
+pub mod store;
 pub mod tree;
 pub mod watch;
 pub mod write;
