@@ -14,6 +14,7 @@ mod report;
 pub mod run;
 pub mod settings;
 pub mod settle;
+pub mod socket;
 pub mod tree;
 pub mod watch;
 pub mod write;
