@@ -44,7 +44,7 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         // Also those within a sentence or a table: `watari check`.
         shown.extend(document.split('`').skip(1).step_by(2).map(str::to_owned));
     }
-    for command in ["serve", "check", "completions", "man"] {
+    for command in ["serve", "check", "arm", "status", "hold", "resume", "rollback", "abort", "completions", "man"] {
         let help = watari(repository(), &[command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }

@@ -5,6 +5,7 @@
 mod check;
 mod generate;
 mod plan;
+mod run;
 mod serve;
 mod style;
 
@@ -24,7 +25,7 @@ use crate::control::settings::Overrides;
 pub enum Exit {
     /// 0: all is well.
     Fine,
-    /// 1: what was written (configuration, zone, plan) has errors.
+    /// 1: what was written (configuration, zone, plan) has errors, or the server refused what was asked of it.
     Faults,
     /// 3: the command could not run: an address in use, a file that can't be read.
     Failed,
@@ -65,14 +66,16 @@ const AFTER_HELP: &str = "`watari COMMAND --help` has examples.";
 const AFTER_LONG_HELP: &str = "\
 Exit status:
   0  all is well
-  1  a configuration, zone or plan has errors
+  1  a configuration, zone or plan has errors, or what was asked for was refused
   2  the command line was not understood
-  3  the command could not run: an address is in use, a file can't be read
+  3  the command could not run: an address is in use, a file can't be read, no
+     server runs
 
 Files:
   zones/NAME.zone       the zone NAME, in the presentation format of RFC 1035
   zones/NAME.plan.toml  its plan: what changes, and at which instant
-  watari.toml           the configuration; nothing needs one";
+  watari.toml           the configuration; nothing needs one
+  state/control.sock    how `watari arm`, `watari status` and others reach the server that runs";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -80,6 +83,12 @@ enum Command {
     Check(Check),
     #[command(subcommand)]
     Plan(plan::Plan),
+    Arm(run::Arm),
+    Status(run::Status),
+    Hold(run::Hold),
+    Resume(run::Resume),
+    Rollback(run::Rollback),
+    Abort(run::Abort),
     Completions(Completions),
     Man(Man),
 }
@@ -207,6 +216,12 @@ impl Cli {
             Command::Serve(arguments) => serve::run(&arguments),
             Command::Check(arguments) => check::run(&arguments),
             Command::Plan(command) => command.run(),
+            Command::Arm(arguments) => arguments.run(),
+            Command::Status(arguments) => arguments.run(),
+            Command::Hold(arguments) => arguments.run(),
+            Command::Resume(arguments) => arguments.run(),
+            Command::Rollback(arguments) => arguments.run(),
+            Command::Abort(arguments) => arguments.run(),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
@@ -253,6 +268,14 @@ mod tests {
             "watari plan diff example.com now 2026-12-01T03:00[Asia/Tokyo] --zones z --json",
             "watari plan check",
             "watari plan check example.com a.plan.toml --zones z --json",
+            "watari arm example.com",
+            "watari arm example.com --yes --json --state s",
+            "watari status",
+            "watari status example.com --json --state s",
+            "watari hold example.com --why late --dry-run --json --state s",
+            "watari resume example.com --at 2026-12-01T03:00[Asia/Tokyo] --yes",
+            "watari rollback example.com --dry-run",
+            "watari abort example.com --yes",
             "watari completions bash",
             "watari man",
         ] {
@@ -277,6 +300,11 @@ mod tests {
             "watari plan at example.com",
             "watari plan at example.com tomorrow",
             "watari plan diff example.com T",
+            "watari arm",
+            "watari arm a.example b.example",
+            "watari arm example.com --yes --dry-run",
+            "watari resume example.com --at T+1h",
+            "watari rollback example.com --why late",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -28,8 +28,13 @@ pub(super) fn stdout_is_styled() -> bool {
 
 /// Says on standard error why a command could not run: the error, its causes, and a way out.
 pub(super) fn failed(error: &dyn Error, help: Option<&str>) {
+    tell(&with_causes(error), help);
+}
+
+/// Says on standard error what is wrong, and a way out.
+pub(super) fn tell(what: &str, help: Option<&str>) {
     let (red, cyan) = (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default().bold());
-    anstream::eprintln!("{red}error{red:#}: {}", with_causes(error));
+    anstream::eprintln!("{red}error{red:#}: {what}");
     if let Some(help) = help {
         anstream::eprintln!("{cyan}help{cyan:#}: {help}");
     }

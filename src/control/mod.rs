@@ -16,6 +16,7 @@ pub mod run;
 pub mod settings;
 pub mod settle;
 pub mod store;
+pub mod socket;
 pub mod tree;
 pub mod watch;
 pub mod write;

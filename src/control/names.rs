@@ -78,6 +78,17 @@ pub fn apex(stem: &str) -> Result<Name, ZoneNameError> {
     Ok(name.as_ref().to_lowercase())
 }
 
+/// The zone that a person asks for: as the stem of its file, or by `.` the root.
+///
+/// # Errors
+/// [`ZoneNameError`] if it is no name.
+pub fn asked(name: &str) -> Result<Name, ZoneNameError> {
+    match name {
+        "." => Ok(Name::root()),
+        _ => apex(name),
+    }
+}
+
 /// The stem that [`apex`] reads as `name`, as we would spell it ourselves.
 pub fn stem(name: NameRef<'_>) -> String {
     if name.is_root() {

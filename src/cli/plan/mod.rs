@@ -115,7 +115,7 @@ fn present() -> Instant {
 }
 
 /// An instant in the form of a plan's `at`.
-fn parse_instant(text: &str) -> Result<jiff::Zoned, String> {
+pub(super) fn parse_instant(text: &str) -> Result<jiff::Zoned, String> {
     plan::parse_instant(text).map_err(|fault| {
         let help = fault.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
         fault.message.clone() + &help
@@ -124,10 +124,7 @@ fn parse_instant(text: &str) -> Result<jiff::Zoned, String> {
 
 /// The files of the zone that was named.
 fn find_zone(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
-    let apex = match name {
-        "." => Name::root(),
-        _ => names::apex(name).map_err(|source| PlanError::Name { name: name.to_owned(), source })?,
-    };
+    let apex = names::asked(name).map_err(|source| PlanError::Name { name: name.to_owned(), source })?;
     let mut tree = Tree::read(top);
     if tree.is_unreadable {
         return Err(SettingsError::Faults(tree.faults).into());
