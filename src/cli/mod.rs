@@ -253,6 +253,9 @@ mod tests {
             "watari plan diff example.com now 2026-12-01T03:00[Asia/Tokyo] --zones z --json",
             "watari plan check",
             "watari plan check example.com a.plan.toml --zones z --json",
+            "watari plan parent example.com",
+            "watari plan parent example.com --server 192.0.2.1 --server [2001:db8::1]:5300 --json",
+            "watari plan parent example.com --resolver 2001:db8::1",
             "watari completions bash",
             "watari man",
         ] {
@@ -277,6 +280,9 @@ mod tests {
             "watari plan at example.com",
             "watari plan at example.com tomorrow",
             "watari plan diff example.com T",
+            "watari plan parent",
+            "watari plan parent example.com --server a.gtld-servers.net",
+            "watari plan parent example.com --server 192.0.2.1 --resolver 192.0.2.2",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
