@@ -283,3 +283,54 @@ fn remarks(statements: &[Statement], referrals: &[&Referral]) -> Vec<Remark> {
     remarks.extend(differ(|a, b| a.ds != b.ds).then_some(Remark::DsDiffer));
     remarks
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_text(text).unwrap()
+    }
+
+    fn statement(last: u8, said: impl FnOnce(std::net::SocketAddr) -> Result<Said, AskError>) -> Statement {
+        let address = ([192, 0, 2, last], 53).into();
+        let said = said(address).map(|said| (name("example"), said));
+        Statement { server: ParentServer { name: None, address }, said }
+    }
+
+    fn referral(last: u8, glue_ttls: &[(u8, u32)], ds_ttl: Option<u32>) -> Statement {
+        let glue = glue_ttls.iter().map(|&(host, ttl)| (name("ns.a.example"), [198, 51, 100, host].into(), Ttl(ttl)));
+        let ds = ds_ttl.map(|ttl| DsSet { ttl: Ttl(ttl), rdatas: vec![vec![last]] });
+        let ns = NsSet { ttl: Ttl(300), names: vec![name("ns.a.example")] };
+        statement(last, |_| Ok(Said::Referral(Referral { ns, glue: glue.collect(), ds })))
+    }
+
+    fn no_route(last: u8) -> Statement {
+        statement(last, |server| Err(AskError::NoRoute { server, source: io::ErrorKind::NetworkUnreachable.into() }))
+    }
+
+    #[test]
+    fn of_each_address_and_of_ds_the_highest_ttl_counts() {
+        let statements =
+            vec![referral(1, &[(1, 60), (2, 900)], None), referral(2, &[(1, 600)], Some(5)), referral(3, &[], Some(9))];
+        let said = together(&name("a.example"), statements, Instant::MIN).unwrap();
+        let glue: Vec<_> = said.glue.iter().map(|glue| (glue.address.to_string(), glue.ttl.0)).collect();
+        assert_eq!(glue, [("198.51.100.1".to_owned(), 600), ("198.51.100.2".to_owned(), 900)]);
+        assert_eq!(said.ds, Some(DsSet { ttl: Ttl(9), rdatas: vec![vec![2], vec![3]] }));
+        assert_eq!(said.ns_from.address.to_string(), "192.0.2.1:53", "the first of equals");
+        assert_eq!(said.remarks, [Remark::GlueDiffers, Remark::DsDiffer]);
+    }
+
+    #[test]
+    fn servers_that_this_machine_cannot_reach_are_one_remark_and_blamed_last() {
+        let statements = vec![no_route(1), referral(2, &[], None), no_route(3)];
+        let said = together(&name("a.example"), statements, Instant::MIN).unwrap();
+        assert_eq!(said.remarks, [Remark::Unreachable { count: 2 }]);
+        let silent = statement(2, |server| Err(AskError::Silent { server, ignored: 0 }));
+        let error = together(&name("a.example"), vec![no_route(1), silent], Instant::MIN).unwrap_err();
+        assert!(matches!(error, DelegationError::NoAnswer { asked: 2, source: AskError::Silent { .. }, .. }));
+    }
+}
