@@ -208,7 +208,13 @@ fn a_port_where_nobody_listens_is_named() {
 #[test]
 fn rfc5452_9_1_what_does_not_answer_the_question_is_not_believed() {
     type Forge = fn(&[u8]) -> Vec<u8>;
-    let forgeries: [(&str, Forge); 6] = [
+    let forgeries: [(&str, Forge); 7] = [
+        ("another id, and no message", |query| {
+            let mut message = soa_answer(query, 0x8400, 666);
+            message[1] ^= 1;
+            message.truncate(message.len() - 3);
+            message
+        }),
         ("another id", |query| {
             let mut message = soa_answer(query, 0x8400, 666);
             message[1] ^= 1;
