@@ -48,7 +48,7 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         let help = watari(repository(), &[command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }
-    for command in ["new", "show", "at", "diff", "check"] {
+    for command in ["new", "show", "at", "diff", "check", "parent"] {
         let help = watari(repository(), &["plan", command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }

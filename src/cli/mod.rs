@@ -276,6 +276,9 @@ mod tests {
             "watari resume example.com --at 2026-12-01T03:00[Asia/Tokyo] --yes",
             "watari rollback example.com --dry-run",
             "watari abort example.com --yes",
+            "watari plan parent example.com",
+            "watari plan parent example.com --server 192.0.2.1 --server [2001:db8::1]:5300 --json",
+            "watari plan parent example.com --resolver 2001:db8::1",
             "watari completions bash",
             "watari man",
         ] {
@@ -305,6 +308,9 @@ mod tests {
             "watari arm example.com --yes --dry-run",
             "watari resume example.com --at T+1h",
             "watari rollback example.com --why late",
+            "watari plan parent",
+            "watari plan parent example.com --server a.gtld-servers.net",
+            "watari plan parent example.com --server 192.0.2.1 --resolver 192.0.2.2",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -8,7 +8,10 @@
 //! [`bind`](fn@bind) takes the addresses before anything slow is done; [`Server`] answers on them with what a [`Service`]
 //! gives each thread. That is
 //! an [`Authority`], which answers from the catalog that is published to it; the rest knows nothing of zones.
+//!
+//! [`ask`] is the other direction: what we ask of other servers.
 
+pub mod ask;
 mod authority;
 pub mod bind;
 mod guard;

@@ -6,6 +6,7 @@ mod at;
 mod check;
 mod diff;
 mod new;
+mod parent;
 mod show;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::control::names::{self, Role};
 use crate::control::settings::{self, CONFIG_FILE, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT};
 use crate::control::tree::{Files, Tree};
 use crate::diag::{Diagnostic, similar};
+use crate::net::ask::{DelegationError, ResolverError};
 use crate::timeline::{Schedule, plan};
 use crate::wire::Name;
 
@@ -33,6 +35,7 @@ pub(super) enum Plan {
     At(at::At),
     Diff(diff::Diff),
     Check(check::Check),
+    Parent(parent::Parent),
 }
 
 impl Plan {
@@ -43,6 +46,7 @@ impl Plan {
             Plan::At(arguments) => at::run(arguments),
             Plan::Diff(arguments) => diff::run(arguments),
             Plan::Check(arguments) => check::run(arguments),
+            Plan::Parent(arguments) => parent::run(arguments),
         };
         match done {
             Ok(exit) => exit,
@@ -88,6 +92,12 @@ enum PlanError {
     /// Something can't be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The parent's servers can't be looked for.
+    #[error("no resolver is known")]
+    Resolver(#[from] ResolverError),
+    /// The parent says nothing.
+    #[error(transparent)]
+    Delegation(#[from] DelegationError),
     /// It can't be printed.
     #[error("what was asked for can't be printed")]
     Print(#[from] io::Error),
@@ -104,6 +114,10 @@ impl PlanError {
             PlanError::Exists { zone, .. } => {
                 Some(format!("look at it with `watari plan show {zone}`; --force replaces it, --stdout only prints"))
             }
+            PlanError::Resolver(_) => {
+                Some("name one with --resolver ADDR, or the parent's servers with --server".to_owned())
+            }
+            PlanError::Delegation(error) => error.help(),
             _ => None,
         }
     }
