@@ -187,6 +187,17 @@ impl Catalog {
             .find_map(|skipped| self.exact(name, skipped).map(|stored| Match { stored, skipped }))
     }
 
+    /// The zone at `apex` as its file says, if it was ever loaded.
+    pub fn zone(&self, apex: NameRef<'_>) -> Option<&Zone> {
+        let mut suffixes = Suffixes::new();
+        suffixes.set(apex.wire()).ok()?;
+        match self.exact(&suffixes, 0)? {
+            Stored::Fixed(zone) => Some(zone),
+            Stored::Changing(timeline) => Some(timeline.zone()),
+            Stored::Unavailable(_) => None,
+        }
+    }
+
     /// Where the search for the zone of `name` begins, most likely.
     #[inline]
     pub(super) fn first_place(&self, name: &Suffixes) -> Option<Place<'_>> {

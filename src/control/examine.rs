@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::include::Includes;
-use super::load::{armed_at, plan_without_zone, unreadable};
+use super::load::{came_at, plan_without_zone, unreadable};
 use super::names::{self, Role};
 use super::read;
 use super::tree::{self, Files};

@@ -11,6 +11,11 @@ pub struct Fingerprint(u64);
 const ODD: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
 
 impl Fingerprint {
+    /// As the journal keeps it.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     /// This fingerprint with one more number in it.
     #[must_use]
     pub fn with(self, number: u64) -> Self {

@@ -14,10 +14,12 @@ use super::include::Includes;
 use super::names::{self, Role};
 use super::read::{self, ReadError};
 use super::registry::Content;
+use super::running::{Archive, News, Running, Served};
 use super::tree::Files;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::{self, Step, Timeline};
+use crate::timeline::conduct::{self, Decided, Decision, PlanText, Refusal, Sources};
+use crate::timeline::{self, Schedule};
 use crate::wire::{Name, NameRef};
 use crate::zone::text::{self, Options};
 use crate::zone::{Zone, check};
@@ -34,6 +36,8 @@ pub struct Request {
     pub files: Files,
     /// What the files said that are in service.
     pub serving: Option<Content>,
+    /// Where its plan stands, if there was ever one that was obeyed.
+    pub running: Option<Arc<Running>>,
 }
 
 /// What came of it.
@@ -58,10 +62,8 @@ pub struct Loaded {
 pub enum Outcome {
     /// It can be served.
     Ready {
-        /// The zone over time.
-        timeline: Arc<Timeline>,
-        /// What the steps of its plan do, in few words.
-        steps: Vec<String>,
+        /// The zone over time, and where its plan stands.
+        news: Box<News>,
         /// What its files say.
         content: Content,
     },
@@ -79,6 +81,7 @@ pub struct Loader {
     top: Arc<Path>,
     real: Option<Arc<Path>>,
     size_max: u64,
+    archive: Arc<Archive>,
 }
 
 thread_local! {
@@ -87,9 +90,9 @@ thread_local! {
 }
 
 impl Loader {
-    /// Loads zones in the folder `top`, from files of at most `size_max` octets.
-    pub fn new(top: &Path, size_max: u64) -> Loader {
-        Loader { top: top.into(), real: top.canonicalize().ok().map(Into::into), size_max }
+    /// Loads zones in the folder `top`, from files of at most `size_max` octets; what was armed is in `archive`.
+    pub fn new(top: &Path, size_max: u64, archive: Arc<Archive>) -> Loader {
+        Loader { top: top.into(), real: top.canonicalize().ok().map(Into::into), size_max, archive }
     }
 
     /// Loads a zone, as of `now`.
@@ -114,7 +117,7 @@ impl Loader {
     }
 
     fn load_into(&self, request: Request, now: Instant, buffer: &mut Vec<u8>) -> Loaded {
-        let Request { apex, files, serving } = request;
+        let Request { apex, files, serving, running } = request;
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
             Ok(metadata) => metadata,
@@ -159,14 +162,70 @@ impl Loader {
             loaded.faults.extend(contradictions);
             return loaded;
         }
-        let moving = match plan {
-            None => Some(Moving { timeline: Timeline::fixed(zone), steps: Vec::new() }),
-            Some(plan) => plan.timeline(zone, now, serving.is_some(), &mut loaded.faults),
-        };
-        if let Some(Moving { timeline, steps }) = moving {
-            loaded.outcome = Outcome::Ready { timeline: Arc::new(timeline), steps, content };
+        let plan = plan.map(|plan| plan.found());
+        let outcome = self.follow(&zone, content, plan, running.as_deref(), now, serving.is_some());
+        // Notes are for who asks (`watari plan show`), not for the log.
+        let faults = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.severity > Severity::Note);
+        loaded.faults.extend(faults.cloned());
+        let news = Box::new(News::new(outcome));
+        if news.is_served() {
+            loaded.outcome = Outcome::Ready { news, content };
         }
         loaded
+    }
+
+    /// What the files make of the zone and its run.
+    fn follow(
+        &self,
+        zone: &Zone,
+        content: Content,
+        plan: Option<(PlanText, Instant)>,
+        running: Option<&Running>,
+        now: Instant,
+        serving: bool,
+    ) -> conduct::Outcome {
+        let armed = running.and_then(|running| self.armed(zone.apex(), running, plan.as_ref()));
+        let content = content.zone.number();
+        let past = running.map(|running| running.past(content, armed.as_ref(), now)).unwrap_or_default();
+        let run = running.map(|running| &running.run);
+        conduct::follow(&Sources { zone, content, plan, run, armed, past }, now, serving)
+    }
+
+    /// The text that a run armed, if the plan's file doesn't say it.
+    fn armed(&self, apex: NameRef<'_>, running: &Running, file: Option<&(PlanText, Instant)>) -> Option<PlanText> {
+        match file {
+            Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
+            _ => self.archive.plan_text(&apex.to_owned()),
+        }
+    }
+
+    /// The files of a zone that is served, and where its plan stands: what a decision is taken about.
+    ///
+    /// # Errors
+    /// What to say if the plan's file can't be read.
+    pub fn decide(
+        &self,
+        apex: &Name,
+        files: &Files,
+        served: &Served<'_>,
+        decision: &Decision,
+        by: &str,
+        now: Instant,
+    ) -> Result<Decided, Refusal> {
+        let plan = self.plan(apex, files).map_err(|fault| Refusal::Faults(vec![fault]))?;
+        let plan = plan.map(|plan| plan.found());
+        let armed = served.running.and_then(|running| self.armed(served.zone.apex(), running, plan.as_ref()));
+        let past = served.running.map(|running| running.past(served.content, armed.as_ref(), now)).unwrap_or_default();
+        let run = served.running.map(|running| &running.run);
+        let sources = Sources { zone: served.zone, content: served.content, plan, run, armed, past };
+        conduct::decide(&sources, decision, by, now)
+    }
+
+    /// What the plan that is armed for a zone is worked out to, as it is served.
+    pub fn schedule(&self, served: &Served<'_>) -> Option<Schedule> {
+        let running = served.running?;
+        let text = self.archive.plan_text(&served.zone.apex().to_owned())?;
+        timeline::load(served.zone, &text.path, &text.text, &running.run).schedule
     }
 
     fn missing(&self, apex: Name, files: &Files, path: &Path) -> Loaded {
@@ -180,76 +239,43 @@ impl Loader {
         Loaded { outcome: Outcome::Gone, plan: plan.is_some(), ..Loaded::unusable(apex, faults) }
     }
 
-    fn plan(&self, apex: &Name, files: &Files) -> Result<Option<PlanText>, Diagnostic> {
+    fn plan(&self, apex: &Name, files: &Files) -> Result<Option<PlanFile>, Diagnostic> {
         if !files.plan {
             return Ok(None);
         }
         let path = files.path(apex, Role::Plan);
         let mut text = Vec::new();
         match read::whole(&path, self.size_max, &mut text) {
-            Ok(metadata) => Ok(Some(PlanText { path: path.to_string_lossy().into(), text, metadata })),
+            Ok(metadata) => Ok(Some(PlanFile { path: path.to_string_lossy().into(), text, metadata })),
             Err(ReadError::NotFound) => Ok(None),
             Err(error) => Err(unreadable(&path, &error)),
         }
     }
 }
 
-/// The text of a plan.
-struct PlanText {
+/// A plan's file, read.
+struct PlanFile {
     path: Arc<str>,
     text: Vec<u8>,
     metadata: std::fs::Metadata,
 }
 
-impl PlanText {
-    /// The timeline of `zone` by this plan, and what its steps do. With faults in the plan: if something is in service,
-    /// none, and that stays; else the zone without its plan, since a name that does not resolve is worse than one that
-    /// does not move.
-    fn timeline(&self, zone: Zone, now: Instant, serving: bool, faults: &mut Vec<Diagnostic>) -> Option<Moving> {
-        let armed_at = armed_at(&self.metadata, now);
-        let timeline::Loaded { schedule, diagnostics } = timeline::load(&zone, &self.path, &self.text, armed_at);
-        // Notes are for who asks (`watari plan show`), not for the log.
-        faults.extend(diagnostics.into_iter().filter(|diagnostic| diagnostic.severity > Severity::Note));
-        match schedule {
-            Some(schedule) => {
-                let steps = schedule.steps.iter().map(|step| described(step, zone.apex())).collect();
-                Some(Moving { timeline: schedule.timeline, steps })
-            }
-            None if serving => None,
-            None => Some(Moving { timeline: Timeline::fixed(zone), steps: Vec::new() }),
-        }
+impl PlanFile {
+    /// The text, and since when it is there.
+    fn found(self) -> (PlanText, Instant) {
+        let since = came_at(&self.metadata);
+        (PlanText { path: self.path, text: self.text.into() }, since)
     }
 }
 
-/// A timeline and what its steps do, in words.
-struct Moving {
-    timeline: Timeline,
-    steps: Vec<String>,
-}
-
-/// What a step does, in few words: `flip: www A`.
-fn described(step: &Step, apex: NameRef<'_>) -> String {
-    let mut text = step.kind.to_string();
-    for (at, change) in step.changes.iter().enumerate() {
-        let owner = match change.owner.as_ref().prefix_below(apex) {
-            Some([]) => "@".to_owned(),
-            _ => names::shown_below(change.owner.as_ref(), apex),
-        };
-        text.push_str(if at == 0 { ": " } else { ", " });
-        text.push_str(&format!("{owner} {}", change.rtype));
-    }
-    text
-}
-
-/// Since when a plan is obeyed: since its file came to this machine.
+/// When a plan's file came to this machine: since then it is obeyed, if it says `arm = "on-load"` and nothing was
+/// journalled of it yet.
 ///
 /// NOTE: what is served does not depend on it, only what is said of caches that may hold old data.
-/// The time of the last change of the inode can't be set by who copies files and keeps their dates,
-/// and it survives a restart of the server; until arming is journalled it is the best witness.
-pub fn armed_at(plan: &std::fs::Metadata, now: Instant) -> Instant {
+/// The time of the last change of the inode can't be set by who copies files and keeps their dates.
+pub fn came_at(plan: &std::fs::Metadata) -> Instant {
     use std::os::unix::fs::MetadataExt;
-    let changed_at = Instant::from_unix_seconds(plan.ctime()).after(Duration::from_nanos(plan.ctime_nsec() as u64));
-    changed_at.min(now)
+    Instant::from_unix_seconds(plan.ctime()).after(Duration::from_nanos(plan.ctime_nsec() as u64))
 }
 
 impl Loaded {

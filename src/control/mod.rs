@@ -1,6 +1,7 @@
 //! The one owner of state: files in, catalog out.
 
 pub mod config;
+pub mod desk;
 pub mod discipline;
 pub mod examine;
 pub mod fingerprint;
@@ -13,6 +14,7 @@ pub mod read;
 pub mod registry;
 mod report;
 pub mod run;
+pub mod running;
 pub mod settings;
 pub mod settle;
 pub mod socket;

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!           ┌─ seen ──► settling ──┐
-//!  files ───┤                      ├─► queued ─► loading ─► loaded ─► published
-//!           └─ scanned ────────────┘      ▲                    │
-//!                                         └── changed meanwhile┘
+//!  files ───┤                      ├─► queued ─► loading ─► loaded ─► journalled ─► published
+//!           └─ scanned ────────────┘      ▲                    │            ▲
+//!                                         └── changed meanwhile┘            │
+//!  a person ─► asked ─► considered ─────────────────────────────────────────┘
 //! ```
 //!
 //! Nothing here reads a file, a clock or a socket: what must be done comes out as an [`Effect`], and
@@ -20,6 +21,8 @@
 //!    single one at once.
 //! 6. No effect here is needed for a right answer at an instant: flips stand in the timelines. The
 //!    owner only says that one has happened.
+//! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
+//!    then nobody else touches that zone: it counts as being read.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -31,10 +34,14 @@ use super::load::{Loaded, Outcome, Request};
 use super::names::{self, NameMap, Role};
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
+use super::running::{News, Running};
 use super::settle::{Change, Settling};
+use super::store::Record;
 use super::tree::{self, Files, Tree};
 use super::watch::Seen;
 use crate::clock;
+use crate::timeline::conduct::{self, Decided, Decision, Refusal};
+use crate::timeline::run::Entry;
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
 
@@ -42,6 +49,8 @@ use crate::wire::Name;
 pub const LOADING_MAX: usize = 512;
 /// The most zones that one loader takes at one time.
 const CHUNK_MAX: usize = 32;
+/// The most questions of people that wait for their zone.
+const ASKED_MAX: usize = 64;
 /// How often what is loaded is published while more is loading.
 pub const PUBLISH_EVERY: Duration = Duration::from_millis(50);
 /// How often the folder is looked at if it can't be watched, or can't be read.
@@ -61,6 +70,17 @@ pub enum Event {
     Scanned(Scanned),
     /// Zones were loaded.
     Loaded(Vec<Loaded>),
+    /// Zones' events are in the journal, or can't be.
+    Journalled {
+        /// The zones.
+        apexes: Vec<Name>,
+        /// Why they are not there.
+        failure: Option<String>,
+    },
+    /// A person asks for something to be done with a plan, or to be shown it.
+    Asked(Asked),
+    /// That was worked out.
+    Considered(Box<Considered>),
     /// Somebody asked to look at every file again.
     Reread,
     /// The grace was set anew.
@@ -80,6 +100,53 @@ pub struct Scanned {
     pub included: Vec<(Arc<Path>, Fingerprint)>,
 }
 
+/// A way back to who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What a person asks for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The way back.
+    pub ticket: Ticket,
+    /// The zone.
+    pub apex: Name,
+    /// What is to be done.
+    pub decision: Decision,
+    /// Who asks.
+    pub by: String,
+    /// The token of what was shown: it is to be done, if that still stands.
+    pub act: Option<String>,
+}
+
+/// What a decision comes to, and nothing done yet.
+#[derive(Debug)]
+pub struct Considered {
+    /// What was asked.
+    pub asked: Asked,
+    /// What stands for the state in which it was considered.
+    pub token: String,
+    /// What it comes to.
+    pub result: Result<Decided, Refusal>,
+}
+
+/// What who asked is told.
+#[derive(Debug)]
+pub enum Answer {
+    /// What it would come to.
+    Shown(Box<Considered>),
+    /// It is done.
+    Done(Box<Considered>),
+    /// Things have changed since it was shown; nothing is done.
+    Changed(Box<Considered>),
+    /// There is no such zone, or nothing is served of it.
+    NotServed,
+    /// Too much is asked at once.
+    Busy,
+    /// It could not be put into the journal; nothing is done.
+    NotJournalled(String),
+}
+
 /// What must be done.
 #[derive(Debug)]
 pub enum Effect {
@@ -96,6 +163,12 @@ pub enum Effect {
     },
     /// Load these zones, one after the other.
     Load(Vec<Request>),
+    /// Put this into the journal, for good.
+    Journal(Vec<Record>),
+    /// Work out what a decision would come to.
+    Consider(Consider),
+    /// Tell who asked.
+    Answer(Ticket, Answer),
     /// Serve this from now on.
     Publish(Vec<(Name, Service)>),
     /// Tell a person.
@@ -104,6 +177,26 @@ pub enum Effect {
     Ready(Count),
     /// Give back the memory that much work has left behind.
     Tidy,
+}
+
+/// What a decision is considered about.
+#[derive(Debug)]
+pub struct Consider {
+    /// What was asked.
+    pub asked: Asked,
+    /// The files of the zone.
+    pub files: Files,
+    /// The fingerprint of the content that is served.
+    pub content: u64,
+    /// Where its plan stands.
+    pub running: Option<Arc<Running>>,
+}
+
+/// What waits for the journal.
+#[derive(Debug)]
+enum Pending {
+    Loaded(Box<Loaded>),
+    Decided(Box<Considered>),
 }
 
 /// How a zone is to be answered for.
@@ -132,9 +225,12 @@ pub struct Owner {
     /// When something was published last; `None` if it is time to.
     published_at: Option<Instant>,
     publish_every: Duration,
-    /// The timelines that still change, what their steps do, and when.
-    moving: NameMap<(Arc<Timeline>, Vec<String>)>,
+    /// The zones whose plan is or was obeyed.
+    running: NameMap<Arc<Running>>,
+    /// When their timelines change next.
     changes: BTreeSet<(clock::Instant, Name)>,
+    pending: NameMap<Pending>,
+    asked: VecDeque<Asked>,
     written_twice: HashSet<Name>,
     reporter: Reporter,
     loaders: usize,
@@ -147,8 +243,9 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Owns what is in the folder `top`, with so many `loaders` at hand and so much `grace` for what is gone.
-    pub fn new(top: &Path, loaders: usize, grace: Duration) -> Owner {
+    /// Owns what is in the folder `top`, with so many `loaders` at hand and so much `grace` for what is gone. `running`
+    /// is what the journal knows.
+    pub fn new(top: &Path, loaders: usize, grace: Duration, running: NameMap<Arc<Running>>) -> Owner {
         Owner {
             top: top.into(),
             zones: Registry::default(),
@@ -160,8 +257,10 @@ impl Owner {
             unpublished: Vec::new(),
             published_at: None,
             publish_every: PUBLISH_EVERY,
-            moving: NameMap::default(),
+            running,
             changes: BTreeSet::new(),
+            pending: NameMap::default(),
+            asked: VecDeque::new(),
             written_twice: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
@@ -186,7 +285,14 @@ impl Owner {
         match event {
             Event::Seen(all) => all.into_iter().for_each(|seen| self.seen(seen, now)),
             Event::Scanned(scanned) => self.scanned(scanned, now, &mut effects),
-            Event::Loaded(all) => all.into_iter().for_each(|loaded| self.loaded(loaded, clock)),
+            Event::Loaded(all) => self.all_loaded(all, clock, &mut effects),
+            Event::Journalled { apexes, failure } => {
+                for apex in apexes {
+                    self.journalled(&apex, failure.as_deref(), clock, &mut effects);
+                }
+            }
+            Event::Asked(asked) => self.asked(asked, &mut effects),
+            Event::Considered(considered) => self.considered(considered, &mut effects),
             Event::Reread => {
                 self.anew = true;
                 self.scan(self.top.to_path_buf(), &mut effects);
@@ -413,6 +519,7 @@ impl Owner {
                 requests.push(Request {
                     files: known.files.clone(),
                     serving: known.is_served().then_some(known.content),
+                    running: self.running.get(&apex).cloned(),
                     apex,
                 });
             }
@@ -424,19 +531,63 @@ impl Owner {
         }
     }
 
-    fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
-        let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
+    /// Takes what was loaded; what belongs into the journal waits for that (rule 7).
+    fn all_loaded(&mut self, all: Vec<Loaded>, clock: clock::Instant, effects: &mut Vec<Effect>) {
+        let mut records = Vec::new();
+        for loaded in all {
+            let news = match &loaded.outcome {
+                Outcome::Ready { news, .. } if !news.entries().is_empty() => news,
+                _ => {
+                    self.loaded(loaded, clock);
+                    continue;
+                }
+            };
+            records.extend(recorded(&loaded.apex, news.outcome()));
+            self.pending.insert(loaded.apex.clone(), Pending::Loaded(Box::new(loaded)));
+        }
+        if !records.is_empty() {
+            effects.push(Effect::Journal(records));
+        }
+    }
+
+    fn journalled(&mut self, apex: &Name, failure: Option<&str>, clock: clock::Instant, effects: &mut Vec<Effect>) {
+        match (self.pending.remove(apex), failure) {
+            (Some(Pending::Loaded(loaded)), None) => self.loaded(*loaded, clock),
+            (Some(Pending::Loaded(loaded)), Some(why)) => {
+                self.reporter.say(Report::not_journalled(apex, why));
+                self.loaded(Loaded { outcome: Outcome::Unusable, ..*loaded }, clock);
+            }
+            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock, effects),
+            (Some(Pending::Decided(considered)), Some(why)) => {
+                self.reporter.say(Report::not_journalled(apex, why));
+                effects.push(Effect::Answer(considered.asked.ticket, Answer::NotJournalled(why.to_owned())));
+                self.is_read(apex);
+            }
+            (None, _) => {}
+        }
+        self.ask_again(effects);
+    }
+
+    /// Nobody reads the zone any more; whether it changed meanwhile.
+    fn is_read(&mut self, apex: &Name) -> bool {
         self.loading = self.loading.saturating_sub(1);
-        self.handled += 1;
-        let Some(known) = self.zones.get_mut(&apex) else { return };
-        if std::mem::replace(&mut known.phase, Phase::Idle) == Phase::LoadingAgain {
+        let Some(known) = self.zones.get_mut(apex) else { return false };
+        let again = std::mem::replace(&mut known.phase, Phase::Idle) == Phase::LoadingAgain;
+        if again {
             known.phase = Phase::Queued;
             self.queue.push_back(apex.clone());
-            if matches!(outcome, Outcome::Gone) {
-                // It may have come back meanwhile.
-                return;
-            }
         }
+        again
+    }
+
+    fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
+        let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
+        self.handled += 1;
+        if self.is_read(&apex) && matches!(outcome, Outcome::Gone) {
+            // It may have come back meanwhile.
+            return;
+        }
+        let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
         let serving = known.is_served().then_some(serial);
         (known.files.disk, known.files.plan) = (disk, plan);
@@ -445,18 +596,17 @@ impl Owner {
         }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
-            Outcome::Ready { timeline, steps, content } => {
+            Outcome::Ready { news, content } => {
                 let change = ServedAnew {
                     before: serving,
-                    after: Serial(timeline.at(clock).serial),
+                    after: news.serial_at(clock).unwrap_or(serial),
                     zone_changed: known.content.zone != content.zone,
                     is_first_look: !self.is_ready,
                 };
-                (known.serial, known.content) = (change.after, content);
+                known.content = content;
                 known.stand(Standing::Served, count);
-                self.follow(&apex, &timeline, steps, clock);
                 self.reporter.served(&apex, &change, faults);
-                self.unpublished.push((apex, Service::Timeline(timeline)));
+                self.serve(apex, *news, clock);
             }
             Outcome::Unchanged => {
                 known.stand(Standing::Served, count);
@@ -473,25 +623,49 @@ impl Owner {
             }
             Outcome::Gone => {
                 self.zones.remove(&apex);
-                self.forget(&apex);
+                self.follow(&apex, None, clock);
                 self.reporter.gone(&apex, before != Standing::New, faults);
                 self.unpublished.push((apex, Service::Gone));
             }
         }
     }
 
-    /// Remembers when `timeline` changes, to say so when it does.
-    fn follow(&mut self, apex: &Name, timeline: &Arc<Timeline>, steps: Vec<String>, clock: clock::Instant) {
-        self.forget(apex);
-        if let Some(at) = timeline.next_change(clock) {
-            self.moving.insert(apex.clone(), (timeline.clone(), steps));
-            self.changes.insert((at, apex.clone()));
+    /// Serves what is new, which is in the journal as far as it belongs there.
+    fn serve(&mut self, apex: Name, news: News, clock: clock::Instant) {
+        for entry in news.entries() {
+            self.reporter.happened(&apex, entry, news.itinerary());
         }
+        let Some((timeline, running)) = news.into_parts() else { return };
+        if let Some(known) = self.zones.get_mut(&apex) {
+            known.serial = Serial(timeline.at(clock).serial);
+        }
+        self.follow(&apex, running, clock);
+        self.unpublished.push((apex, Service::Timeline(timeline)));
     }
 
-    fn forget(&mut self, apex: &Name) {
-        if !self.moving.is_empty() && self.moving.remove(apex).is_some() {
-            self.changes.retain(|(_, name)| name != apex);
+    /// Remembers where the plan of `apex` stands, and when its timeline changes next.
+    fn follow(&mut self, apex: &Name, running: Option<Running>, clock: clock::Instant) {
+        if let Some(old) = self.running.get(apex)
+            && let Some(timeline) = &old.timeline
+        {
+            for edition in timeline.editions() {
+                self.changes.remove(&(edition.from, apex.clone()));
+            }
+        }
+        match running {
+            Some(running) => {
+                if let Some(at) = running.timeline.as_ref().and_then(|timeline| timeline.next_change(clock)) {
+                    self.changes.insert((at, apex.clone()));
+                }
+                self.running.insert(apex.clone(), Arc::new(running));
+            }
+            // The journal goes on knowing what was served of a zone that has gone.
+            None => {
+                if let Some(running) = self.running.get_mut(apex) {
+                    let running = Arc::make_mut(running);
+                    running.promised = running.timeline.take().iter().flat_map(|timeline| timeline.promised()).collect();
+                }
+            }
         }
     }
 
@@ -499,19 +673,90 @@ impl Owner {
     fn say_what_changed(&mut self, clock: clock::Instant) {
         while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
             let Some((at, apex)) = self.changes.pop_first() else { break };
-            let Some((timeline, steps)) = self.moving.get(&apex) else { continue };
+            let Some(running) = self.running.get(&apex) else { continue };
+            let Some(timeline) = &running.timeline else { continue };
             let edition = timeline.at(at);
-            let step = edition.step.and_then(|step| steps.get(usize::from(step.0)));
+            let step = edition.step.zip(running.itinerary.as_ref()).map(|(step, itinerary)| itinerary.step(step));
             let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step.map_or("its plan has taken a step", String::as_str), serial, next);
+            self.reporter.step(&apex, step.as_deref().unwrap_or("its plan has taken a step"), serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
-            match next {
-                Some(next) => _ = self.changes.insert((next, apex)),
-                None => _ = self.moving.remove(&apex),
+            if let Some(next) = next {
+                self.changes.insert((next, apex));
             }
         }
+    }
+
+    /// The zones whose plan is or was obeyed, and where it stands.
+    pub fn running(&self) -> impl Iterator<Item = (&Name, &Arc<Running>)> {
+        self.running.iter()
+    }
+
+    /// Where the plan of `apex` stands.
+    pub fn running_of(&self, apex: &Name) -> Option<Arc<Running>> {
+        self.running.get(apex).cloned()
+    }
+
+    /// What a zone's files are, and the fingerprint of the content that is served of it, if it is.
+    pub fn served(&self, apex: &Name) -> Option<(&Files, u64)> {
+        let known = self.zones.get(apex).filter(|known| known.is_served())?;
+        Some((&known.files, known.content.zone.number()))
+    }
+
+    /// Hands a question of a person to who works it out, when nobody else is at the zone.
+    fn asked(&mut self, asked: Asked, effects: &mut Vec<Effect>) {
+        let Some(known) = self.zones.get_mut(&asked.apex).filter(|known| known.is_served()) else {
+            return effects.push(Effect::Answer(asked.ticket, Answer::NotServed));
+        };
+        if known.phase != Phase::Idle {
+            if self.asked.len() < ASKED_MAX {
+                self.asked.push_back(asked);
+            } else {
+                effects.push(Effect::Answer(asked.ticket, Answer::Busy));
+            }
+            return;
+        }
+        known.phase = Phase::Loading;
+        self.loading += 1;
+        let running = self.running.get(&asked.apex).cloned();
+        let (files, content) = (known.files.clone(), known.content.zone.number());
+        effects.push(Effect::Consider(Consider { asked, files, content, running }));
+    }
+
+    /// Asks once more for what had to wait.
+    fn ask_again(&mut self, effects: &mut Vec<Effect>) {
+        for asked in std::mem::take(&mut self.asked) {
+            self.asked(asked, effects);
+        }
+    }
+
+    fn considered(&mut self, considered: Box<Considered>, effects: &mut Vec<Effect>) {
+        let Asked { ticket, apex, act, .. } = &considered.asked;
+        let (ticket, apex) = (*ticket, apex.clone());
+        let answer = match (act, &considered.result) {
+            (Some(act), Ok(decided)) if *act == considered.token => {
+                let outcome = &decided.outcome;
+                effects.push(Effect::Journal(recorded(&apex, outcome)));
+                self.pending.insert(apex, Pending::Decided(considered));
+                return;
+            }
+            (Some(_), Ok(_)) => Answer::Changed(considered),
+            _ => Answer::Shown(considered),
+        };
+        effects.push(Effect::Answer(ticket, answer));
+        self.is_read(&apex);
+        self.ask_again(effects);
+    }
+
+    /// A decision is in the journal: now it is carried out.
+    fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant, effects: &mut Vec<Effect>) {
+        let (ticket, apex) = (considered.asked.ticket, considered.asked.apex.clone());
+        self.is_read(&apex);
+        if let Ok(decided) = &considered.result {
+            self.serve(apex, News::new(decided.outcome.clone()), clock);
+        }
+        effects.push(Effect::Answer(ticket, Answer::Done(considered)));
     }
 
     /// Publishes what is loaded (rule 5).
@@ -537,6 +782,18 @@ impl Owner {
         // The watch begins now: what changed before is found by looking once more.
         self.folders.by(self.top.to_path_buf(), now);
     }
+}
+
+/// What the journal must have of `outcome` before it is served.
+fn recorded(apex: &Name, outcome: &conduct::Outcome) -> Vec<Record> {
+    let promised: Vec<_> = outcome.timeline.iter().flat_map(Timeline::promised).collect();
+    let record = |(at, entry): (usize, &Entry)| Record {
+        apex: apex.clone(),
+        entry: entry.clone(),
+        plan: outcome.plan.clone().filter(|_| at == 0),
+        promised: promised.clone(),
+    };
+    outcome.entries.iter().enumerate().map(record).collect()
 }
 
 #[cfg(test)]

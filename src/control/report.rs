@@ -7,9 +7,11 @@
 use std::collections::HashSet;
 
 use super::names;
+use super::running::Itinerary;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
 use crate::timeline::Serial;
+use crate::timeline::run::{Entry, Event};
 use crate::wire::Name;
 
 /// How many reports of one kind are shown of one wave.
@@ -63,6 +65,12 @@ impl Report {
         Report::new(Level::Warn, text)
     }
 
+    pub(super) fn not_journalled(apex: &Name, why: &str) -> Report {
+        let zone = names::shown(apex.as_ref());
+        let text = format!("{zone}: nothing is changed, since it can't be put into the journal: {why}");
+        Report::new(Level::Error, text)
+    }
+
     pub(super) fn mended(apex: &Name, serial: Serial) -> Report {
         Report::new(Level::Info, format!("{}: its file is as before, serial {serial}", names::shown(apex.as_ref())))
     }
@@ -80,11 +88,13 @@ pub(super) fn shown_instant(at: Instant) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
     reports: Vec<Report>,
-    /// Of the present wave: zones that changed, zones with faults, zones that went, zones whose plan took a step.
+    /// Of the present wave: zones that changed, zones with faults, zones that went, zones whose plan took a step, and
+    /// what was decided about plans.
     changed: usize,
     faulty: usize,
     gone: usize,
     stepped: usize,
+    decided: usize,
     /// What stood in the way of files when the folder was last read.
     standing: HashSet<String>,
 }
@@ -156,6 +166,35 @@ impl Reporter {
         }
     }
 
+    /// Something happened to the run of a zone.
+    pub(super) fn happened(&mut self, apex: &Name, entry: &Entry, itinerary: Option<&Itinerary>) {
+        self.decided += 1;
+        if self.decided > SHOWN_MAX {
+            return;
+        }
+        let zone = names::shown(apex.as_ref());
+        let by = &entry.by;
+        let what = match &entry.event {
+            Event::Armed(_) => match itinerary {
+                Some(plan) => format!("armed by {by}: {} flips at {}", plan.what(), shown_instant(plan.at)),
+                None => format!("armed by {by}"),
+            },
+            Event::Held { why } if why.is_empty() => format!("held by {by}"),
+            Event::Held { why } => format!("held by {by}: {why}"),
+            Event::Resumed { .. } => match itinerary {
+                Some(plan) => format!("resumed by {by}; the instant of its flip is {}", shown_instant(plan.at)),
+                None => format!("resumed by {by}"),
+            },
+            Event::RolledBack => format!("rolled back by {by}: the old data is served again"),
+            Event::Aborted => format!("given up by {by}: it is served as its file says"),
+            Event::Finished => "its plan is finished: the zone file has it all".to_owned(),
+            Event::Withdrawn => "its plan has gone with its file: it is served as its own file says".to_owned(),
+            // That the zone file changed is told already.
+            Event::Rebased(_) => return self.decided -= 1,
+        };
+        self.say(Report::new(Level::Info, format!("{zone}: {what}")));
+    }
+
     /// A zone's plan has taken a step.
     pub(super) fn step(&mut self, apex: &Name, step: &str, serial: Serial, next: Option<Instant>) {
         self.stepped += 1;
@@ -207,6 +246,9 @@ impl Reporter {
         }
         if let Some(more) = more(std::mem::take(&mut self.stepped)) {
             self.say(Report::new(Level::Info, format!("{more} more plans have taken a step")));
+        }
+        if let Some(more) = more(std::mem::take(&mut self.decided)) {
+            self.say(Report::new(Level::Info, format!("{more} more plans were armed, or are over")));
         }
         if let Some(more) = more(std::mem::take(&mut self.faulty)) {
             let text = format!("{more} more zones have faults; `watari check` shows them all");

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! signals ──┐                        ┌─► loaders (one a core) ──┐
-//! watch ────┼─► one queue ─► owner ──┼─► scans                  ├─► the queue
+//! watch ────┤                        ├─► scans                  │
+//! socket ───┼─► one queue ─► owner ──┼─► journal (one thread) ──┼─► the queue
 //! loaders ──┘                        └─► catalog ─► workers     │
 //!     ▲──────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! The queue is bounded by what feeds it: the watch puts in one word however much it has seen, the
-//! owner has at most so many zones with the loaders, and a signal is one word.
+//! owner has at most so many zones with the loaders and the journal, a signal is one word, and so is a question; those
+//! the socket bounds.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,22 +18,34 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::desk::{self, ClockState};
+use super::discipline;
 use super::include;
 use super::load::{Loader, Request};
 use super::memory;
-use super::owner::{Effect, Event, Owner, Scanned, Service};
+use super::names::{self, NameMap};
+use super::owner::{Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
 use super::registry::Count;
 use super::report::{Level, Report};
+use super::running::{self, Archive, Running};
+use super::socket::{self, Caller, Reply, Verb};
+use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
 use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Served};
-use crate::clock::Ratchet;
+use crate::clock::{Pace, Ratchet, Step};
 use crate::diag;
 use crate::net::Published;
+use crate::timeline::conduct::Decision;
+use crate::timeline::plan;
 use crate::wire::Name;
+use crate::zone::Zone;
 
 /// The longest time that is slept in one piece: a step of the clock is seen after it at the latest.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
+
+/// The most events that are put into the journal in one go.
+const RECORDS_MAX: usize = 4096;
 
 /// What is asked of a running server from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +78,12 @@ impl Handle {
     }
 }
 
+impl socket::Handler for Handle {
+    fn handle(&self, request: socket::Request, caller: Caller) {
+        _ = self.queue.send(Word::Question(request, caller));
+    }
+}
+
 /// What comes to the owner's thread.
 #[derive(Debug)]
 enum Word {
@@ -71,6 +91,7 @@ enum Word {
     /// The inbox of the watch has something.
     Watched,
     Ask(Ask),
+    Question(socket::Request, Caller),
 }
 
 /// Keeps a catalog as a folder says.
@@ -79,6 +100,13 @@ pub struct Control {
     top: Arc<Path>,
     limits: Limits,
     loader: Arc<Loader>,
+    archive: Arc<Archive>,
+    journal: Sender<Vec<Record>>,
+    callers: HashMap<Ticket, (Caller, bool)>,
+    tickets: u64,
+    pace: Pace,
+    started: Instant,
+    stepped: Option<Step>,
     catalog: Catalog,
     published: Arc<Published<Catalog>>,
     clock: Arc<Ratchet>,
@@ -88,20 +116,41 @@ pub struct Control {
 }
 
 impl Control {
-    /// Will keep `published` as the folder `top` says.
-    pub fn new(top: &Path, limits: Limits, published: Arc<Published<Catalog>>, clock: Arc<Ratchet>) -> Control {
-        Control {
-            owner: Owner::new(top, rayon::current_num_threads(), limits.removal_grace),
+    /// Will keep `published` as the folder `top` says, and what is decided in `store`, which lies in the folder `state`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the journal can't be read.
+    pub fn new(
+        (top, state): (&Path, &Path),
+        limits: Limits,
+        store: Store,
+        published: Arc<Published<Catalog>>,
+        clock: Arc<Ratchet>,
+    ) -> Result<Control, StoreError> {
+        let runs = store.runs()?.into_iter();
+        let running: NameMap<Arc<Running>> =
+            runs.map(|(apex, run, promised)| (apex, Arc::new(Running::known(run, promised)))).collect();
+        let archive = Arc::new(Archive::open(state));
+        let queue = mpsc::channel();
+        Ok(Control {
+            owner: Owner::new(top, rayon::current_num_threads(), limits.removal_grace, running),
             top: top.into(),
             limits,
-            loader: Arc::new(Loader::new(top, limits.zone_file_size)),
+            loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone())),
+            archive,
+            journal: keep_journal(store, queue.0.clone()),
+            callers: HashMap::new(),
+            tickets: 0,
+            pace: Pace::default(),
+            started: Instant::now(),
+            stepped: None,
             catalog: Catalog::default(),
             published,
             clock,
-            queue: mpsc::channel(),
+            queue,
             inbox: Arc::default(),
             watch: Arc::default(),
-        }
+        })
     }
 
     /// A way to ask something of this while it runs.
@@ -127,8 +176,13 @@ impl Control {
                     }
                     Event::Reread
                 }
+                Ok(Word::Question(request, caller)) => match self.asked(&request, caller) {
+                    Some(asked) => Event::Asked(asked),
+                    None => continue,
+                },
                 Err(RecvTimeoutError::Timeout) => Event::Tick,
             };
+            self.look_at_clock();
             self.tell(event, &mut ready);
         }
         // The process ends: freeing a hundred thousand zones one by one would only delay it.
@@ -143,7 +197,25 @@ impl Control {
     fn limit(&mut self, limits: Limits, ready: &mut Option<impl FnOnce(Count)>) {
         self.limits = limits;
         self.tell(Event::Grace(limits.removal_grace), ready);
-        self.loader = Arc::new(Loader::new(&self.top, limits.zone_file_size));
+        self.loader = Arc::new(Loader::new(&self.top, limits.zone_file_size, self.archive.clone()));
+    }
+
+    /// Notes whether the system's clock was set.
+    fn look_at_clock(&mut self) {
+        if let Some(step) = self.pace.note(self.clock.system(), self.started.elapsed()) {
+            let by = Duration::from_nanos(step.by.unsigned_abs());
+            let way = if step.by < 0 { "back" } else { "forward" };
+            tracing::warn!("the system's clock was set {way} by {by:?}");
+            self.stepped = Some(step);
+        }
+    }
+
+    fn clock_state(&self) -> ClockState {
+        ClockState {
+            synchronisation: discipline::synchronisation(),
+            held_back: self.clock.held_back(),
+            stepped: self.stepped,
+        }
     }
 
     /// How long nothing has to be done if nothing happens.
@@ -162,6 +234,9 @@ impl Control {
                     self.catalog = changed(&self.catalog, changes);
                     self.published.publish(self.catalog.clone());
                 }
+                Effect::Journal(records) => _ = self.journal.send(records),
+                Effect::Consider(consider) => self.consider(consider),
+                Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
                 Effect::Tidy => {
                     self.published.sweep();
@@ -187,6 +262,101 @@ impl Control {
             let loaded = requests.into_iter().map(|request| loader.load(request, now)).collect();
             _ = queue.send(Word::Event(Event::Loaded(loaded)));
         });
+    }
+
+    /// What is asked of the owner by a question from the socket; what the owner need not decide is answered here.
+    fn asked(&mut self, request: &socket::Request, caller: Caller) -> Option<Asked> {
+        let Some(name) = &request.zone else {
+            match request.verb {
+                Verb::Status => {
+                    let reply = desk::overview(self.owner.running(), &self.clock_state(), self.clock.now());
+                    caller.reply(reply);
+                }
+                _ => caller.reply(Reply::refused("which zone is meant is not said").help("name it")),
+            }
+            return None;
+        };
+        let apex = match names::asked(name) {
+            Ok(apex) => apex,
+            Err(error) => {
+                caller.reply(Reply::refused(format!("`{name}` is no domain name: {error}")));
+                return None;
+            }
+        };
+        let decision = match request.verb {
+            Verb::Status => {
+                self.tell_standing(apex, request.styled, caller);
+                return None;
+            }
+            Verb::Arm => Decision::Arm,
+            Verb::Hold => Decision::Hold { why: request.why.clone().unwrap_or_default() },
+            Verb::Rollback => Decision::RollBack,
+            Verb::Abort => Decision::Abort,
+            Verb::Resume => match request.at.as_deref().map(plan::parse_instant) {
+                None => Decision::Resume { at: None },
+                Some(Ok(at)) => Decision::Resume { at: Some(plan::to_instant(&at)) },
+                Some(Err(fault)) => {
+                    let help = fault.help.clone().unwrap_or_default();
+                    caller.reply(Reply::refused(fault.message.clone()).help(help));
+                    return None;
+                }
+            },
+        };
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        let by = caller.by().to_owned();
+        self.callers.retain(|_, (caller, _)| !caller.has_gone());
+        self.callers.insert(ticket, (caller, request.styled));
+        Some(Asked { ticket, apex, decision, by, act: request.act.clone() })
+    }
+
+    /// The zone of `apex` that is served.
+    fn zone(&self, apex: &Name) -> Option<Zone> {
+        self.catalog.zone(apex.as_ref()).cloned()
+    }
+
+    fn tell_standing(&self, apex: Name, styled: bool, caller: Caller) {
+        let known = self.owner.served(&apex).map(|(_, content)| content);
+        let (Some(zone), Some(content)) = (self.zone(&apex), known) else {
+            return caller.reply(desk::reply(Answer::NotServed, &self.clock_state(), self.clock.now(), styled));
+        };
+        let running = self.owner.running_of(&apex);
+        let (loader, archive, clock) = (self.loader.clone(), self.archive.clone(), self.clock_state());
+        let now = self.clock.now();
+        rayon::spawn(move || {
+            let served = running::Served { zone: &zone, content, running: running.as_deref() };
+            let schedule = loader.schedule(&served);
+            let entries = archive.entries(&apex);
+            let rest = (&clock, now, styled);
+            caller.reply(desk::standing(&apex, schedule.as_ref(), running.as_deref(), &entries, rest));
+        });
+    }
+
+    fn consider(&self, consider: Consider) {
+        let Consider { asked, files, content, running } = consider;
+        let zone = self.zone(&asked.apex);
+        let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
+        // Who has gone was told that it was not done.
+        let has_gone = self.callers.get(&asked.ticket).is_none_or(|(caller, _)| caller.has_gone());
+        rayon::spawn(move || {
+            let now = clock.now();
+            let result = match &zone {
+                Some(zone) => {
+                    let served = running::Served { zone, content, running: running.as_deref() };
+                    loader.decide(&asked.apex, &files, &served, &asked.decision, &asked.by, now)
+                }
+                None => Err(crate::timeline::conduct::Refusal::NoPlan),
+            };
+            let token = desk::token(&asked.decision, &result, content, now);
+            let act = asked.act.clone().filter(|_| !has_gone);
+            let considered = Box::new(Considered { asked: Asked { act, ..asked }, token, result });
+            _ = queue.send(Word::Event(Event::Considered(considered)));
+        });
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let Some((caller, styled)) = self.callers.remove(&ticket) else { return };
+        caller.reply(desk::reply(answer, &self.clock_state(), self.clock.now(), styled));
     }
 
     fn scan(&self, under: Arc<Path>, stat: bool, included: Vec<Arc<Path>>, anew: bool) {
@@ -229,6 +399,31 @@ impl Control {
             }
         }
     }
+}
+
+/// Keeps the journal on a thread of its own: a disk may take its time, and nobody else shall wait for it. What has come
+/// meanwhile is put in together.
+fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Vec<Record>> {
+    let (sender, records) = mpsc::channel::<Vec<Record>>();
+    // Should no thread be had, what is decided stays undecided: its sender is gone.
+    let thread = std::thread::Builder::new().name("journal".to_owned());
+    let kept = thread.spawn(move || {
+        while let Ok(mut all) = records.recv() {
+            while all.len() < RECORDS_MAX
+                && let Ok(more) = records.try_recv()
+            {
+                all.extend(more);
+            }
+            let failure = store.append(&all).err().map(|error| with_causes(&error));
+            let mut apexes: Vec<_> = all.into_iter().map(|record| record.apex).collect();
+            apexes.dedup();
+            _ = queue.send(Word::Event(Event::Journalled { apexes, failure }));
+        }
+    });
+    if let Err(error) = kept {
+        tracing::error!("the journal can't be kept: {error}");
+    }
+    sender
 }
 
 /// `catalog` with these changes made, the last of each zone counting.

@@ -26,6 +26,12 @@ impl Digest {
         Digest(hash.finalize().into())
     }
 
+    /// Sixteen of its octets, as a key that all nodes have which have the same.
+    pub fn key(&self) -> [u64; 2] {
+        let (words, _) = self.0.as_chunks::<8>();
+        [0, 1].map(|at| words.get(at).map_or(0, |word| u64::from_be_bytes(*word)))
+    }
+
     /// Its first eight digits: enough for people to tell two apart.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()

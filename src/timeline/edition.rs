@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::Countdown;
+use super::run::Promised;
+use super::{Countdown, Serial};
 use crate::clock::Instant;
 use crate::zone::{Patch, Ttl, View, Zone};
 
@@ -187,6 +188,11 @@ impl Timeline {
     /// All editions in order of time.
     pub fn editions(&self) -> impl Iterator<Item = &Edition> {
         std::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// The serials, and from when each is served: what the journal keeps.
+    pub fn promised(&self) -> impl Iterator<Item = Promised> {
+        self.editions().map(|edition| Promised { from: edition.from, serial: Serial(edition.serial) })
     }
 
     /// How capped TTLs are counted down.

@@ -9,7 +9,9 @@
 //! [`Timeline`]. [`load`] goes the whole way; [`check`] also looks at the zone that comes out.
 
 pub mod compile;
+pub mod conduct;
 mod countdown;
+pub mod demand;
 mod digest;
 mod edition;
 pub mod plan;
@@ -19,12 +21,15 @@ pub mod serial;
 pub mod show;
 pub mod when;
 
-pub use compile::{Loaded, check, load};
+pub use compile::{Loaded, check, load, settle};
 pub use countdown::Countdown;
 pub use digest::{Digest, MalformedDigest};
 pub use edition::{Cap, Edition, PatchId, StepId, Timeline};
 pub use plan::Plan;
 pub use run::Run;
-pub use schedule::{Contents, Drain, Held, Reason, RrsetChange, Schedule, Since, Step, StepKind, Term};
+pub use schedule::{
+    Bound, Contents, Course, Data, Drain, Held, MINIMUM_TTL, Price, Reason, RrsetChange, Schedule, Since, State, Step,
+    StepKind, Term,
+};
 pub use serial::Serial;
 pub use when::When;

@@ -220,6 +220,19 @@ impl Run {
         entries.into_iter().fold(None, Run::after)
     }
 
+    /// Where it stands, in a word.
+    pub fn state(&self) -> &'static str {
+        match self.ending.map(|ending| ending.kind) {
+            Some(EndingKind::RolledBack) => "rolled back",
+            Some(EndingKind::Aborted) => "aborted",
+            Some(EndingKind::Finished) => "finished",
+            Some(EndingKind::Withdrawn) => "withdrawn",
+            None if self.proposed => "not armed",
+            None if self.is_held() => "held",
+            None => "armed",
+        }
+    }
+
     /// Whether it stands still.
     pub fn is_held(&self) -> bool {
         !self.is_over() && self.holds.last().is_some_and(|hold| hold.resumed.is_none())

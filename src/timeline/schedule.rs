@@ -1,15 +1,18 @@
 //! What the compiler makes of a plan: every step with its instant, its serial and its reason, and when the
 //! old data is gone from every conforming cache.
 //!
-//! A schedule is a function of the zone file and the plan, but for one thing: when the old data is gone
-//! depends on since when the plan was obeyed ([`Schedule::armed_at`]). What is *served* never depends on it.
+//! A schedule is a function of the zone file, the plan and the run. When the old data is gone depends on since when
+//! the plan was obeyed ([`Run::armed_at`]); what is *served* never depends on it.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::plan::{Arming, Lowering, Raising};
+use super::run::Run;
 use super::serial::{Serial, Style};
-use super::{StepId, Timeline};
+use super::{Digest, StepId, Timeline};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::wire::{Name, Rtype};
@@ -20,20 +23,36 @@ use crate::zone::Ttl;
 pub struct Schedule {
     /// The zone.
     pub apex: Name,
-    /// The instant of the flips, *T*.
+    /// The digest of the plan's text.
+    pub plan: Digest,
+    /// The instant of the flips, *T*: the plan's, and as much later as holds have moved it.
     pub at: Instant,
     /// The time zone in which people speak of it.
     pub time_zone: TimeZone,
     /// How long caches may hold what they get around the instant, *r*.
     pub low_ttl: Ttl,
-    /// Since when the plan is obeyed: until then the old data may have been handed out with its old TTL.
-    pub armed_at: Instant,
+    /// How the plan comes to be obeyed.
+    pub arming: Arming,
+    /// How TTLs go down.
+    pub lowering: Lowering,
+    /// Over how long the deadlines of a countdown are spread.
+    pub spread: Ttl,
+    /// How TTLs go up again.
+    pub raising: Raising,
+    /// Where the plan stands.
+    pub run: Run,
     /// What the zone's serials mean.
     pub serial_style: Style,
     /// The zone file's serial.
     pub serial: Serial,
+    /// How long a cache may keep that something does not exist, in the zone file.
+    pub negative_ttl: Ttl,
+    /// What becomes of each RRset.
+    pub courses: Vec<Course>,
     /// The steps in order of time, each strictly later than the one before.
     pub steps: Vec<Step>,
+    /// The steps that wait because the run is held, with the instants that they would have had.
+    pub waiting: Vec<Step>,
     /// For each flip, when the old data is gone.
     pub drains: Vec<Drain>,
     /// The editions: what is served when.
@@ -42,15 +61,25 @@ pub struct Schedule {
     pub remarks: Vec<Diagnostic>,
 }
 
-impl Schedule {
-    /// From when on no conforming cache may hold any old data; `None` if nothing flips.
-    pub fn horizon(&self) -> Option<Instant> {
-        self.drains.iter().map(|drain| drain.horizon).max()
-    }
+/// One RRset's way through a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// The owner, as the zone writes it.
+    pub owner: Name,
+    /// The type.
+    pub rtype: Rtype,
+    /// What caches hold before the flip.
+    pub held: Held,
+    /// And for how long, if nothing is done about it: R.
+    pub held_ttl: Ttl,
+    /// What the RRset is before the flip; `None` if there is none.
+    pub before: Option<Contents>,
+    /// What it is in the end; `None` if there is none.
+    pub after: Option<Contents>,
 }
 
 /// Something that happens to the zone at an instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// Its place among the steps.
     pub id: StepId,
@@ -58,12 +87,46 @@ pub struct Step {
     pub kind: StepKind,
     /// When.
     pub from: Instant,
-    /// The serial from then on.
-    pub serial: Serial,
-    /// What becomes of which RRsets.
-    pub changes: Vec<RrsetChange>,
+    /// The serial from then on; `None` of a step that lies before an edit of the zone file, or waits.
+    pub serial: Option<Serial>,
+    /// What is served from then on.
+    pub state: State,
     /// Why then.
     pub reason: Reason,
+}
+
+/// What of a plan is served: which data, and with which TTLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Which data.
+    pub data: Data,
+    /// With which TTLs.
+    pub bound: Bound,
+}
+
+impl State {
+    /// The zone as its file has it.
+    pub const FILE: State = State { data: Data::Old, bound: Bound::Open };
+}
+
+/// Which data is served of what a plan flips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Data {
+    /// What the zone file has.
+    Old,
+    /// What the plan flips to.
+    New,
+}
+
+/// How TTLs of what a plan flips are bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bound {
+    /// Not at all.
+    Open,
+    /// They are this at most.
+    Most(Ttl),
+    /// They are what is left until the instant.
+    Countdown,
 }
 
 /// What a step is for.
@@ -71,19 +134,35 @@ pub struct Step {
 pub enum StepKind {
     /// TTLs go down, so that caches forget in time.
     Lower,
+    /// TTLs stay where the hold met them.
+    Hold,
     /// The data changes.
     Flip,
     /// TTLs go up again.
-    Restore,
+    Raise,
+    /// The old data comes back.
+    Rollback,
+    /// The plan is given up.
+    Abort,
+}
+
+impl StepKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            StepKind::Lower => "lower",
+            StepKind::Hold => "hold",
+            StepKind::Flip => "flip",
+            StepKind::Raise => "raise",
+            StepKind::Rollback => "rollback",
+            StepKind::Abort => "abort",
+        }
+    }
 }
 
 impl fmt::Display for StepKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            StepKind::Lower => "lower",
-            StepKind::Flip => "flip",
-            StepKind::Restore => "restore",
-        })
+        f.pad(self.name())
     }
 }
 
@@ -112,22 +191,33 @@ pub struct Contents {
 /// Why a step is at its instant. *T* is the instant of the flip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// T − R: what was handed out before with the old TTL R is gone at T.
+    /// T − x: what was handed out before, with x at most, is gone at T.
     OldTtlDrains {
-        /// R, in seconds.
+        /// x, in seconds.
         old_ttl: Ttl,
-        /// r, in seconds.
+        /// What caches keep from here on.
         low_ttl: Ttl,
+    },
+    /// T − x, and with each second less.
+    CountsDown {
+        /// x, in seconds.
+        old_ttl: Ttl,
+        /// What caches keep at least.
+        floor: Ttl,
     },
     /// The plan says so.
     Declared,
-    /// T + wait: a TTL grows only as fast as confidence.
+    /// From + wait: a TTL grows only as fast as confidence.
     Confidence {
-        /// The longest of the old TTLs and the TTLs to come, in seconds.
+        /// How long the data has proven itself by then.
         wait: Ttl,
+        /// What it has proven itself since: T, or the rollback.
+        since: Since,
         /// How long an answer lives until then, in seconds: what going back costs.
         low_ttl: Ttl,
     },
+    /// A person, or what watches for one, decided it.
+    Decided,
 }
 
 impl fmt::Display for Reason {
@@ -140,16 +230,191 @@ impl fmt::Display for Reason {
                 Length(old_ttl),
                 Length(low_ttl),
             ),
-            Reason::Declared => write!(f, "T, the instant that the plan declares"),
-            Reason::Confidence { wait, low_ttl } => write!(
+            Reason::CountsDown { old_ttl, floor } => write!(
                 f,
-                "T + {}: a TTL grows only as fast as confidence; nothing may be kept longer than it has proven itself, \
-                 and until here going back takes {} to reach every cache",
+                "T - {}: an answer that was given the moment before, with the old TTL, is gone from every cache at T; \
+                 what is given from here on is kept until T, and for {} at least",
+                Length(old_ttl),
+                Length(floor),
+            ),
+            Reason::Declared => write!(f, "T, the instant that the plan declares"),
+            Reason::Confidence { wait, since, low_ttl } => write!(
+                f,
+                "{since} + {}: a TTL grows only as fast as confidence; nothing may be kept longer than it has proven \
+                 itself, and until here going back takes {} to reach every cache",
                 Length(wait),
                 Length(low_ttl),
             ),
+            Reason::Decided => write!(f, "decided then"),
         }
     }
+}
+
+impl Schedule {
+    /// From when on no conforming cache may hold any old data; `None` if nothing flips.
+    pub fn horizon(&self) -> Option<Instant> {
+        self.drains.iter().map(|drain| drain.horizon).max()
+    }
+
+    /// From when on the old service may be switched off: when resolvers with a minimum TTL of their own have forgotten
+    /// it too; `None` if nothing flips.
+    pub fn pessimistic_horizon(&self) -> Option<Instant> {
+        self.drains.iter().map(|drain| drain.pessimistic).max()
+    }
+
+    /// The step whose edition is served at `now`; `None` while that is the zone as its file has it.
+    pub fn step_at(&self, now: Instant) -> Option<&Step> {
+        self.steps.iter().rev().find(|step| step.from <= now)
+    }
+
+    /// What is served at `now`.
+    pub fn state_at(&self, now: Instant) -> State {
+        self.step_at(now).map_or(State::FILE, |step| step.state)
+    }
+
+    /// The serial that is served at `now`.
+    pub fn serial_at(&self, now: Instant) -> Serial {
+        Serial(self.timeline.at(now).serial)
+    }
+
+    /// Whether the new data is served at `now`.
+    pub fn has_flipped(&self, now: Instant) -> bool {
+        self.state_at(now).data == Data::New
+    }
+
+    /// The bound of TTLs in `state` at `now`; `None` if there is none.
+    fn bound_at(&self, state: State, now: Instant) -> Option<Ttl> {
+        match state.bound {
+            Bound::Open => None,
+            Bound::Most(ttl) => Some(ttl),
+            Bound::Countdown => Some(self.left(now)),
+        }
+    }
+
+    /// What a countdown has come to at `now`, for the peer whose deadline is last.
+    pub fn left(&self, now: Instant) -> Ttl {
+        let left = self.at.after(seconds(self.spread)).since(now).as_secs();
+        Ttl(u32::try_from(left).unwrap_or(u32::MAX).clamp(self.low_ttl.0, Ttl::MAX.0))
+    }
+
+    /// What `course` has in `state` at `now`.
+    pub fn contents(&self, course: &Course, state: State, now: Instant) -> Option<Contents> {
+        let contents = match state.data {
+            Data::Old => course.before.as_ref(),
+            Data::New => course.after.as_ref(),
+        }?;
+        let ttl = self.bound_at(state, now).map_or(contents.ttl, |bound| bound.min(contents.ttl));
+        Some(Contents { ttl, rdatas: contents.rdatas.clone() })
+    }
+
+    /// What becomes of which RRsets in `step`, one of `steps` or of `waiting`.
+    pub fn changes(&self, step: &Step) -> Vec<RrsetChange> {
+        let all = || self.steps.iter().chain(&self.waiting);
+        let before = all().take_while(|other| other.id < step.id).last().map_or(State::FILE, |before| before.state);
+        self.courses
+            .iter()
+            .map(|course| RrsetChange {
+                owner: course.owner.clone(),
+                rtype: course.rtype,
+                before: self.contents(course, before, step.from.before(Duration::from_nanos(1))),
+                after: self.contents(course, step.state, step.from),
+            })
+            .filter(|change| change.before != change.after || step.state.bound == Bound::Countdown)
+            .collect()
+    }
+
+    /// The longest time for which an answer that is given at `now`, in `state`, may be kept.
+    fn longest_ttl(&self, state: State, now: Instant) -> Ttl {
+        let ttl = |course: &Course| match self.contents(course, state, now) {
+            Some(contents) => contents.ttl,
+            // That there is none is kept too.
+            None if state.data == Data::New => self.negative_ttl,
+            None => course.held_ttl,
+        };
+        self.courses.iter().map(ttl).max().unwrap_or(Ttl(0))
+    }
+
+    /// By when every conforming cache has forgotten what it was given before `now` of what the plan flips.
+    pub fn kept_until(&self, now: Instant) -> Instant {
+        let (armed_at, mut state) = (self.run.armed_at, State::FILE);
+        let mut latest = match self.run.base.kept_until {
+            Some(kept) => Instant::from_unix_nanos(kept),
+            None => armed_at.min(now).after(seconds(self.longest_ttl(State::FILE, armed_at))),
+        };
+        for step in self.steps.iter().take_while(|step| step.from < now) {
+            // What was scheduled before it was obeyed was not served.
+            if step.from > armed_at {
+                latest = latest.max(step.from.after(seconds(self.longest_ttl(state, step.from))));
+            }
+            state = step.state;
+        }
+        latest.max(now.after(seconds(self.longest_ttl(state, now))))
+    }
+
+    /// What going back at `now` would cost; `None` if there is nothing to go back from.
+    pub fn rollback_price(&self, now: Instant) -> Option<Price> {
+        let state = self.state_at(now);
+        // TTLs never shrink once the data has flipped: what is given last is kept longest.
+        let ttl = self.longest_ttl(state, now);
+        (state.data == Data::New).then(|| Price { now, ttl, recovered_at: now.after(seconds(ttl)) })
+    }
+
+    /// By how much everything that waits would move if the run were resumed at `now`: not at all if nothing was due
+    /// meanwhile. `None` if it is not held.
+    pub fn shift_if_resumed(&self, now: Instant) -> Option<Duration> {
+        let held = self.run.holds.last().filter(|_| self.run.is_held())?;
+        let is_counting = |step: &Step| step.kind == StepKind::Hold;
+        let due = match self.steps.last() {
+            Some(step) if is_counting(step) => Some(held.from),
+            _ => self.waiting.first().map(|step| step.from),
+        };
+        Some(due.map_or(Duration::ZERO, |due| now.since(due)))
+    }
+
+    /// The digest of what is to happen: instants, data, TTLs, serials.
+    pub fn digest(&self) -> Digest {
+        let mut text: Vec<u8> = self.apex.as_ref().to_lowercase().wire().to_vec();
+        for course in &self.courses {
+            text.extend_from_slice(course.owner.as_ref().to_lowercase().wire());
+            text.extend_from_slice(&course.rtype.0.to_be_bytes());
+            for contents in [&course.before, &course.after].into_iter().flatten() {
+                text.extend_from_slice(&contents.ttl.0.to_be_bytes());
+                let mut rdatas = contents.rdatas.clone();
+                rdatas.sort();
+                for rdata in rdatas {
+                    text.extend_from_slice(&(rdata.len() as u64).to_be_bytes());
+                    text.extend_from_slice(&rdata);
+                }
+            }
+        }
+        for step in self.steps.iter().chain(&self.waiting) {
+            text.extend_from_slice(&step.from.unix_nanos().to_be_bytes());
+            text.extend_from_slice(step.kind.name().as_bytes());
+            text.extend_from_slice(&step.serial.map_or(0, |serial| serial.0).to_be_bytes());
+            let bound = match step.state.bound {
+                Bound::Open => u64::MAX,
+                Bound::Countdown => u64::MAX - 1,
+                Bound::Most(ttl) => u64::from(ttl.0),
+            };
+            text.extend_from_slice(&bound.to_be_bytes());
+        }
+        Digest::of([self.plan.0.as_slice(), &text])
+    }
+}
+
+/// What going back costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// When it would be done.
+    pub now: Instant,
+    /// How long the new data, given the moment before, may be kept.
+    pub ttl: Ttl,
+    /// From when on no conforming cache may hold the new data.
+    pub recovered_at: Instant,
+}
+
+pub(super) fn seconds(ttl: Ttl) -> Duration {
+    Duration::from_secs(u64::from(ttl.0))
 }
 
 /// When the old data of a flip is gone from every conforming cache.
@@ -165,9 +430,14 @@ pub struct Drain {
     pub horizon: Instant,
     /// What it would be had the plan been obeyed in time.
     pub in_time: Instant,
+    /// The same for resolvers that keep whatever they get for [`MINIMUM_TTL`] at least.
+    pub pessimistic: Instant,
     /// What the horizon is the latest of.
     pub terms: Vec<Term>,
 }
+
+/// The minimum TTL that some resolvers set against what they are told, as far as one has to reckon with it.
+pub const MINIMUM_TTL: Ttl = Ttl(300);
 
 /// What caches hold of an RRset before it flips.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,15 +476,26 @@ pub enum Since {
     Flip,
     /// T1, since when the plan is obeyed, if that is later than it should be.
     Armed,
+    /// K, by when caches have forgotten what they were given before the zone file was edited or the plan armed anew.
+    Kept,
+    /// B, the rollback.
+    Rollback,
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Since::Flip => "T",
+            Since::Armed => "T1",
+            Since::Kept => "K",
+            Since::Rollback => "B",
+        })
+    }
 }
 
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = match self.since {
-            Since::Flip => "T",
-            Since::Armed => "T1",
-        };
-        write!(f, "{since} + {}", Length(self.ttl))
+        if self.ttl == Ttl(0) { self.since.fmt(f) } else { write!(f, "{} + {}", self.since, Length(self.ttl)) }
     }
 }
 

@@ -135,6 +135,20 @@ impl Succession {
         Succession { style: Style::of(file, now), time_zone, file, last: file }
     }
 
+    /// The same, where `above` was served already: the next serial is above that too.
+    #[must_use]
+    pub fn above(mut self, above: Serial) -> Succession {
+        if above.above(self.last).is_some() {
+            self.last = above;
+        }
+        self
+    }
+
+    /// The last serial: the file's, or one that was served already.
+    pub fn last(&self) -> Serial {
+        self.last
+    }
+
     /// The style that is kept.
     pub fn style(&self) -> Style {
         self.style

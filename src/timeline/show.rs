@@ -6,7 +6,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
-use super::schedule::{Contents, Drain, RrsetChange, Schedule, Since, Span, Step, StepKind, sum};
+use super::demand;
+use super::Digest;
+use super::plan::{Arming, Lowering, Raising};
+use super::run::EndingKind;
+use super::schedule::{
+    Bound, Contents, Data, Drain, Length, MINIMUM_TTL, Reason, RrsetChange, Schedule, Since, Span, State, Step, StepKind,
+    sum,
+};
 use crate::clock::Instant;
 use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::text;
@@ -19,125 +26,243 @@ const INDENT: usize = 31;
 /// The timeline of `schedule` as of `now`: the steps with their reasons, and when the old data is gone.
 /// With `styled`, in colours.
 pub fn render(schedule: &Schedule, now: Instant, styled: bool) -> String {
-    let mut out = String::new();
-    let paint = Paint(styled);
-    let now = now.whole_seconds();
+    let mut drawing = Drawing { out: String::new(), schedule, now: now.whole_seconds(), paint: Paint(styled) };
     // Writing to a String can't fail.
-    let _ = write_schedule(&mut out, schedule, now, paint);
-    out
+    let _ = drawing.whole();
+    drawing.out
 }
 
-fn write_schedule(out: &mut String, schedule: &Schedule, now: Instant, paint: Paint) -> std::fmt::Result {
-    let zone = schedule.apex.as_ref();
-    let when = moment(schedule.at, &schedule.time_zone);
-    if schedule.steps.is_empty() {
-        return writeln!(
-            out,
-            "{}  nothing to do: the zone file has what the plan flips to",
-            paint.bold(&zone.to_string())
-        );
-    }
-    let place = schedule.time_zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
-    let distance = if now < schedule.at {
-        format!("in {}", Span(schedule.at.since(now).as_secs()))
-    } else {
-        format!("{} ago", Span(now.since(schedule.at).as_secs()))
-    };
-    writeln!(out, "{}  flips at T = {}{place}, {distance}", paint.bold(&zone.to_string()), paint.bold(&when))?;
-    writeln!(out)?;
-    write_row(out, "until then", &paint.dim(&format!("serial {}, as in the zone file", schedule.serial)))?;
-    let mut shown_now = false;
-    let mut horizon = schedule.horizon();
-    for step in &schedule.steps {
-        if let Some(gone) = horizon.filter(|&gone| gone <= step.from) {
-            mark_now(out, schedule, now, gone, &mut shown_now, paint)?;
-            write_horizon(out, schedule, gone, paint)?;
-            horizon = None;
-        }
-        mark_now(out, schedule, now, step.from, &mut shown_now, paint)?;
-        write_step(out, schedule, step, paint)?;
-    }
-    if let Some(gone) = horizon {
-        mark_now(out, schedule, now, gone, &mut shown_now, paint)?;
-        write_horizon(out, schedule, gone, paint)?;
-    }
-    mark_now(out, schedule, now, Instant::MAX, &mut shown_now, paint)
-}
+/// How many cells a bar has.
+const BAR: usize = 12;
 
-/// Shows where `now` is, once, before what begins at `next`.
-fn mark_now(
-    out: &mut String,
-    schedule: &Schedule,
+struct Drawing<'a> {
+    out: String,
+    schedule: &'a Schedule,
     now: Instant,
-    next: Instant,
-    shown: &mut bool,
     paint: Paint,
-) -> std::fmt::Result {
-    if *shown || now >= next {
-        return Ok(());
-    }
-    *shown = true;
-    let edition = schedule.timeline.at(now);
-    let line = format!("now: serial {} is served", edition.serial);
-    writeln!(out)?;
-    write_row(out, &moment(now, &schedule.time_zone), &paint.green(&line))
 }
 
-fn write_step(out: &mut String, schedule: &Schedule, step: &Step, paint: Paint) -> std::fmt::Result {
-    writeln!(out)?;
-    let title = format!("{}  serial {}", paint.bold(&format!("{:7}", step.kind)), step.serial);
-    write_row(out, &moment(step.from, &schedule.time_zone), &title)?;
-    let mut left = utc(step.from);
-    for change in &step.changes {
-        let line = describe(change, schedule.apex.as_ref(), step.kind);
-        for (index, line) in wrapped(&line, WIDTH - INDENT - 4).into_iter().enumerate() {
-            let hanging = if index == 0 { "" } else { "    " };
-            write_row(out, &left, &format!("{hanging}{line}"))?;
-            left = String::new();
+impl Drawing<'_> {
+    fn whole(&mut self) -> std::fmt::Result {
+        let schedule = self.schedule;
+        let zone = self.paint.bold(&schedule.apex.to_string());
+        if schedule.courses.is_empty() {
+            return writeln!(self.out, "{zone}  nothing to do: the zone file has what the plan flips to");
         }
+        let when = self.paint.bold(&self.moment(schedule.at));
+        let place = schedule.time_zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
+        let distance = distance(schedule.at, self.now);
+        writeln!(self.out, "{zone}  flips at T = {when}{place}, {distance}")?;
+        self.stand()?;
+        writeln!(self.out)?;
+        let served = match schedule.timeline.first().serial == schedule.serial.0 {
+            true => format!("serial {}, as in the zone file", schedule.serial),
+            false => format!("serial {}; the zone file says {}", schedule.timeline.first().serial, schedule.serial),
+        };
+        self.row("until then", &self.paint.dim(&served))?;
+        self.steps()
     }
-    let mut reason = step.reason.to_string();
-    if step.kind == StepKind::Lower && schedule.armed_at > step.from {
-        let _ = write!(
-            reason,
-            ". But T1, since when the plan is obeyed, is {}",
-            moment(schedule.armed_at, &schedule.time_zone)
-        );
-    }
-    for line in wrapped(&reason, WIDTH - INDENT) {
-        write_row(out, &left, &paint.dim(&line))?;
-        left = String::new();
-    }
-    Ok(())
-}
 
-fn write_horizon(out: &mut String, schedule: &Schedule, gone: Instant, paint: Paint) -> std::fmt::Result {
-    writeln!(out)?;
-    let title = "no cache that obeys TTLs holds old data from here on";
-    write_row(out, &moment(gone, &schedule.time_zone), &paint.bold(title))?;
-    let mut left = utc(gone);
-    for drain in &schedule.drains {
-        let name = relative(&drain.owner, schedule.apex.as_ref());
-        let mut line =
-            format!("{name} {}: {} = {}", drain.rtype, sum(&drain.terms), moment(drain.horizon, &schedule.time_zone));
-        if drain.terms.iter().any(|term| term.since == Since::Armed) {
+    /// Where the plan stands.
+    fn stand(&mut self) -> std::fmt::Result {
+        let run = &self.schedule.run;
+        let line = match (&run.ending, run.holds.last()) {
+            _ if run.proposed => match self.schedule.arming {
+                Arming::ByHand => "not armed: shown as if it were armed now".to_owned(),
+                Arming::OnLoad => "armed by whoever serves it: shown as if it were served since its file is there".to_owned(),
+            },
+            (Some(ending), _) => {
+                let how = match ending.kind {
+                    EndingKind::RolledBack => "rolled back",
+                    EndingKind::Aborted => "given up",
+                    EndingKind::Finished => "finished",
+                    EndingKind::Withdrawn => "withdrawn: its file has gone",
+                };
+                format!("{how}, {}", self.moment(ending.at))
+            }
+            (None, Some(hold)) if hold.resumed.is_none() => format!("held since {}", self.moment(hold.from)),
+            _ => format!("armed, obeyed since T1 = {}", self.moment(run.armed_at)),
+        };
+        let line = if run.proposed { self.paint.dim(&line) } else { self.paint.green(&line) };
+        writeln!(self.out, "  {line}")?;
+        if let Some(demand) = demand::predict(self.schedule) {
+            let line = format!(
+                "a busy resolver asks {:.1} times before T; {} of them ask at most {} times a second",
+                demand.queries_per_resolver,
+                demand::POPULATION,
+                demand.peak_per_second
+            );
+            writeln!(self.out, "  {}", self.paint.dim(&line))?;
+        }
+        Ok(())
+    }
+
+    fn steps(&mut self) -> std::fmt::Result {
+        let schedule = self.schedule;
+        // What lies in the future of a run that is over or held, and will not happen, has no horizon.
+        let is_open = schedule.waiting.iter().any(|step| step.kind == StepKind::Flip);
+        let has_flip = schedule.steps.iter().any(|step| step.kind == StepKind::Flip);
+        let mut gone = schedule.horizon().filter(|_| has_flip && !is_open);
+        let mut shown_now = false;
+        let mut before = None;
+        for step in &schedule.steps {
+            if let Some(horizon) = gone.filter(|&gone| gone <= step.from) {
+                self.mark_now(horizon, &mut shown_now)?;
+                self.horizon(horizon)?;
+                (gone, before) = (None, None);
+            }
+            if self.mark_now(step.from, &mut shown_now)? {
+                before = None;
+            }
+            self.step(step, before == Some(step.kind))?;
+            before = Some(step.kind);
+        }
+        if let Some(horizon) = gone {
+            self.mark_now(horizon, &mut shown_now)?;
+            self.horizon(horizon)?;
+        }
+        self.mark_now(Instant::MAX, &mut shown_now)?;
+        if let Some(first) = schedule.waiting.first() {
+            writeln!(self.out)?;
+            let count = schedule.waiting.len();
+            let what = format!("{count} steps wait, the next of them `{}`, until it is resumed", first.kind);
+            self.row(&self.moment(first.from), &self.paint.bold(&what))?;
+        }
+        Ok(())
+    }
+
+    /// Shows where `now` is, once, before what begins at `next`; whether it did.
+    fn mark_now(&mut self, next: Instant, shown: &mut bool) -> Result<bool, std::fmt::Error> {
+        if *shown || self.now >= next {
+            return Ok(false);
+        }
+        *shown = true;
+        let schedule = self.schedule;
+        let mut line = format!("now: serial {} is served", schedule.serial_at(self.now));
+        if let Some(price) = schedule.rollback_price(self.now) {
             let _ = write!(
                 line,
-                "; T1 = {}, since when the plan is obeyed",
-                moment(schedule.armed_at, &schedule.time_zone)
+                "; if you roll back now, the last cache recovers at {}",
+                moment(price.recovered_at, &schedule.time_zone)
             );
         }
+        writeln!(self.out)?;
+        let mut left = self.moment(self.now);
         for line in wrapped(&line, WIDTH - INDENT) {
-            write_row(out, &left, &paint.dim(&line))?;
+            self.row(&left, &self.paint.green(&line))?;
             left = String::new();
         }
+        Ok(true)
     }
-    Ok(())
+
+    /// One step; `again`: it is one more rung, whose reason was told already.
+    fn step(&mut self, step: &Step, again: bool) -> std::fmt::Result {
+        let schedule = self.schedule;
+        if !again {
+            writeln!(self.out)?;
+        }
+        let serial = step.serial.map_or_else(|| "before the edit".to_owned(), |serial| format!("serial {serial}"));
+        let title = format!("{}  {serial:<17}  {}", self.paint.bold(&format!("{:8}", step.kind)), self.bar(step));
+        self.row(&self.moment(step.from), &title)?;
+        let mut left = utc(step.from);
+        let changes = schedule.changes(step);
+        if again && step.kind != StepKind::Flip {
+            let line = match (&changes[..], step.reason) {
+                ([_, _, _, ..], reason) => format!("{} RRsets: {}", changes.len(), short(reason)),
+                (some, reason) => {
+                    let all: Vec<_> = some.iter().map(|one| describe(one, schedule.apex.as_ref(), step.kind)).collect();
+                    format!("{}: {}", all.join("; "), short(reason))
+                }
+            };
+            return self.row(&left, &self.paint.dim(&line));
+        }
+        for change in &changes {
+            let line = describe(change, schedule.apex.as_ref(), step.kind);
+            for (index, line) in wrapped(&line, WIDTH - INDENT - 4).into_iter().enumerate() {
+                let hanging = if index == 0 { "" } else { "    " };
+                self.row(&left, &format!("{hanging}{line}"))?;
+                left = String::new();
+            }
+        }
+        let mut reason = step.reason.to_string();
+        if step.kind == StepKind::Lower && schedule.run.armed_at > step.from {
+            let _ = write!(reason, ". But T1, since when the plan is obeyed, is {}", self.moment(schedule.run.armed_at));
+        }
+        for line in wrapped(&reason, WIDTH - INDENT) {
+            self.row(&left, &self.paint.dim(&line))?;
+            left = String::new();
+        }
+        Ok(())
+    }
+
+    /// How long answers live from `step` on, drawn: a cell for each halving.
+    fn bar(&self, step: &Step) -> String {
+        let ttl = |state| self.schedule.courses.iter().filter_map(move |course| self.schedule.contents(course, state, step.from));
+        let longest = |state| ttl(state).map(|contents| contents.ttl.0).max().unwrap_or(0);
+        let whole = longest(State::FILE).max(longest(State { data: Data::New, bound: Bound::Open })).max(1);
+        let left = longest(step.state);
+        let halvings = (f64::from(whole) / f64::from(left.max(1))).log2().round() as usize;
+        let full = if left == 0 { 0 } else { BAR.saturating_sub(halvings).max(1) };
+        let bar = "\u{2588}".repeat(full) + &"\u{2591}".repeat(BAR - full);
+        format!("{bar} {left} s")
+    }
+
+    fn horizon(&mut self, gone: Instant) -> std::fmt::Result {
+        let schedule = self.schedule;
+        writeln!(self.out)?;
+        let title = "no cache that obeys TTLs holds old data from here on";
+        self.row(&self.moment(gone), &self.paint.bold(title))?;
+        let mut left = utc(gone);
+        let mut lines = Vec::new();
+        for drain in &schedule.drains {
+            let name = relative(&drain.owner, schedule.apex.as_ref());
+            let mut line = format!("{name} {}: {} = {}", drain.rtype, sum(&drain.terms), self.moment(drain.horizon));
+            if drain.terms.iter().any(|term| term.since == Since::Armed) {
+                let _ = write!(line, "; T1 = {}, since when the plan is obeyed", self.moment(schedule.run.armed_at));
+            }
+            lines.push(line);
+        }
+        if let Some(late) = schedule.pessimistic_horizon() {
+            lines.push(format!(
+                "the old service may be switched off at {}: by then resolvers that keep everything for {} have \
+                 forgotten it too",
+                self.moment(late),
+                Length(MINIMUM_TTL)
+            ));
+        }
+        for line in lines.iter().flat_map(|line| wrapped(line, WIDTH - INDENT)) {
+            self.row(&left, &self.paint.dim(&line))?;
+            left = String::new();
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, left: &str, right: &str) -> std::fmt::Result {
+        let row = format!("  {left:width$}{right}", width = INDENT - 2);
+        writeln!(self.out, "{}", row.trim_end())
+    }
+
+    fn moment(&self, instant: Instant) -> String {
+        moment(instant, &self.schedule.time_zone)
+    }
 }
 
-fn write_row(out: &mut String, left: &str, right: &str) -> std::fmt::Result {
-    let row = format!("  {left:width$}{right}", width = INDENT - 2);
-    writeln!(out, "{}", row.trim_end())
+/// How far `at` is from `now`, in words.
+pub fn distance(at: Instant, now: Instant) -> String {
+    if now < at {
+        format!("in {}", Span(at.since(now).as_secs()))
+    } else {
+        format!("{} ago", Span(now.since(at).as_secs()))
+    }
+}
+
+/// A rung's reason in few words.
+fn short(reason: Reason) -> String {
+    match reason {
+        Reason::OldTtlDrains { old_ttl, .. } | Reason::CountsDown { old_ttl, .. } => format!("T - {}", Length(old_ttl)),
+        Reason::Confidence { wait, since, .. } => format!("{since} + {}", Length(wait)),
+        Reason::Declared | Reason::Decided => reason.to_string(),
+    }
 }
 
 /// What becomes of an RRset, in one line.
@@ -145,7 +270,12 @@ fn describe(change: &RrsetChange, apex: NameRef<'_>, kind: StepKind) -> String {
     let name = format!("{} {}", relative(&change.owner, apex), change.rtype);
     let data = |contents: &Contents| list(change.rtype, contents.rdatas.iter().map(|rdata| &**rdata));
     match (&change.before, &change.after) {
-        (Some(before), Some(after)) if kind != StepKind::Flip => format!("{name}: TTL {} -> {}", before.ttl, after.ttl),
+        (Some(before), Some(after)) if before.rdatas == after.rdatas && before.ttl == after.ttl => {
+            format!("{name}: TTL {}, and a second less with each second", before.ttl)
+        }
+        (Some(before), Some(after)) if before.rdatas == after.rdatas || kind == StepKind::Lower => {
+            format!("{name}: TTL {} -> {}", before.ttl, after.ttl)
+        }
         (Some(before), Some(after)) => format!("{name}: {} -> {}, TTL {}", data(before), data(after), after.ttl),
         (None, Some(after)) => format!("{name}: new, {}, TTL {}", data(after), after.ttl),
         (Some(before), None) => format!("{name}: {} is removed", data(before)),
@@ -257,14 +387,24 @@ impl Serialize for Schedule {
 #[derive(Serialize)]
 struct Json {
     zone: String,
+    plan: Digest,
+    schedule: Digest,
     at: String,
     time_zone: Option<String>,
     low_ttl: u32,
+    arm: Arming,
+    lower: Lowering,
+    spread: u32,
+    raise: Raising,
+    state: &'static str,
     armed_at: String,
     serial: u32,
     serial_style: super::serial::Style,
     horizon: Option<String>,
+    old_service_until: Option<String>,
+    demand: Option<demand::Demand>,
     steps: Vec<JsonStep>,
+    waiting: Vec<JsonStep>,
     drains: Vec<JsonDrain>,
     remarks: Vec<crate::diag::Diagnostic>,
 }
@@ -274,7 +414,7 @@ struct JsonStep {
     id: u16,
     kind: String,
     from: String,
-    serial: u32,
+    serial: Option<u32>,
     reason: String,
     changes: Vec<JsonChange>,
 }
@@ -302,6 +442,7 @@ struct JsonDrain {
     held: String,
     horizon: String,
     in_time: String,
+    with_minimum_ttl: String,
     sum: String,
 }
 
@@ -328,9 +469,9 @@ fn json(schedule: &Schedule) -> Json {
         id: step.id.0,
         kind: step.kind.to_string(),
         from: rfc3339(step.from),
-        serial: step.serial.0,
+        serial: step.serial.map(|serial| serial.0),
         reason: step.reason.to_string(),
-        changes: step.changes.iter().map(change).collect(),
+        changes: schedule.changes(step).iter().map(change).collect(),
     };
     let drain = |drain: &Drain| JsonDrain {
         name: drain.owner.to_string(),
@@ -338,18 +479,29 @@ fn json(schedule: &Schedule) -> Json {
         held: drain.held.to_string(),
         horizon: rfc3339(drain.horizon),
         in_time: rfc3339(drain.in_time),
+        with_minimum_ttl: rfc3339(drain.pessimistic),
         sum: sum(&drain.terms),
     };
     Json {
         zone: schedule.apex.to_string(),
+        plan: schedule.plan,
+        schedule: schedule.digest(),
         at: rfc3339(schedule.at),
         time_zone: schedule.time_zone.iana_name().map(str::to_owned),
         low_ttl: schedule.low_ttl.0,
-        armed_at: rfc3339(schedule.armed_at),
+        arm: schedule.arming,
+        lower: schedule.lowering,
+        spread: schedule.spread.0,
+        raise: schedule.raising,
+        state: schedule.run.state(),
+        armed_at: rfc3339(schedule.run.armed_at),
         serial: schedule.serial.0,
         serial_style: schedule.serial_style,
         horizon: schedule.horizon().map(rfc3339),
+        old_service_until: schedule.pessimistic_horizon().map(rfc3339),
+        demand: demand::predict(schedule),
         steps: schedule.steps.iter().map(step).collect(),
+        waiting: schedule.waiting.iter().map(step).collect(),
         drains: schedule.drains.iter().map(drain).collect(),
         remarks: schedule.remarks.clone(),
     }

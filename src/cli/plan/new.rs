@@ -15,7 +15,7 @@ use crate::control::settings::ZONE_FILE_SIZE_DEFAULT;
 use crate::control::write;
 use crate::diag::Diagnostic;
 use crate::timeline::plan::compose::{Request, Verb, compose};
-use crate::timeline::{self, When, show};
+use crate::timeline::{self, Run, When, show};
 use crate::zone::text;
 
 /// Write a plan beside its zone, and show what it does.
@@ -114,8 +114,8 @@ pub(super) fn run(arguments: &New) -> Result<Exit, PlanError> {
     };
     // Serving, checking and showing will see these octets: they are judged before anybody does.
     let shown_path: Arc<str> = path.to_string_lossy().into();
-    let schedule = timeline::load(&zone, &shown_path, text.as_bytes(), now).schedule;
-    let faults = timeline::check(&zone, &shown_path, text.as_bytes(), now);
+    let schedule = timeline::load(&zone, &shown_path, text.as_bytes(), &Run::proposed(now)).schedule;
+    let faults = timeline::check(&zone, &shown_path, text.as_bytes(), &Run::proposed(now));
     let Some(schedule) = schedule.filter(|_| !faults.iter().any(Diagnostic::is_error)) else {
         return Ok(refused(&faults));
     };

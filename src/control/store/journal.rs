@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows};
 
 use super::StoreError;
 use crate::clock::Instant;
+use crate::timeline::conduct::PlanText;
 use crate::timeline::run::{Entry, Event, Promised, Run};
 use crate::timeline::serial::Serial;
 use crate::wire::Name;
@@ -21,15 +22,6 @@ pub struct Record {
     pub plan: Option<PlanText>,
     /// The serials that are promised from then on, in place of those before.
     pub promised: Vec<Promised>,
-}
-
-/// A plan's text as it was armed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlanText {
-    /// The file, for people.
-    pub path: String,
-    /// What it said.
-    pub text: Vec<u8>,
 }
 
 /// The last run of a zone, and the serials that are promised.
@@ -84,7 +76,7 @@ pub(super) fn append(connection: &Connection, record: &Record) -> Result<(), Sto
 fn begin(connection: &Connection, record: &Record, digest: &str, plan: &PlanText) -> rusqlite::Result<Option<i64>> {
     let values = (key(&record.apex), record.entry.at.unix_nanos(), promises(&record.promised)?);
     let run = connection.prepare_cached(BEGIN)?.query_row(values, |row| row.get::<_, i64>(0))?;
-    connection.prepare_cached(PLAN)?.execute((run, &plan.path, digest, &plan.text))?;
+    connection.prepare_cached(PLAN)?.execute((run, &*plan.path, digest, &*plan.text))?;
     Ok(Some(run))
 }
 
@@ -170,7 +162,7 @@ pub(super) fn entries(connection: &Connection, apex: &Name) -> Result<Vec<(i64, 
 
 /// The plan of the last run of `apex`.
 pub(super) fn plan_text(connection: &Connection, apex: &Name) -> rusqlite::Result<Option<PlanText>> {
-    let plan = |row: &Row<'_>| Ok(PlanText { path: row.get(0)?, text: row.get(1)? });
+    let plan = |row: &Row<'_>| Ok(PlanText { path: row.get(0)?, text: row.get::<_, Vec<u8>>(1)?.into() });
     connection.prepare_cached(TEXT)?.query_row([key(apex)], plan).optional()
 }
 

@@ -33,11 +33,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use self::lock::Lock;
 use self::schema::{MIGRATIONS, Version};
 use crate::clock::Instant;
+use crate::timeline::conduct::PlanText;
 use crate::timeline::run::{Entry, Promised, Run};
 use crate::wire::Name;
 
 pub use self::error::StoreError;
-pub use self::journal::{PlanText, Record};
+pub use self::journal::Record;
 
 /// The name of the database in the folder of state.
 pub const DATABASE_FILE: &str = "watari.db";

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::load;
-use crate::clock::Instant;
+use crate::timeline::run::Run;
 use crate::diag::{Diagnostic, Place};
 use crate::timeline::plan::{self, Plan, in_order};
 use crate::wire::{Name, Rtype};
@@ -12,13 +12,13 @@ use crate::zone::{View, Zone, check};
 
 /// What [`load`] finds, and what is wrong with the zone as the plan makes it and not with the zone as it is, shown
 /// where the plan says so. This walks through the whole zone, twice: for a person who asks, not for serving.
-pub fn check(zone: &Zone, path: &Arc<str>, text: &[u8], armed_at: Instant) -> Vec<Diagnostic> {
-    let loaded = load(zone, path, text, armed_at);
+pub fn check(zone: &Zone, path: &Arc<str>, text: &[u8], run: &Run) -> Vec<Diagnostic> {
+    let loaded = load(zone, path, text, run);
     let (Some(schedule), (Some(plan), _)) = (loaded.schedule, plan::parse(zone.apex(), path, text)) else {
         return loaded.diagnostics;
     };
-    let timeline = &schedule.timeline;
-    let made = made_by(&plan, zone.view(), timeline.view_of(timeline.at(schedule.at), schedule.at));
+    let (timeline, at) = (&schedule.timeline, schedule.at);
+    let made = made_by(&plan, zone.view(), timeline.view_of(timeline.at(at), at));
     let shown: HashSet<_> = made.iter().flat_map(place_of).collect();
     // The zone's own checks say more of a target that is missing.
     let is_said = |diagnostic: &Diagnostic| {

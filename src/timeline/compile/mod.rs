@@ -1,40 +1,46 @@
-//! The compiler: a plan and its zone become a schedule, every step with its instant and its reason.
+//! The compiler: a plan, its zone and its run become a schedule, every step with its instant and its reason.
 //!
-//! The rules, by number where the code obeys them. T is the plan's instant, R an RRset's TTL in the zone
-//! file, r the plan's low TTL, A the TTL in the end.
+//! The rules, by number where the code obeys them. T is the plan's instant, R the longest TTL in the zone file of what
+//! the plan flips, r its low TTL, A the longest TTL in the end.
 //!
-//! 1. An RRset with R > r is lowered to r at T − R. What was handed out before, with R, is gone at T; so
-//!    from T on caches hold the old data for r at most. (T − (R − r) would just do for the same horizon, T + r;
-//!    the r in between is room for answers under way and for secondaries.)
-//! 2. All flips happen at T, in one edition. The new data has the smallest of r, R and A.
-//! 3. The TTL becomes A at T + max(R, A): a TTL grows only as fast as confidence.
-//! 4. The old data of a flip is gone at T + min(R, r). If the plan is obeyed only since T1 > T − R, it is gone
-//!    at max(T1 + R, T + min(R, r)).
+//! 1. From T − R on TTLs go down, so that whatever is given from then on is gone at T, or lives for r: by a *ladder*, whose
+//!    rung R/2ⁿ⁺¹ is served from T − R/2ⁿ; by a *countdown*, whose answers live until T; or *once*, to r.
+//! 2. All flips happen at T, in one edition. The new data has r at most.
+//! 3. A TTL grows only as fast as confidence: from T + x on an answer may live for x. By a *ladder* of doubling rungs, or
+//!    *once*, at T + max(R, A). Until T + watch it does not grow.
+//! 4. The old data of a flip is gone at T + min(its R, r), with a countdown T + min(its R, max(r, spread)). If the plan is
+//!    obeyed only since T1, after its lowering should have begun, it is gone at max(T1 + its R, that).
 //! 5. For an RRset that is new, R is what caches may hold instead: that there is none (the zone's negative
 //!    TTL, RFC 2308), or what a wildcard gave. Neither is lowered.
-//! 6. What is served is a function of the zone and the plan alone, so that every node, and a node that
+//! 6. What is served is a function of the zone, the plan and the run alone, so that every node, and a node that
 //!    restarts at any time, serves the same. T1 matters for what can be promised, and for nothing else.
+//! 7. A hold stops the plan's clock: what had not happened waits, and happens as much later as the run was held for too
+//!    long. A rollback serves the old data at once and lets its TTL grow as rule 3 does, since the rollback. An abort
+//!    serves the zone as its file has it.
+//! 8. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
+//!    was served.
 
 mod check;
+mod course;
 mod examine;
+mod remark;
+mod steps;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::edition::{Cap, Edition, PatchId, StepId, Timeline};
-use super::plan::{Draft, Flip, Plan, in_order};
-use super::schedule::{
-    Contents, Drain, Held, Length, Reason, RrsetChange, Schedule, Since, Span, Step, StepKind, Term, sum,
-};
+use super::countdown::Countdown;
+use super::edition::{Cap, Edition, PatchId, Timeline};
+use super::plan::{Draft, Plan, in_order};
+use super::run::Run;
+use super::schedule::{Bound, Course, Data, Schedule, State, Step, seconds};
 use super::serial::{Serial, Succession};
-use super::show;
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
-use crate::wire::Name;
-use crate::zone::{Change, Patch, Ttl, Zone};
+use crate::zone::{Change, Patch, PatchError, Ttl, Zone};
 pub use check::check;
 use examine::{Found, examine};
+use steps::Steps;
 
 /// What became of a plan's text.
 #[derive(Debug)]
@@ -48,15 +54,15 @@ pub struct Loaded {
 /// Text and zone to schedule: the one entry that serving, checking and showing use. It finds all faults at
 /// once, also those against the zone of flips beside others that don't even read.
 ///
-/// `armed_at` is the instant since which the plan is obeyed (rule 4).
-pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], armed_at: Instant) -> Loaded {
+/// `run` is where the plan stands; of one that nobody armed, [`Run::proposed`].
+pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], run: &Run) -> Loaded {
     let (draft, mut diagnostics) = Draft::read(zone.apex(), path, text);
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
     let mut schedule = None;
     match draft {
         Some(draft) if sound => {
             if let Some(plan) = draft.finish() {
-                match compile(&plan, zone, armed_at) {
+                match compile(&plan, zone, run) {
                     Ok(compiled) => {
                         diagnostics.extend(compiled.remarks.iter().cloned());
                         schedule = Some(compiled);
@@ -74,300 +80,199 @@ pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], armed_at: Instant) -> Loa
     Loaded { schedule, diagnostics: in_order(diagnostics) }
 }
 
-/// Works `plan` out for `zone`, where it is obeyed since `armed_at`.
+/// Works `plan` out for `zone`, where it stands as `run` says.
 ///
 /// # Errors
 /// All faults, if the plan can't work; remarks about one that can are in the schedule.
-pub fn compile(plan: &Plan, zone: &Zone, armed_at: Instant) -> Result<Schedule, Vec<Diagnostic>> {
+pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diagnostic>> {
     // Promises are in whole seconds, and rather later.
-    let armed_at = armed_at.after(Duration::from_nanos(999_999_999)).whole_seconds();
+    let armed_at = run.armed_at.after(Duration::from_nanos(999_999_999)).whole_seconds();
+    let run = Run { armed_at, ..run.clone() };
     let (found, mut diagnostics) = examine(plan, zone);
     let is_done = |found: &Option<Found>| *found == Some(Found::Done);
     let done: Vec<_> =
         plan.flips.iter().zip(&found).filter(|(_, found)| is_done(found)).map(|(flip, _)| flip).collect();
-    let courses: Vec<Course<'_>> = plan
-        .flips
-        .iter()
-        .zip(found)
-        .filter_map(|(flip, found)| Course::lay(plan, zone, flip, found?, &mut diagnostics))
-        .collect();
+    let laid = plan.flips.iter().zip(found);
+    let courses: Vec<Course> =
+        laid.filter_map(|(flip, found)| course::lay(plan, zone, flip, found?, &mut diagnostics)).collect();
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
-    remark_done(plan, &done, &mut diagnostics);
-    let drains: Vec<Drain> = courses.iter().map(|course| course.drain(plan, armed_at)).collect();
-    remark_late(plan, armed_at, &courses, &drains, &mut diagnostics);
-    let mut succession = Succession::new(Serial(zone.serial()), plan.at(), plan.at.value.time_zone().clone());
+    remark::done(plan, &done, &mut diagnostics);
+    let steps = Steps::lay(plan, &courses, &run);
+    let drains: Vec<_> = courses.iter().map(|course| course::drain(plan, &courses, course, &steps, &run)).collect();
+    remark::late(plan, &run, &steps, &courses, &drains, &mut diagnostics);
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(diagnostics);
+    }
+    let time_zone = plan.at.value.time_zone().clone();
+    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone()).above(run.above());
     let serial_style = succession.style();
-    let (steps, timeline) = match build(zone, &courses, &mut succession) {
-        Ok(built) => built,
-        Err(reason) => {
+    let Steps { at, mut done, waiting } = steps;
+    let timeline = match build(plan, zone, &courses, &run, at, &mut done, succession) {
+        Ok(timeline) => timeline,
+        Err(error) => {
             let place = plan.place(&plan.at.span);
-            diagnostics
-                .push(Diagnostic::error("plan-edition", "an edition of the plan can't be made").at(place, reason));
+            let diagnostic = Diagnostic::error("plan-edition", "an edition of the plan can't be made");
+            diagnostics.push(diagnostic.at(place, error.to_string()));
             return Err(diagnostics);
         }
     };
     Ok(Schedule {
         apex: zone.apex().to_owned(),
-        at: plan.at(),
-        time_zone: plan.at.value.time_zone().clone(),
+        plan: plan.digest(),
+        at,
+        time_zone,
         low_ttl: plan.low_ttl(),
-        armed_at,
+        arming: plan.arming(),
+        lowering: plan.lowering(),
+        spread: spread(plan),
+        raising: plan.raising(),
+        run,
         serial_style,
         serial: Serial(zone.serial()),
-        steps,
+        negative_ttl: zone.negative_ttl(),
+        courses,
+        steps: done,
+        waiting,
         drains,
         timeline,
         remarks: diagnostics,
     })
 }
 
-fn seconds(ttl: Ttl) -> Duration {
-    Duration::from_secs(u64::from(ttl.0))
-}
-
-/// One flip's way through time.
-struct Course<'p> {
-    flip: &'p Flip,
-    /// The owner, as the zone writes it.
-    owner: Name,
-    /// What caches hold before the flip, and for how long if nothing is done about it: R.
-    held: Held,
-    held_ttl: Ttl,
-    /// R once the lowering has drained: the smaller of R and r; R if it can't be lowered.
-    lowered_ttl: Ttl,
-    /// What becomes of the RRset, in order of time; the first is what it is before.
-    before: Option<Contents>,
-    events: Vec<Event>,
-}
-
-struct Event {
-    at: Instant,
-    kind: StepKind,
-    reason: Reason,
-    after: Option<Contents>,
-}
-
-impl<'p> Course<'p> {
-    fn lay(
-        plan: &Plan,
-        zone: &Zone,
-        flip: &'p Flip,
-        found: Found,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<Course<'p>> {
-        let low = plan.low_ttl();
-        let written_after = flip.ttl_after.as_ref().or(plan.ttl_after.as_ref()).map(|ttl| ttl.value);
-        let (held, held_ttl, before, after) = match found {
-            Found::Done => return None,
-            Found::Old { ttl } => {
-                remark_not_lower(plan, flip, ttl, diagnostics);
-                let rdatas = flip_contents(zone, flip);
-                (Held::Data, ttl, Some(Contents { ttl, rdatas }), written_after.unwrap_or(ttl))
-            }
-            Found::New { held, ttl } => {
-                let Some(after) = written_after else {
-                    let message =
-                        format!("{} {} is new: there is no old TTL to go back to", flip.owner.value, flip.rtype.value);
-                    let diagnostic = Diagnostic::error("plan-ttl-after-missing", message)
-                        .at(plan.place(&flip.from.span), "from nothing")
-                        .help("add ttl_after = \"1h\", or what you like, to this [[flip]]");
-                    diagnostics.push(diagnostic);
-                    return None;
-                };
-                if held != Held::Data && ttl > low {
-                    remark_negative(plan, flip, &held, ttl, diagnostics);
-                }
-                (held, ttl, None, after)
-            }
-        };
-        let at = plan.at();
-        let mut events = Vec::new();
-        let mut lowered_ttl = held_ttl;
-        if let Some(before) = before.as_ref() {
-            lowered_ttl = held_ttl.min(low);
-            if held_ttl > low {
-                // Rule 1.
-                events.push(Event {
-                    at: at.before(seconds(held_ttl)),
-                    kind: StepKind::Lower,
-                    reason: Reason::OldTtlDrains { old_ttl: held_ttl, low_ttl: low },
-                    after: Some(Contents { ttl: low, rdatas: before.rdatas.clone() }),
-                });
-            }
-        } else if held == Held::Data {
-            // The alias that stands in its place is lowered by its own flip.
-            lowered_ttl = held_ttl.min(low);
-        }
-        // Rule 2.
-        let flipped_ttl = before.as_ref().map_or(low, |before| low.min(before.ttl)).min(after);
-        let rdatas = flip.to.rdatas();
-        let new = |ttl| (!rdatas.is_empty()).then(|| Contents { ttl, rdatas: rdatas.clone() });
-        events.push(Event { at, kind: StepKind::Flip, reason: Reason::Declared, after: new(flipped_ttl) });
-        if flipped_ttl != after && !rdatas.is_empty() {
-            // Rule 3.
-            let wait = held_ttl.max(after);
-            events.push(Event {
-                at: at.after(seconds(wait)),
-                kind: StepKind::Restore,
-                reason: Reason::Confidence { wait, low_ttl: flipped_ttl },
-                after: new(after),
-            });
-        }
-        let node = zone.find(flip.owner.value.as_ref());
-        let owner = node.map_or_else(|| flip.owner.value.clone(), |node| node.name());
-        Some(Course { flip, owner, held, held_ttl, lowered_ttl, before, events })
-    }
-
-    /// When the plan must be obeyed for its promise to hold.
-    fn due(&self, plan: &Plan) -> Instant {
-        let at = plan.at();
-        if self.lowered_ttl < self.held_ttl { at.before(seconds(self.held_ttl)) } else { at }
-    }
-
-    /// Rule 4.
-    fn drain(&self, plan: &Plan, armed_at: Instant) -> Drain {
-        let flipped = Term { since: Since::Flip, ttl: self.lowered_ttl };
-        let mut terms = vec![flipped];
-        if armed_at > self.due(plan) {
-            terms.insert(0, Term { since: Since::Armed, ttl: self.held_ttl });
-        }
-        let at = |term: &Term| {
-            let since = match term.since {
-                Since::Flip => plan.at(),
-                Since::Armed => armed_at,
-            };
-            since.after(seconds(term.ttl))
-        };
-        let in_time = at(&flipped);
-        Drain {
-            owner: self.owner.clone(),
-            rtype: self.flip.rtype.value,
-            held: self.held.clone(),
-            horizon: terms.iter().map(at).max().unwrap_or(in_time),
-            in_time,
-            terms,
-        }
+/// Over how long deadlines are spread: not at all without a countdown.
+fn spread(plan: &Plan) -> Ttl {
+    match plan.lowering() {
+        super::plan::Lowering::Countdown => plan.spread(),
+        _ => Ttl(0),
     }
 }
 
-/// The RRset's records as the zone has them.
-fn flip_contents(zone: &Zone, flip: &Flip) -> Vec<Box<[u8]>> {
-    let node = zone.find(flip.owner.value.as_ref());
-    let rrset = node.and_then(|node| node.rrset(flip.rtype.value));
-    rrset.map(|rrset| rrset.rdatas().map(Vec::into_boxed_slice).collect()).unwrap_or_default()
-}
-
-/// The steps, one for each instant, and the editions that they make.
-fn build(zone: &Zone, courses: &[Course<'_>], succession: &mut Succession) -> Result<(Vec<Step>, Timeline), String> {
-    let mut instants: BTreeMap<Instant, Vec<(usize, &Event)>> = BTreeMap::new();
-    for (index, course) in courses.iter().enumerate() {
-        for event in &course.events {
-            instants.entry(event.at).or_default().push((index, event));
-        }
+/// What is served of `zone` when its plan is over and no longer asked: its file, with serials that go on from where
+/// the run left them.
+pub fn settle(zone: &Zone, run: &Run) -> Timeline {
+    let file = Serial(zone.serial());
+    let based_at = run.based_at;
+    if file.above(run.above()).is_some() {
+        return Timeline::fixed(zone.clone());
     }
-    let mut present: Vec<Option<Contents>> = courses.iter().map(|course| course.before.clone()).collect();
-    let mut steps = Vec::new();
-    let (mut patches, mut editions) = (Vec::new(), Vec::new());
-    for (&from, events) in &instants {
-        let Some(&(_, first)) = events.first() else { continue };
-        let mut changes = Vec::new();
-        for &(index, event) in events {
-            let course = &courses[index];
-            let before = std::mem::replace(&mut present[index], event.after.clone());
-            let (owner, rtype) = (course.owner.clone(), course.flip.rtype.value);
-            changes.push(RrsetChange { owner, rtype, before, after: event.after.clone() });
-        }
-        let differs = courses.iter().zip(&present).filter(|(course, present)| **present != course.before);
-        let all: Vec<Change> = differs
-            .map(|(course, present)| Change {
-                owner: course.owner.clone(),
-                rtype: course.flip.rtype.value,
-                ttl: present.as_ref().map_or(Ttl(0), |contents| contents.ttl),
-                capped: false,
-                rdatas: present.as_ref().map(|contents| contents.rdatas.clone()).unwrap_or_default(),
-            })
-            .collect();
-        patches.push(Patch::new(zone, &all).map_err(|error| error.to_string())?);
-        let number = u16::try_from(steps.len()).map_err(|_| "there are too many steps".to_owned())?;
-        let (id, patch) = (StepId(number), Some(PatchId(number)));
-        let serial = succession.next(from);
-        editions.push(Edition { from, serial: serial.0, cap: Cap::OPEN, patch, step: Some(id) });
-        steps.push(Step { id, kind: first.kind, from, serial, changes, reason: first.reason });
-    }
-    let first = Edition::first(zone.serial());
-    let timeline =
-        Timeline::new(zone.clone(), patches, first, editions, None).ok_or("its steps lie too far apart in time")?;
-    Ok((steps, timeline))
+    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(run.above());
+    let serial = if based_at == Instant::MIN { succession.last() } else { succession.next(based_at) };
+    Timeline::with_serial(zone.clone(), serial.0)
 }
 
-fn remark_not_lower(plan: &Plan, flip: &Flip, ttl: Ttl, diagnostics: &mut Vec<Diagnostic>) {
-    let Some(low) = plan.low_ttl.as_ref().filter(|low| ttl < low.value) else { return };
-    let message = format!("{} {} has a TTL of {ttl} already", flip.owner.value, flip.rtype.value);
-    let diagnostic = Diagnostic::note("plan-low-ttl-not-lower", message)
-        .at(plan.place(&low.span), format!("{} is not lower", low.value))
-        .help(format!("nothing is to be lowered: it keeps {ttl}; leave low_ttl out if this is so for all flips"));
-    diagnostics.push(diagnostic);
+/// Why the editions of a plan can't be made.
+#[derive(Debug, thiserror::Error)]
+enum EditionError {
+    /// The changes can't be made in the zone.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// There are more steps than can be counted.
+    #[error("there are too many steps")]
+    TooMany,
+    /// Instants saturate at the end of time.
+    #[error("its steps lie too far apart in time")]
+    TooFar,
 }
 
-fn remark_negative(plan: &Plan, flip: &Flip, held: &Held, ttl: Ttl, diagnostics: &mut Vec<Diagnostic>) {
-    let message =
-        format!("caches may not notice {} {} until {} after the flip", flip.owner.value, flip.rtype.value, Length(ttl));
-    let help = match held {
-        Held::Wildcard(wildcard) => {
-            format!("lower the TTLs of {wildcard} and the SOA's MINIMUM in the zone file beforehand")
-        }
-        _ => "lower the SOA's MINIMUM in the zone file beforehand, or publish the name before anybody asks for it"
-            .to_owned(),
-    };
-    let diagnostic = Diagnostic::note("plan-negative-ttl", message)
-        .at(plan.place(&flip.from.span), format!("they may hold {held}"))
-        .help(help);
-    diagnostics.push(diagnostic);
-}
-
-fn remark_done(plan: &Plan, done: &[&Flip], diagnostics: &mut Vec<Diagnostic>) {
-    if done.len() == plan.flips.len() {
-        let message = "the plan is done: the zone file has all that it flips to";
-        let diagnostic = Diagnostic::note("plan-done", message)
-            .at(plan.place(&plan.at.span), "")
-            .help("remove the plan's file; the zone is served as its own file says, with that file's serial");
-        diagnostics.push(diagnostic);
-        return;
-    }
-    for flip in done {
-        let message = format!("the zone file already has what {} {} flips to", flip.owner.value, flip.rtype.value);
-        let diagnostic = Diagnostic::note("plan-done", message)
-            .at(plan.place(&flip.to.span), "served from the beginning")
-            .help("leave this flip out, or put the old data back into the zone file");
-        diagnostics.push(diagnostic);
-    }
-}
-
-fn remark_late(
+/// The editions that `steps` make; each step is told its serial.
+fn build(
     plan: &Plan,
-    armed_at: Instant,
-    courses: &[Course<'_>],
-    drains: &[Drain],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let worst = courses.iter().zip(drains).filter(|(_, drain)| drain.horizon > drain.in_time);
-    let Some((course, drain)) = worst.max_by_key(|(_, drain)| drain.horizon) else { return };
-    let moment = |instant| show::moment(instant, plan.at.value.time_zone());
-    let name = format!("{} {}", drain.owner, drain.rtype);
-    let after = Span(drain.horizon.since(plan.at()).as_secs());
-    let message =
-        format!("too late: caches may hold the old {name} until {}, {after} after the flip", moment(drain.horizon));
-    let due = course.due(plan);
-    let label = format!(
-        "T; the plan was due at {}, and is obeyed since T1 = {}: {}",
-        moment(due),
-        moment(armed_at),
-        sum(&drain.terms),
-    );
-    let lead = courses.iter().map(|course| plan.at().since(course.due(plan))).max().unwrap_or_default();
-    let earliest = armed_at.after(lead);
-    let help = format!("move `at` to {} or later, or keep the old service up until then", moment(earliest));
-    diagnostics.push(Diagnostic::warning("plan-late", message).at(plan.place(&plan.at.span), label).help(help));
+    zone: &Zone,
+    courses: &[Course],
+    run: &Run,
+    at: Instant,
+    steps: &mut [Step],
+    mut succession: Succession,
+) -> Result<Timeline, EditionError> {
+    let mut patches = Patches { zone, courses, patches: Vec::new(), old: None, new: None };
+    // Rule 8: the edition that was there when the zone file was edited is the first one.
+    let forgotten = steps.iter().take_while(|step| step.from <= run.based_at).count();
+    let (before, after) = steps.split_at_mut(forgotten);
+    let first_state = before.last().map_or(State::FILE, |step| step.state);
+    let is_anew = run.based_at > Instant::MIN;
+    let file = Serial(zone.serial());
+    let serial = match is_anew {
+        true if first_state == State::FILE && file.above(run.above()).is_some() => file,
+        true => succession.next(run.based_at),
+        false => succession.last(),
+    };
+    let first = Edition {
+        from: Instant::MIN,
+        serial: serial.0,
+        cap: cap(first_state),
+        patch: patches.of(first_state)?,
+        step: before.last().map(|step| step.id),
+    };
+    let mut later = Vec::with_capacity(after.len());
+    for step in after {
+        let serial = succession.next(step.from);
+        step.serial = Some(serial);
+        let (from, cap, patch) = (step.from, cap(step.state), patches.of(step.state)?);
+        later.push(Edition { from, serial: serial.0, cap, patch, step: Some(step.id) });
+    }
+    let counts = |edition: &Edition| edition.cap == Cap::COUNTDOWN;
+    let countdown = (counts(&first) || later.iter().any(counts)).then(|| Countdown {
+        until: at,
+        floor: plan.low_ttl(),
+        spread: seconds(spread(plan)),
+        key: plan.digest().key(),
+    });
+    Timeline::new(zone.clone(), patches.patches, first, later, countdown).ok_or(EditionError::TooFar)
+}
+
+fn cap(state: State) -> Cap {
+    match state.bound {
+        Bound::Open => Cap::OPEN,
+        Bound::Most(ttl) => Cap::fixed(ttl),
+        Bound::Countdown => Cap::COUNTDOWN,
+    }
+}
+
+/// The patches that a plan's editions share: one with the old data, one with the new.
+struct Patches<'a> {
+    zone: &'a Zone,
+    courses: &'a [Course],
+    patches: Vec<Patch>,
+    old: Option<PatchId>,
+    new: Option<PatchId>,
+}
+
+impl Patches<'_> {
+    fn of(&mut self, state: State) -> Result<Option<PatchId>, EditionError> {
+        if state == State::FILE {
+            return Ok(None);
+        }
+        let known = match state.data {
+            Data::Old => self.old,
+            Data::New => self.new,
+        };
+        if known.is_some() {
+            return Ok(known);
+        }
+        let changes: Vec<Change> = self.courses.iter().filter_map(|course| change(course, state.data)).collect();
+        let id = PatchId(u16::try_from(self.patches.len()).map_err(|_| EditionError::TooMany)?);
+        self.patches.push(Patch::new(self.zone, &changes)?);
+        match state.data {
+            Data::Old => self.old = Some(id),
+            Data::New => self.new = Some(id),
+        }
+        Ok(Some(id))
+    }
+}
+
+/// What `course` is changed to; nothing if the zone has no such RRset and none is to be.
+fn change(course: &Course, data: Data) -> Option<Change> {
+    let contents = match data {
+        Data::Old => Some(course.before.as_ref()?),
+        Data::New => course.after.as_ref(),
+    };
+    Some(Change {
+        owner: course.owner.clone(),
+        rtype: course.rtype,
+        ttl: contents.map_or(Ttl(0), |contents| contents.ttl),
+        rdatas: contents.map(|contents| contents.rdatas.clone()).unwrap_or_default(),
+        capped: true,
+    })
 }

@@ -102,6 +102,24 @@ impl<'a, 'f> Form<'a, 'f> {
         }
     }
 
+    /// What the word at `key` stands for, if it is there: one of `words`.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<Written<T>> {
+        let value = self.optional(key)?;
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let example = names.iter().map(|word| format!("{key} = \"{word}\"")).collect::<Vec<_>>().join(" or ");
+        let written = self.string(key, value, &example)?;
+        let known = words.iter().find(|(word, _)| *word == written.value);
+        if known.is_none() {
+            let help = match similar(written.value, names.iter().copied()) {
+                Some(known) => format!("did you mean \"{known}\"?"),
+                None => format!("write {example}"),
+            };
+            let message = format!("`{key}` is not `{}`", written.value);
+            self.fault(Diagnostic::error("plan-choice", message).help(help), &written.span, "");
+        }
+        known.map(|(_, value)| Written { value: *value, span: written.span })
+    }
+
     /// `value` as an array.
     pub(super) fn array(
         &mut self,

@@ -3,6 +3,7 @@
 //! ```toml
 //! version = 1
 //! at = "2026-12-01T03:00[Asia/Tokyo]"     # the one instant
+//! arm = "on-load"                         # obeyed as soon as it is there; without it, `watari arm`
 //! low_ttl = "60s"                         # what caches may hold around it
 //!
 //! [[flip]]                                # all flips happen at once
@@ -19,6 +20,7 @@ pub mod compose;
 mod flip;
 mod form;
 mod instant;
+mod way;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -31,7 +33,9 @@ use toml::de::{DeTable, DeValue};
 
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
+pub use way::{Arming, Lowering, Raising};
 
+use super::Digest;
 use crate::clock::Instant;
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic, Place};
 use crate::wire::{Name, NameRef, Rtype};
@@ -47,7 +51,16 @@ pub const VERSION: u32 = 1;
 /// resolvers with a floor of their own are seen to keep, and so the least that promises anything.
 pub const LOW_TTL_DEFAULT: Ttl = Ttl(60);
 
-const KEYS: &[&str] = &["version", "at", "low_ttl", "ttl_after", "flip"];
+/// Over how long the deadlines of a countdown are spread, if the plan doesn't say.
+pub const SPREAD_DEFAULT: Ttl = Ttl(30);
+
+const KEYS: &[&str] =
+    &["version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "watch", "raise", "flip"];
+
+/// The digest of a plan's text: what is armed.
+pub fn digest_of(text: &[u8]) -> Digest {
+    Digest::of([text])
+}
 
 /// A plan for one zone, as it was written, names and data read.
 #[derive(Clone, Debug)]
@@ -62,6 +75,18 @@ pub struct Plan {
     pub low_ttl: Option<Written<Ttl>>,
     /// The TTL in the end; the old one if it isn't written.
     pub ttl_after: Option<Written<Ttl>>,
+    /// How it comes to be obeyed; by hand if it isn't written.
+    pub arming: Option<Written<Arming>>,
+    /// Whether it may flip before the old TTLs have drained; no if it isn't written.
+    pub late: Option<Written<bool>>,
+    /// How TTLs go down; by a ladder if it isn't written.
+    pub lowering: Option<Written<Lowering>>,
+    /// Over how long the deadlines of a countdown are spread; [`SPREAD_DEFAULT`] if it isn't written.
+    pub spread: Option<Written<Ttl>>,
+    /// How long after the instant TTLs stay low in any case; no longer than they would if it isn't written.
+    pub watch: Option<Written<Ttl>>,
+    /// How TTLs go up again; by a ladder if it isn't written.
+    pub raising: Option<Written<Raising>>,
     /// What flips, all at once.
     pub flips: Vec<Flip>,
 }
@@ -75,6 +100,41 @@ impl Plan {
     /// How long caches may hold the old data after the instant.
     pub fn low_ttl(&self) -> Ttl {
         self.low_ttl.as_ref().map_or(LOW_TTL_DEFAULT, |ttl| ttl.value)
+    }
+
+    /// How it comes to be obeyed.
+    pub fn arming(&self) -> Arming {
+        self.arming.as_ref().map_or(Arming::ByHand, |arming| arming.value)
+    }
+
+    /// Whether it may flip before the old TTLs have drained.
+    pub fn accepts_late(&self) -> bool {
+        self.late.as_ref().is_some_and(|late| late.value)
+    }
+
+    /// How TTLs go down.
+    pub fn lowering(&self) -> Lowering {
+        self.lowering.as_ref().map_or(Lowering::Ladder, |way| way.value)
+    }
+
+    /// Over how long the deadlines of a countdown are spread.
+    pub fn spread(&self) -> Ttl {
+        self.spread.as_ref().map_or(SPREAD_DEFAULT, |ttl| ttl.value)
+    }
+
+    /// How long after the instant TTLs stay low in any case.
+    pub fn watch(&self) -> Ttl {
+        self.watch.as_ref().map_or(Ttl(0), |ttl| ttl.value)
+    }
+
+    /// How TTLs go up again.
+    pub fn raising(&self) -> Raising {
+        self.raising.as_ref().map_or(Raising::Ladder, |way| way.value)
+    }
+
+    /// The digest of its text: what is armed.
+    pub fn digest(&self) -> Digest {
+        digest_of(self.source.text.as_bytes())
     }
 
     /// Where `span` is in the file.
@@ -108,9 +168,20 @@ pub(super) struct Draft {
     source: Source,
     apex: Name,
     at: Option<Written<Zoned>>,
+    rest: Rest,
+    pub(super) flips: Vec<Flip>,
+}
+
+/// What a plan says besides its instant and its flips.
+struct Rest {
     low_ttl: Option<Written<Ttl>>,
     ttl_after: Option<Written<Ttl>>,
-    pub(super) flips: Vec<Flip>,
+    arming: Option<Written<Arming>>,
+    late: Option<Written<bool>>,
+    lowering: Option<Written<Lowering>>,
+    spread: Option<Written<Ttl>>,
+    watch: Option<Written<Ttl>>,
+    raising: Option<Written<Raising>>,
 }
 
 impl Draft {
@@ -141,16 +212,21 @@ impl Draft {
     }
 
     /// The plan, if its instant was read.
-    pub(super) fn finish(self) -> Option<Plan> {
-        let Draft { source, apex, at, low_ttl, ttl_after, flips } = self;
-        Some(Plan { source, apex, at: at?, low_ttl, ttl_after, flips })
+    pub(super) fn finish(mut self) -> Option<Plan> {
+        let at = self.at.take()?;
+        Some(self.with(at))
     }
 
     /// The same plan at another instant if its own couldn't be read: to look for faults in the rest.
-    pub(super) fn finish_at(self, instead: Zoned) -> Plan {
-        let Draft { source, apex, at, low_ttl, ttl_after, flips } = self;
-        let at = at.unwrap_or(Written { value: instead, span: 0..0 });
-        Plan { source, apex, at, low_ttl, ttl_after, flips }
+    pub(super) fn finish_at(mut self, instead: Zoned) -> Plan {
+        let at = self.at.take().unwrap_or(Written { value: instead, span: 0..0 });
+        self.with(at)
+    }
+
+    fn with(self, at: Written<Zoned>) -> Plan {
+        let Draft { source, apex, at: _, rest, flips } = self;
+        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising } = rest;
+        Plan { source, apex, at, low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, flips }
     }
 }
 
@@ -162,10 +238,25 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
     let mut form = Form::new(source, faults, table, start..start + 1, ("a plan", KEYS));
     read_version(&mut form);
     let at = form.required("at", AT_EXAMPLE).and_then(|value| read_at(&mut form, value));
-    let low_ttl = read_ttl(&mut form, "low_ttl");
-    let ttl_after = read_ttl(&mut form, "ttl_after");
+    let rest = Rest {
+        low_ttl: read_ttl(&mut form, "low_ttl"),
+        ttl_after: read_ttl(&mut form, "ttl_after"),
+        arming: form.choice("arm", Arming::WRITTEN),
+        late: form.choice("late", &[("refuse", false), ("accept", true)]),
+        lowering: form.choice("lower", Lowering::WRITTEN),
+        spread: read_length(&mut form, "spread"),
+        watch: read_length(&mut form, "watch"),
+        raising: form.choice("raise", Raising::WRITTEN),
+    };
+    if let (Some(spread), Some(way)) = (&rest.spread, rest.lowering.as_ref().map(|way| way.value).or(Some(Lowering::Ladder)))
+        && way != Lowering::Countdown
+    {
+        let diagnostic = Diagnostic::warning("plan-spread-unused", "only the deadlines of a countdown are spread")
+            .help("leave it out, or write lower = \"countdown\"");
+        form.fault(diagnostic, &spread.span.clone(), "");
+    }
     let flips = read_flips(&mut form, apex);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, low_ttl, ttl_after, flips }
+    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
 }
 
 fn read_version(form: &mut Form<'_, '_>) {
@@ -259,8 +350,20 @@ fn explain(text: &str, fault: InstantFault) -> (Diagnostic, String) {
     }
 }
 
-/// A TTL: `"1h30m"`, `"60s"` or a number of seconds.
+/// A TTL: `"1h30m"`, `"60s"` or a number of seconds, not 0.
 fn read_ttl(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
+    let written = read_length(form, key)?;
+    if written.value == Ttl(0) {
+        let diagnostic = Diagnostic::error("plan-ttl-zero", "a TTL of 0 forbids caches to keep anything");
+        let help = "every lookup of every client would come here; write \"1s\" or more, \"60s\" is a good low TTL";
+        form.fault(diagnostic.help(help), &written.span, "");
+        return None;
+    }
+    Some(written)
+}
+
+/// A length of time in whole seconds, written as a TTL.
+fn read_length(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
     let value = form.optional(key)?;
     let example = format!("{key} = \"60s\"");
     let ttl = match value.get_ref() {
@@ -277,12 +380,6 @@ fn read_ttl(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
         form.fault(diagnostic.help(help), &value.span(), "");
         return None;
     };
-    if ttl == Ttl(0) {
-        let diagnostic = Diagnostic::error("plan-ttl-zero", "a TTL of 0 forbids caches to keep anything");
-        let help = "every lookup of every client would come here; write \"1s\" or more, \"60s\" is a good low TTL";
-        form.fault(diagnostic.help(help), &value.span(), "");
-        return None;
-    }
     Some(Written { value: ttl, span: value.span() })
 }
 

@@ -1,0 +1,200 @@
+//! What the server keeps of each zone whose plan is or was obeyed.
+//!
+//! There may be a hundred thousand of them, so that nothing here keeps a text: a schedule is worked out again for who
+//! asks, a plan's text is in the journal.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::names;
+use super::store::Store;
+use crate::clock::Instant;
+use crate::timeline::conduct::{Outcome, Past, PlanText};
+use crate::timeline::run::{self, Entry, Promised};
+use crate::timeline::{self, Run, Schedule, Serial, StepKind, Timeline};
+use crate::wire::{Name, NameRef};
+use crate::zone::Zone;
+
+/// A run, and what it makes of its zone.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Where it stands.
+    pub run: Run,
+    /// What is served; `None` if its zone was not loaded yet.
+    pub timeline: Option<Arc<Timeline>>,
+    /// The serials that the journal has promised, until the zone is loaded.
+    pub promised: Box<[Promised]>,
+    /// What its steps do.
+    pub itinerary: Option<Itinerary>,
+}
+
+/// What the steps of a plan do, in few words, and what it is all about.
+#[derive(Clone, Debug)]
+pub struct Itinerary {
+    /// The instant of the flip.
+    pub at: Instant,
+    /// When no conforming cache holds old data any more.
+    pub horizon: Option<Instant>,
+    kinds: Box<[StepKind]>,
+    what: Box<str>,
+}
+
+impl Itinerary {
+    fn of(schedule: &Schedule) -> Itinerary {
+        let apex = schedule.apex.as_ref();
+        let names: Vec<_> =
+            schedule.courses.iter().map(|course| format!("{} {}", shown(&course.owner, apex), course.rtype)).collect();
+        Itinerary {
+            at: schedule.at,
+            horizon: schedule.horizon(),
+            kinds: schedule.steps.iter().map(|step| step.kind).collect(),
+            what: names.join(", ").into(),
+        }
+    }
+
+    /// What a step does: `flip: www A`.
+    pub fn step(&self, step: timeline::StepId) -> String {
+        let kind = self.kinds.get(usize::from(step.0)).map_or("step", |kind| kind.name());
+        format!("{kind}: {}", self.what)
+    }
+
+    /// What it is all about: `www A, mail MX`.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+fn shown(owner: &Name, apex: NameRef<'_>) -> String {
+    match owner.as_ref().prefix_below(apex) {
+        Some([]) => "@".to_owned(),
+        _ => names::shown_below(owner.as_ref(), apex),
+    }
+}
+
+impl Running {
+    /// A run that the journal knew when the server was started.
+    pub fn known(run: Run, promised: Vec<Promised>) -> Running {
+        Running { run, timeline: None, promised: promised.into(), itinerary: None }
+    }
+
+    /// What was served until `now`. By when caches have forgotten it is worked out only if `content`, the zone file's,
+    /// has changed, or the plan: it takes the old zone and the text that was `armed`.
+    pub fn past(&self, content: u64, armed: Option<&PlanText>, now: Instant) -> Past {
+        let Some(timeline) = &self.timeline else {
+            return Past { serial: run::high_water(&self.promised, now), kept_until: None };
+        };
+        let serial = Some(Serial(timeline.at(now).serial));
+        let is_changed = content != self.run.base.zone || armed.is_none_or(|text| text.digest() != self.run.plan);
+        if self.run.is_over() || !is_changed {
+            return Past { serial, kept_until: None };
+        }
+        let old = armed.filter(|text| text.digest() == self.run.plan);
+        let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
+        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(now)) }
+    }
+}
+
+/// A zone as it is served, and where its plan stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'a> {
+    /// The zone as its file said.
+    pub zone: &'a Zone,
+    /// The fingerprint of its file's content.
+    pub content: u64,
+    /// Where its plan stands.
+    pub running: Option<&'a Running>,
+}
+
+/// What is to be served of a zone from now on, and what must be in the journal first.
+#[derive(Debug)]
+pub struct News {
+    outcome: Outcome,
+    itinerary: Option<Itinerary>,
+}
+
+impl News {
+    /// What `outcome` says. A schedule is large, and is let go of.
+    pub fn new(mut outcome: Outcome) -> News {
+        let itinerary = outcome.schedule.take().as_ref().map(Itinerary::of);
+        News { outcome, itinerary }
+    }
+
+    /// The news of a zone without a plan.
+    pub fn plain(timeline: Timeline) -> News {
+        let (entries, diagnostics) = (Vec::new(), Vec::new());
+        let timeline = Some(timeline);
+        News::new(Outcome { entries, plan: None, run: None, schedule: None, timeline, diagnostics })
+    }
+
+    /// What must be in the journal first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.outcome.entries
+    }
+
+    /// What it was made of, but for the schedule.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// What the plan is about.
+    pub fn itinerary(&self) -> Option<&Itinerary> {
+        self.itinerary.as_ref()
+    }
+
+    /// Whether something new is to be served.
+    pub fn is_served(&self) -> bool {
+        self.outcome.timeline.is_some()
+    }
+
+    /// The serial that is served at `now`.
+    pub fn serial_at(&self, now: Instant) -> Option<Serial> {
+        self.outcome.timeline.as_ref().map(|timeline| Serial(timeline.at(now).serial))
+    }
+
+    /// The zone over time, and where its plan stands, if there was ever one that was obeyed.
+    pub fn into_parts(self) -> Option<(Arc<Timeline>, Option<Running>)> {
+        let News { outcome: Outcome { run, timeline, .. }, itinerary } = self;
+        let timeline = Arc::new(timeline?);
+        let running = run.map(|run| {
+            Running { run, timeline: Some(timeline.clone()), promised: Box::new([]), itinerary }
+        });
+        Some((timeline, running))
+    }
+}
+
+/// What was armed, for who reads.
+#[derive(Debug, Default)]
+pub struct Archive {
+    store: Mutex<Option<Store>>,
+}
+
+impl Archive {
+    /// What lies in the folder `state`; nothing if nothing does, or it can't be read.
+    pub fn open(state: &Path) -> Archive {
+        let store = Store::open_read_only(state).unwrap_or_else(|error| {
+            tracing::error!("{}", super::run::with_causes(&error));
+            None
+        });
+        Archive { store: Mutex::new(store) }
+    }
+
+    /// The text that the present run of `apex` armed.
+    pub fn plan_text(&self, apex: &Name) -> Option<PlanText> {
+        self.read(|store| store.plan_text(apex)).flatten()
+    }
+
+    /// What happened to the runs of `apex`, the oldest first, each with the number of its run.
+    pub fn entries(&self, apex: &Name) -> Vec<(i64, Entry)> {
+        self.read(|store| store.entries(apex)).unwrap_or_default()
+    }
+
+    /// The present run of `apex`.
+    pub fn run_of(&self, apex: &Name) -> Option<(Run, Vec<Promised>)> {
+        self.read(|store| store.run_of(apex)).flatten()
+    }
+
+    fn read<T, E: std::error::Error + 'static>(&self, read: impl FnOnce(&Store) -> Result<T, E>) -> Option<T> {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        read(store.as_ref()?).map_err(|error| tracing::error!("{}", super::run::with_causes(&error))).ok()
+    }
+}

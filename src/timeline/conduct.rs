@@ -1,0 +1,538 @@
+//! What becomes of a run when its files change, and what a person may decide about it.
+//!
+//! Both are functions of the sources (zone file, plan file, run) and an instant; what they come to is an [`Outcome`]: the
+//! events that must be in the journal *before* anything of it is served, and the timeline that they make.
+//!
+//! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away.
+//!    It counts as obeyed since its file came.
+//! 2. A plan that is armed by hand is what it was when it was armed. What happens to its file afterwards is told, and
+//!    changes nothing.
+//! 3. An edit of the zone file goes into service as always; the plan's editions are made anew over it.
+//! 4. A plan whose every flip the zone file has is finished.
+//! 5. A plan that ended is not armed again by being there.
+//! 6. A decision that comes less than [`AT_HAND`] before the step that it would stop is refused: it could not be in the
+//!    journal, and everywhere, in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::compile::{self, settle};
+use super::plan::{self, Arming, digest_of};
+use super::run::{Armed, Base, Entry, Event, Run};
+use super::schedule::{Price, Schedule};
+use super::serial::Serial;
+use super::{Digest, Timeline};
+use crate::clock::Instant;
+use crate::diag::Diagnostic;
+use crate::zone::Zone;
+
+/// How long before a step it can still be stopped: the journal's disk may take some of it.
+pub const AT_HAND: Duration = Duration::from_secs(2);
+
+/// A plan's text and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanText {
+    /// The path of its file, as people see it.
+    pub path: Arc<str>,
+    /// The text.
+    pub text: Arc<[u8]>,
+}
+
+impl PlanText {
+    /// Its digest.
+    pub fn digest(&self) -> Digest {
+        digest_of(&self.text)
+    }
+}
+
+/// The files of a zone as they are now, and where its plan stands.
+#[derive(Clone, Debug)]
+pub struct Sources<'a> {
+    /// The zone as its file says.
+    pub zone: &'a Zone,
+    /// The fingerprint of its file's content.
+    pub content: u64,
+    /// The plan's file, if it is there, and since when.
+    pub plan: Option<(PlanText, Instant)>,
+    /// The run, if there was ever one.
+    pub run: Option<&'a Run>,
+    /// The text that the run armed, if the file does not say it.
+    pub armed: Option<PlanText>,
+    /// What was served until now.
+    pub past: Past,
+}
+
+/// What was served until now, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The serial.
+    pub serial: Option<Serial>,
+    /// By when caches have forgotten what they were given of what the plan flips.
+    pub kept_until: Option<Instant>,
+}
+
+/// What files or a decision come to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What must be in the journal first.
+    pub entries: Vec<Entry>,
+    /// The plan's text, if it is armed now.
+    pub plan: Option<PlanText>,
+    /// The run from then on.
+    pub run: Option<Run>,
+    /// What the plan is worked out to, if there is one that is obeyed.
+    pub schedule: Option<Schedule>,
+    /// What is to be served; `None`: what is served already.
+    pub timeline: Option<Timeline>,
+    /// What a person should know.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What the files make of the zone and its run at `now`; `serving`: something is served already, and may stay.
+pub fn follow(sources: &Sources<'_>, now: Instant, serving: bool) -> Outcome {
+    let mut follow = Follow { sources, now, serving, entries: Vec::new(), diagnostics: Vec::new() };
+    match (sources.run.filter(|run| !run.is_over()), &sources.plan) {
+        (None, None) => follow.rest(),
+        (None, Some((text, since))) => follow.found(text, *since),
+        (Some(run), None) if run.on_load => follow.withdrawn(run),
+        (Some(run), Some((text, _))) if run.on_load && text.digest() != run.plan => follow.edited(run, text),
+        (Some(run), _) => follow.going_on(run),
+    }
+}
+
+struct Follow<'a> {
+    sources: &'a Sources<'a>,
+    now: Instant,
+    serving: bool,
+    entries: Vec<Entry>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+const BY_PLAN_FILE: &str = "the plan's file";
+const BY_ZONE_FILE: &str = "the zone's file";
+
+impl Follow<'_> {
+    /// The highest serial that was served.
+    fn above(&self) -> Serial {
+        let file = Serial(self.sources.zone.serial());
+        let run = self.sources.run.map_or(file, Run::above);
+        match self.sources.past.serial {
+            Some(served) if served.above(run).is_some() => served,
+            _ => run,
+        }
+    }
+
+    fn base(&self) -> Base {
+        let kept_until = self.sources.past.kept_until.map(Instant::unix_nanos);
+        Base { zone: self.sources.content, above: self.above().0, kept_until }
+    }
+
+    fn note(&mut self, run: Option<Run>, event: Event, by: &str) -> Option<Run> {
+        let entry = Entry { at: self.now, event, by: by.to_owned() };
+        let run = Run::after(run, &entry);
+        self.entries.push(entry);
+        run
+    }
+
+    /// `run` over the zone as it is now.
+    fn rebased(&mut self, run: &Run) -> Run {
+        if run.base.zone == self.sources.content {
+            return run.clone();
+        }
+        let base = self.base();
+        self.note(Some(run.clone()), Event::Rebased(base), BY_ZONE_FILE).unwrap_or_else(|| run.clone())
+    }
+
+    fn outcome(self, plan: Option<PlanText>, run: Option<Run>, schedule: Option<Schedule>, timeline: Timeline) -> Outcome {
+        let Follow { entries, diagnostics, .. } = self;
+        Outcome { entries, plan, run, schedule, timeline: Some(timeline), diagnostics }
+    }
+
+    /// The zone as its file has it; whatever run there was is over.
+    fn rest(mut self) -> Outcome {
+        let zone = self.sources.zone;
+        let Some(run) = self.sources.run.cloned() else {
+            return self.outcome(None, None, None, Timeline::fixed(zone.clone()));
+        };
+        let run = self.rebased(&run);
+        let timeline = settle(zone, &run);
+        self.outcome(None, Some(run), None, timeline)
+    }
+
+    /// What was served stays, or, if nothing is, the zone as its file has it: a name that does not resolve is worse
+    /// than one that does not move.
+    fn refused(mut self) -> Outcome {
+        if self.serving {
+            let run = self.sources.run.cloned();
+            let diagnostics = std::mem::take(&mut self.diagnostics);
+            return Outcome { entries: Vec::new(), plan: None, run, schedule: None, timeline: None, diagnostics };
+        }
+        self.rest()
+    }
+
+    /// A plan's file is there that nothing was made of yet.
+    fn found(mut self, text: &PlanText, since: Instant) -> Outcome {
+        let zone = self.sources.zone;
+        if let Some(run) = self.sources.run.filter(|run| run.plan == text.digest()) {
+            return self.over(run, text);
+        }
+        let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
+        let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
+        let proposed = Run::proposed(if by_hand { self.now } else { since.min(self.now) });
+        let loaded = compile::load(zone, &text.path, &text.text, &proposed);
+        self.diagnostics = loaded.diagnostics;
+        if by_hand {
+            // Whether it is too late is told to whoever arms it.
+            self.diagnostics.retain(|diagnostic| diagnostic.code != "plan-late");
+            return self.rest();
+        }
+        match loaded.schedule {
+            None => self.refused(),
+            Some(schedule) if schedule.courses.is_empty() => self.rest(),
+            Some(schedule) => {
+                let base = Base { kept_until: None, ..self.base() };
+                self.arm(text, &schedule, true, since.min(self.now), base)
+            }
+        }
+    }
+
+    /// The plan's run is over, and its file is still there.
+    fn over(mut self, run: &Run, text: &PlanText) -> Outcome {
+        let run = self.rebased(run);
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &run);
+        match loaded.schedule.filter(|schedule| !schedule.courses.is_empty()) {
+            Some(schedule) => {
+                let timeline = schedule.timeline.clone();
+                self.outcome(None, Some(run), Some(schedule), timeline)
+            }
+            None => {
+                let timeline = settle(self.sources.zone, &run);
+                self.outcome(None, Some(run), None, timeline)
+            }
+        }
+    }
+
+    fn arm(mut self, text: &PlanText, schedule: &Schedule, on_load: bool, since: Instant, base: Base) -> Outcome {
+        let zone = self.sources.zone;
+        let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: since.unix_nanos(), base };
+        let Some(run) = self.note(None, Event::Armed(armed), BY_PLAN_FILE) else { return self.refused() };
+        let loaded = compile::load(zone, &text.path, &text.text, &run);
+        self.diagnostics = loaded.diagnostics;
+        match loaded.schedule {
+            Some(schedule) => {
+                let timeline = schedule.timeline.clone();
+                self.outcome(Some(text.clone()), Some(run), Some(schedule), timeline)
+            }
+            None => {
+                self.entries.clear();
+                self.refused()
+            }
+        }
+    }
+
+    /// The plan's file has gone, and the plan with it.
+    fn withdrawn(mut self, run: &Run) -> Outcome {
+        let zone = self.sources.zone;
+        let base = Base { kept_until: None, ..self.base() };
+        let mut run = run.clone();
+        if base.above != zone.serial() || base.zone != run.base.zone {
+            run = self.note(Some(run.clone()), Event::Rebased(base), BY_PLAN_FILE).unwrap_or(run);
+        }
+        let run = self.note(Some(run.clone()), Event::Withdrawn, BY_PLAN_FILE).unwrap_or(run);
+        let timeline = settle(zone, &run);
+        self.outcome(None, Some(run), None, timeline)
+    }
+
+    /// The plan's file, which is obeyed as it is, says something else.
+    fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
+        let base = self.base();
+        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(self.now) };
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
+        match loaded.schedule {
+            None => {
+                let mut outcome = self.going_on_despite(run);
+                outcome.diagnostics = loaded.diagnostics;
+                outcome
+            }
+            Some(schedule) if schedule.courses.is_empty() => {
+                self.diagnostics = loaded.diagnostics;
+                self.finished(run)
+            }
+            Some(schedule) => self.arm(text, &schedule, true, self.now, base),
+        }
+    }
+
+    /// The text that the run armed.
+    fn text(&self, run: &Run) -> Option<PlanText> {
+        let file = self.sources.plan.as_ref().map(|(text, _)| text).filter(|text| text.digest() == run.plan);
+        file.or(self.sources.armed.as_ref()).cloned()
+    }
+
+    fn going_on(mut self, run: &Run) -> Outcome {
+        match &self.sources.plan {
+            None => {
+                let message = format!("the file of the plan for {} has gone, but the plan is armed", self.sources.zone.apex());
+                let help = "it goes on as it was armed; `watari abort` or `watari rollback` ends it";
+                self.diagnostics.push(Diagnostic::warning("plan-armed-gone", message).help(help));
+            }
+            Some((text, _)) if text.digest() != run.plan => {
+                let message = format!("{} was edited after it was armed", text.path);
+                let help = "it goes on as it was armed; `watari arm` arms what it says now";
+                self.diagnostics.push(Diagnostic::warning("plan-armed-edited", message).help(help));
+            }
+            Some(_) => {}
+        }
+        self.going_on_despite(run)
+    }
+
+    /// The run goes on with the text that it armed.
+    fn going_on_despite(mut self, run: &Run) -> Outcome {
+        let Some(text) = self.text(run) else {
+            let message = format!("what was armed for {} is not known any more", self.sources.zone.apex());
+            let help = "put the plan's file back as it was, or arm it again";
+            self.diagnostics.push(Diagnostic::error("plan-armed-lost", message).help(help));
+            return self.refused();
+        };
+        let kept = self.entries.len();
+        let rebased = self.rebased(run);
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &rebased);
+        self.diagnostics.extend(loaded.diagnostics);
+        match loaded.schedule {
+            None => {
+                self.entries.truncate(kept);
+                self.refused()
+            }
+            Some(schedule) if schedule.courses.is_empty() => {
+                self.entries.truncate(kept);
+                self.finished(run)
+            }
+            Some(schedule) => {
+                let timeline = schedule.timeline.clone();
+                self.outcome(None, Some(rebased), Some(schedule), timeline)
+            }
+        }
+    }
+
+    /// The zone file has all that the plan flips to.
+    fn finished(mut self, run: &Run) -> Outcome {
+        let base = Base { kept_until: None, ..self.base() };
+        let run = self.note(Some(run.clone()), Event::Rebased(base), BY_ZONE_FILE).unwrap_or_else(|| run.clone());
+        let run = self.note(Some(run.clone()), Event::Finished, BY_ZONE_FILE).unwrap_or(run);
+        let timeline = settle(self.sources.zone, &run);
+        self.outcome(None, Some(run), None, timeline)
+    }
+}
+
+/// What a person asks of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Obey the plan as its file says now.
+    Arm,
+    /// Take no further step.
+    Hold {
+        /// Why, for people.
+        why: String,
+    },
+    /// Go on; with the flip not before an instant, if there is one.
+    Resume {
+        /// The new instant of the flip.
+        at: Option<Instant>,
+    },
+    /// Serve the old data again.
+    RollBack,
+    /// Give the plan up.
+    Abort,
+}
+
+/// Why a decision can't be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no plan.
+    #[error("there is no plan beside the zone")]
+    NoPlan,
+    /// Nothing was armed, or it is over.
+    #[error("no plan is armed")]
+    NotArmed,
+    /// It is armed already, as its file says.
+    #[error("the plan is armed already, as its file says")]
+    ArmedAlready,
+    /// What was armed is not known any more.
+    #[error("what was armed is not known any more")]
+    Lost,
+    /// The plan has faults.
+    #[error("the plan has faults")]
+    Faults(Vec<Diagnostic>),
+    /// The zone file has it all.
+    #[error("there is nothing to do: the zone file has what the plan flips to")]
+    NothingToDo,
+    /// The new data is served.
+    #[error("the data has flipped already")]
+    Flipped,
+    /// The old data is served.
+    #[error("nothing has flipped yet")]
+    NotFlipped,
+    /// It stands still.
+    #[error("it is held already")]
+    Held,
+    /// It does not stand still.
+    #[error("it is not held")]
+    NotHeld,
+    /// A step is about to be taken.
+    #[error("a step is at hand, which can't be stopped any more")]
+    AtHand {
+        /// When.
+        step_at: Instant,
+    },
+    /// The flip can't be so early.
+    #[error("the flip can't be so early")]
+    TooEarly {
+        /// When it can be.
+        earliest: Instant,
+    },
+    /// The flip is past: it has no other instant any more.
+    #[error("the flip is past")]
+    FlipIsPast,
+}
+
+impl Refusal {
+    /// A way out.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Refusal::NoPlan => "write one with `watari plan new`",
+            Refusal::NotArmed => "arm it with `watari arm`",
+            Refusal::ArmedAlready => "look at it with `watari status`; edit the plan's file, or abort it first",
+            Refusal::Lost => "put the plan's file back as it was, or arm it again",
+            Refusal::Faults(_) => "mend them, and ask again",
+            Refusal::NothingToDo => "remove the plan's file",
+            Refusal::Flipped => "go back with `watari rollback`; or write the new data into the zone file first",
+            Refusal::NotFlipped => "give it up with `watari abort`",
+            Refusal::Held => "let it go on with `watari resume`",
+            Refusal::NotHeld => "look at it with `watari status`",
+            Refusal::AtHand { .. } => "ask again when it is taken",
+            Refusal::TooEarly { .. } => "name that instant or a later one",
+            Refusal::FlipIsPast => "leave --at out",
+        }
+    }
+}
+
+/// A decision, worked out.
+#[derive(Debug)]
+pub struct Decided {
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// What is served and scheduled until then; `None` if nothing was armed.
+    pub before: Option<Schedule>,
+    /// What going back costs, if it goes back.
+    pub price: Option<Price>,
+}
+
+/// Works out what `decision` comes to if it is taken at `now`. Nothing is done.
+///
+/// # Errors
+/// Why it can't be taken.
+pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, now: Instant) -> Result<Decided, Refusal> {
+    let running = sources.run.filter(|run| !run.is_over());
+    if *decision == Decision::Arm {
+        return arm(sources, running, by, now);
+    }
+    let run = running.ok_or(Refusal::NotArmed)?;
+    let file = sources.plan.as_ref().map(|(text, _)| text).filter(|text| text.digest() == run.plan);
+    let text = file.or(sources.armed.as_ref()).ok_or(Refusal::Lost)?;
+    let compile = |run: &Run| {
+        let loaded = compile::load(sources.zone, &text.path, &text.text, run);
+        loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics))
+    };
+    let before = compile(run)?;
+    let flipped = before.has_flipped(now);
+    let (event, ends) = match decision {
+        Decision::Arm => return Err(Refusal::ArmedAlready),
+        Decision::Hold { .. } if run.is_held() => return Err(Refusal::Held),
+        Decision::Hold { why } => (Event::Held { why: why.clone() }, false),
+        Decision::Resume { at } => (Event::Resumed { shift: shift(&before, *at, now)? }, false),
+        Decision::RollBack if !flipped => return Err(Refusal::NotFlipped),
+        Decision::RollBack => (Event::RolledBack, true),
+        Decision::Abort if flipped => return Err(Refusal::Flipped),
+        Decision::Abort => (Event::Aborted, true),
+    };
+    // Rule 6.
+    let step_at = before.steps.iter().map(|step| step.from).find(|&from| from > now);
+    if let Some(step_at) = step_at.filter(|&from| from <= now.after(AT_HAND)) {
+        return Err(Refusal::AtHand { step_at });
+    }
+    let price = before.rollback_price(now).filter(|_| *decision == Decision::RollBack);
+    let mut entries = vec![Entry { at: now, event, by: by.to_owned() }];
+    if ends {
+        // From here on only the serials of what was served matter, and those the journal has.
+        let served = before.serial_at(now);
+        if served != Serial(sources.zone.serial()) || before.timeline.at(now).patch.is_some() {
+            let kept_until = Some(before.kept_until(now).unix_nanos());
+            let base = Base { zone: run.base.zone, above: served.0, kept_until };
+            entries.push(Entry { at: now, event: Event::Rebased(base), by: by.to_owned() });
+        }
+    }
+    let after = entries.iter().fold(Some(run.clone()), Run::after).ok_or(Refusal::NotArmed)?;
+    let schedule = compile(&after)?;
+    let timeline = Some(schedule.timeline.clone());
+    let outcome =
+        Outcome { entries, plan: None, run: Some(after), schedule: Some(schedule), timeline, diagnostics: Vec::new() };
+    Ok(Decided { outcome, before: Some(before), price })
+}
+
+/// By how much what waits moves, in nanoseconds.
+fn shift(schedule: &Schedule, at: Option<Instant>, now: Instant) -> Result<u64, Refusal> {
+    let least = schedule.shift_if_resumed(now).ok_or(Refusal::NotHeld)?;
+    let Some(at) = at else { return Ok(nanos(least)) };
+    if schedule.has_flipped(now) {
+        return Err(Refusal::FlipIsPast);
+    }
+    let earliest = schedule.at.after(least);
+    if at < earliest {
+        return Err(Refusal::TooEarly { earliest });
+    }
+    Ok(nanos(at.since(schedule.at)))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, now: Instant) -> Result<Decided, Refusal> {
+    let (text, _) = sources.plan.as_ref().ok_or(Refusal::NoPlan)?;
+    let mut before = None;
+    if let Some(run) = running {
+        if run.plan == text.digest() {
+            return Err(Refusal::ArmedAlready);
+        }
+        let armed = sources.armed.as_ref().ok_or(Refusal::Lost)?;
+        let schedule = compile::load(sources.zone, &armed.path, &armed.text, run).schedule;
+        if schedule.as_ref().is_some_and(|schedule| schedule.has_flipped(now)) {
+            return Err(Refusal::Flipped);
+        }
+        before = schedule;
+    }
+    let file = Serial(sources.zone.serial());
+    let above = sources.run.map_or(file, Run::above);
+    let above = sources.past.serial.filter(|served| served.above(above).is_some()).unwrap_or(above);
+    let kept_until = before.as_ref().map(|before| before.kept_until(now).unix_nanos());
+    let base = Base { zone: sources.content, above: above.0, kept_until };
+    let proposed = Run { base, ..Run::proposed(now) };
+    let loaded = compile::load(sources.zone, &text.path, &text.text, &proposed);
+    let schedule = loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics.clone()))?;
+    if schedule.courses.is_empty() {
+        return Err(Refusal::NothingToDo);
+    }
+    let on_load = schedule.arming == Arming::OnLoad;
+    let armed =
+        Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: now.unix_nanos(), base };
+    let entry = Entry { at: now, event: Event::Armed(armed), by: by.to_owned() };
+    let run = Run::after(None, &entry);
+    let outcome = Outcome {
+        entries: vec![entry],
+        plan: Some(text.clone()),
+        schedule: Some(Schedule { run: run.clone().unwrap_or(proposed), ..schedule.clone() }),
+        timeline: Some(schedule.timeline),
+        run,
+        diagnostics: loaded.diagnostics,
+    };
+    Ok(Decided { outcome, before, price: None })
+}
