@@ -4,6 +4,7 @@
 //! slow keeps nobody waiting but himself.
 
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -207,7 +208,8 @@ impl<H: Handler> Hall<H> {
             Err(error) => return error.reply(),
         };
         let (caller, coming) = Caller::new(by);
-        self.handler.handle(request, caller);
+        // A panic drops the caller: that is replied to as any request that was dropped.
+        _ = catch_unwind(AssertUnwindSafe(|| self.handler.handle(request, caller)));
         match timeout(self.limits.reply_timeout, coming).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Reply::failed("the server has dropped the request").help("its log may say why"),

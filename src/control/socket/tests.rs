@@ -213,9 +213,13 @@ fn a_client_too_many_is_told_so_and_a_place_is_free_again_when_one_goes() {
 #[test]
 fn a_handler_that_drops_the_request_is_told_on() {
     let state = folder();
-    let _socket = Socket::listen(state.path(), |_, _| {}).unwrap();
-    let reply = ask(state.path(), &arm("a.example")).unwrap();
-    assert_eq!((reply.outcome, &*reply.text), (Outcome::Failed, "the server has dropped the request"));
+    let handler = |request: Request, _| assert!(request.zone.is_some(), "on purpose");
+    let _socket = Socket::listen(state.path(), handler).unwrap();
+    // The second panics.
+    for request in [arm("a.example"), Request::new(Verb::Status), arm("a.example")] {
+        let reply = ask(state.path(), &request).unwrap();
+        assert_eq!((reply.outcome, &*reply.text), (Outcome::Failed, "the server has dropped the request"));
+    }
 }
 
 #[test]
