@@ -1,5 +1,7 @@
 //! Answers whose TTLs an edition bounds: which of them it touches, and that all records of an RRset go along.
 
+use std::net::IpAddr;
+
 use hickory_proto::op::Message;
 
 use super::*;
@@ -101,7 +103,8 @@ fn asked(catalog: &Catalog, manner: Manner, question: &str, rtype: Rtype) -> [St
         request.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0]);
     }
     let mut out = vec![0; 0xffff];
-    let Manner { now, peer, transport, .. } = manner;
+    let Manner { now, transport, .. } = manner;
+    let peer = SocketAddr::new(manner.peer, 5353);
     let length = Answerer::new(Identity::default()).answer(catalog, now, peer, transport, &request, &mut out);
     let message = Message::from_vec(&out[..length]).unwrap();
     let sections = [&message.answers, &message.authorities, &message.additionals];
