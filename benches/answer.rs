@@ -4,7 +4,7 @@
 mod fixture;
 
 use std::hint::black_box;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -16,7 +16,7 @@ use watari::wire::{Rcode, Rtype};
 use fixture::{COMPANY, HOSTING, NSEC, NSEC3, request, zone};
 
 const NOW: Instant = Instant::from_unix_seconds(1_796_083_200);
-const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5353);
 /// Zones in the catalog of a hosting company.
 const HOSTED: usize = 10_000;
 

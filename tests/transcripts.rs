@@ -166,7 +166,7 @@ impl World {
         let catalog = Catalog::default().with(served);
         let mut out = vec![0; 65_535];
         let mut answerer = Answerer::new(Identity::default());
-        let peer = Ipv4Addr::LOCALHOST.into();
+        let peer = (Ipv4Addr::LOCALHOST, 5353).into();
         let length = answerer.answer(&catalog, self.now(), peer, transport, &request, &mut out);
         if length == 0 {
             return ";; no answer\n".to_owned();

@@ -285,6 +285,47 @@ proptest! {
         assert_agree(zone(&model).view(), &model);
     }
 
+    /// Signatures follow what they cover, whatever is said of them.
+    #[test]
+    fn a_capped_view_is_the_zone_with_lower_ttls(
+        rrsets in zones(), capped in prop::collection::vec(any::<prop::sample::Index>(), 0..4), cap in 0u32..5,
+    ) {
+        let mut model = model(&rrsets);
+        let base = zone(&model);
+        let all: Vec<(Name, Rtype)> = model
+            .0
+            .iter()
+            .flat_map(|(owner, rrsets)| rrsets.keys().map(|&(rtype, _)| (owner.clone(), rtype)))
+            .filter(|&(_, rtype)| rtype != Rtype::RRSIG)
+            .collect();
+        let capped: BTreeSet<_> = capped.into_iter().map(|index| index.get(&all).clone()).collect();
+        let changes: Vec<Change> = capped
+            .iter()
+            .map(|(owner, rtype)| {
+                let (ttl, rdatas) = &model.0[owner][&(*rtype, 0)];
+                let rdatas = rdatas.iter().map(|rdata| rdata.as_slice().into()).collect();
+                Change { owner: owner.clone(), rtype: *rtype, ttl: *ttl, capped: true, rdatas }
+            })
+            .collect();
+        let patch = Patch::new(&base, &changes).unwrap();
+        let open = View::new(&base, Some(&patch), base.serial());
+        assert_agree(open, &model);
+        prop_assert_eq!(open.negative_ttl(), base.negative_ttl());
+        let cap = Ttl(cap * 60);
+        for (owner, rrsets) in &mut model.0 {
+            for ((rtype, covered), (ttl, _)) in rrsets {
+                let of = if *rtype == Rtype::RRSIG { Rtype(*covered) } else { *rtype };
+                if capped.contains(&(owner.clone(), of)) {
+                    *ttl = cap.min(*ttl);
+                }
+            }
+        }
+        assert_agree(open.capped(cap), &model);
+        let is_soa_capped = capped.contains(&(apex(), Rtype::SOA));
+        let negative = if is_soa_capped { cap.min(base.negative_ttl()) } else { base.negative_ttl() };
+        prop_assert_eq!(open.capped(cap).negative_ttl(), negative);
+    }
+
     #[test]
     fn a_patched_view_is_the_zone_with_its_changes(rrsets in zones(), changed in changes()) {
         let mut model = model(&rrsets);

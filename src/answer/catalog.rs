@@ -3,7 +3,7 @@
 //! A catalog is immutable. Changing one zone of a hundred thousand copies one small shard and the
 //! list of shards; a worker that holds the old catalog goes on undisturbed.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::clock::Instant;
@@ -119,10 +119,10 @@ pub struct Match<'a> {
 impl<'a> Match<'a> {
     /// The zone as it is served to `peer` at `now`; `None` if it was never loaded.
     #[inline]
-    pub fn view(self, now: Instant, peer: IpAddr) -> Option<View<'a>> {
+    pub fn view(self, now: Instant, peer: &SocketAddr) -> Option<View<'a>> {
         match self.stored {
             Stored::Fixed(zone) => Some(zone.view()),
-            Stored::Changing(timeline) => Some(timeline.view(now, peer)),
+            Stored::Changing(timeline) => Some(timeline.view(now, peer.ip())),
             Stored::Unavailable(_) => None,
         }
     }

@@ -25,7 +25,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::clock::Instant;
@@ -53,6 +53,14 @@ pub enum Transport {
     },
 }
 
+/// How a request came, when, and from whom.
+#[derive(Clone, Copy)]
+struct Arrival<'r> {
+    now: Instant,
+    peer: &'r SocketAddr,
+    transport: Transport,
+}
+
 /// The least that a datagram may carry (RFC 1035 § 2.3.4).
 const UDP_PAYLOAD_MIN: u16 = 512;
 
@@ -75,14 +83,17 @@ impl Answerer {
         &mut self,
         catalog: &Catalog,
         now: Instant,
-        peer: IpAddr,
+        peer: SocketAddr,
         transport: Transport,
         request: &[u8],
         out: &mut [u8],
     ) -> usize {
         match receive(request, &mut self.name) {
             Received::Silence => 0,
-            Received::Query(query) => self.query(catalog, now, peer, transport, &query, request, out),
+            Received::Query(query) => {
+                let arrival = Arrival { now, peer: &peer, transport };
+                self.query(catalog, arrival, &query, request, out)
+            }
             Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
             Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
         }
@@ -99,9 +110,7 @@ impl Answerer {
     fn query(
         &mut self,
         catalog: &Catalog,
-        now: Instant,
-        peer: IpAddr,
-        transport: Transport,
+        arrival: Arrival<'_>,
         query: &Request,
         request: &[u8],
         out: &mut [u8],
@@ -117,13 +126,13 @@ impl Answerer {
             if edns.nsid {
                 options[0] = self.identity.id.as_deref().map(|id| OptOption::Nsid(id.as_bytes()));
             }
-            if let (true, Transport::Tcp { keepalive }) = (edns.tcp_keepalive, transport) {
+            if let (true, Transport::Tcp { keepalive }) = (edns.tcp_keepalive, arrival.transport) {
                 let units = u16::try_from(keepalive.as_millis() / 100).unwrap_or(u16::MAX);
                 options[1] = Some(OptOption::TcpKeepalive(units));
             }
             reserved = opt_len(&options);
         }
-        if transport != Transport::Udp {
+        if arrival.transport != Transport::Udp {
             size = out.len();
         }
         let question = request.get(..query.question_end).unwrap_or_default();
@@ -134,7 +143,7 @@ impl Answerer {
         } else {
             let (name, message) = (&mut self.name, &mut message);
             let expansions = Expansions::default();
-            let mut resolution = Resolution { catalog, now, peer, transport, query, name, message, expansions };
+            let mut resolution = Resolution { catalog, arrival, query, name, message, expansions };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
         message.finish(query, &options)

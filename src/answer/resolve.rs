@@ -8,9 +8,6 @@
 //! 3. A question for DS at an apex is the parent's to answer, if we serve it (RFC 4035 § 3.1.4.1).
 //! 4. What doesn't fit truncates the response before it, by whole RRsets (RFC 2181 § 9).
 
-use std::net::IpAddr;
-
-use crate::clock::Instant;
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, Rcode, Rtype};
 use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
@@ -18,7 +15,7 @@ use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 use super::catalog::Catalog;
 use super::message::{Message, Section};
 use super::request::Request;
-use super::{Transport, additional, proof};
+use super::{Arrival, Transport, additional, proof};
 
 /// The most links of a chain of aliases.
 pub(super) const LINKS_MAX: usize = 16;
@@ -28,9 +25,7 @@ const QUESTION_AT: u16 = 12;
 /// An answer under way.
 pub(super) struct Resolution<'r, 'm> {
     pub(super) catalog: &'r Catalog,
-    pub(super) now: Instant,
-    pub(super) peer: IpAddr,
-    pub(super) transport: Transport,
+    pub(super) arrival: Arrival<'r>,
     pub(super) query: &'r Request,
     /// The name that is looked for now: the question's, then the target of each alias.
     pub(super) name: &'r mut Suffixes,
@@ -138,11 +133,11 @@ impl Resolution<'_, '_> {
             }));
         };
         let mut skipped = found.skipped;
-        let mut view = found.view(self.now, self.peer);
+        let mut view = found.view(self.arrival.now, self.arrival.peer);
         if self.query.qtype == Rtype::DS
             && skipped == 0
             && let Some(parent) = catalog.find(self.name, 1)
-            && let Some(of_parent) = parent.view(self.now, self.peer)
+            && let Some(of_parent) = parent.view(self.arrival.now, self.arrival.peer)
         {
             (view, skipped) = (Some(of_parent), parent.skipped);
         }
@@ -272,7 +267,7 @@ impl Resolution<'_, '_> {
                 continue;
             }
             let Some(found) = catalog.find(self.name, 0) else { continue };
-            let Some(view) = found.view(self.now, self.peer) else { continue };
+            let Some(view) = found.view(self.arrival.now, self.arrival.peer) else { continue };
             let apex_at = self.message.suffix_of(name_at, found.skipped);
             let scene = Scene { view, name_at, apex_at, below: found.skipped, signed: true };
             if let Lookup::Wildcard { skipped, .. } = view.look_up(self.name) {
@@ -285,7 +280,7 @@ impl Resolution<'_, '_> {
     /// ANY, answered over UDP with one RRset (RFC 8482 § 4.1) and over TCP with all there are; and
     /// RRSIG, which is a question for all signatures.
     fn any(&mut self, scene: Scene<'_>, node: Node<'_>, expanded: Option<usize>) -> Result<Link, NoRoom> {
-        let one_will_do = self.transport == Transport::Udp && self.query.qtype == Rtype::ANY;
+        let one_will_do = self.arrival.transport == Transport::Udp && self.query.qtype == Rtype::ANY;
         let wanted = |rrset: &Rrset<'_>| match self.query.qtype {
             Rtype::RRSIG => rrset.rtype() == Rtype::RRSIG,
             _ => scene.signed || rrset.rtype() != Rtype::RRSIG,

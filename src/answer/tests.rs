@@ -1,5 +1,7 @@
 //! Answers over small zones, by the section of the RFC that asks for them.
 #![allow(clippy::unwrap_used)]
+mod caps;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ fn ask_of(catalog: &Catalog, question: &str, rtype: Rtype) -> String {
     request.extend_from_slice(&rtype.0.to_be_bytes());
     request.extend_from_slice(&[0, 1]);
     let mut out = [0; 1232];
-    let peer = Ipv4Addr::LOCALHOST.into();
+    let peer = (Ipv4Addr::LOCALHOST, 5353).into();
     let mut answerer = Answerer::new(Identity::default());
     let len = answerer.answer(catalog, Instant::MIN, peer, Transport::Udp, &request, &mut out);
     let message = Message::from_vec(&out[..len]).unwrap();

@@ -66,6 +66,6 @@ impl Respond for Clerk {
         request: &[u8],
         response: &mut [u8],
     ) -> usize {
-        self.answerer.answer(self.catalog.value(), now, peer.ip(), transport, request, response)
+        self.answerer.answer(self.catalog.value(), now, peer, transport, request, response)
     }
 }

@@ -112,6 +112,65 @@ fn a_patch_is_the_zone_rebuilt() {
     assert!(matches!(Patch::new(&zone, &[cut]), Err(PatchError::Structure { .. })));
 }
 
+/// The TTLs of `count` records whose first begins at `at`, behind an owner of `owner` octets.
+fn written_ttls(message: &[u8], mut at: usize, owner: usize, count: usize) -> Vec<u32> {
+    let mut ttls = Vec::new();
+    at += owner;
+    for _ in 0..count {
+        ttls.push(u32::from_be_bytes(message[at + 4..at + 8].try_into().unwrap()));
+        // The next record's owner is a pointer.
+        at += 10 + usize::from(u16::from_be_bytes([message[at + 8], message[at + 9]])) + 2;
+    }
+    ttls
+}
+
+#[test]
+fn the_bit_that_says_capped_is_never_written() {
+    let zone = example();
+    let capped = |owner: &str, rtype, ttl| {
+        let rdatas = zone.find(name(owner).as_ref()).unwrap().rrset(rtype).unwrap().rdatas();
+        Change { owner: name(owner), rtype, ttl, capped: true, rdatas: rdatas.map(Into::into).collect() }
+    };
+    for stored in [Ttl(3600), Ttl::MAX, Ttl(u32::MAX)] {
+        let changes = [capped("example.com", Rtype::NS, stored), capped("d.example.com", Rtype::DNAME, stored)];
+        let patch = Patch::new(&zone, &changes).unwrap();
+        let open = View::new(&zone, Some(&patch), 8);
+        for (view, ttl) in
+            [(open, stored.min(Ttl::MAX)), (open.capped(Ttl(60)), Ttl(60)), (open.capped(stored), stored)]
+        {
+            let ttl = ttl.min(Ttl::MAX);
+            let ns = view.find(name("example.com").as_ref()).unwrap().rrset(Rtype::NS).unwrap();
+            assert_eq!((ns.len(), ns.ttl()), (4, ttl));
+            let mut message = vec![0; 0x4200];
+            // Under the question's name, under another one, and where pointers can't reach.
+            for (at, owner) in [(29, 12), (300, 40), (0x3ff0, 12), (0x4100, 12)] {
+                ns.write(&mut message, at, owner, 12).unwrap();
+                assert_eq!(written_ttls(&message, at, 2, 4), [ttl.0; 4], "at {at}");
+            }
+            let dname = view.find(name("d.example.com").as_ref()).unwrap().rrset(Rtype::DNAME).unwrap();
+            dname.write_with_owner(&mut message, 400, 12).unwrap();
+            assert_eq!(written_ttls(&message, 400, 4, 1), [ttl.0]);
+        }
+    }
+}
+
+#[test]
+fn rfc8767_4_a_ttl_of_more_than_31_bits_is_long_and_not_capped() {
+    let mut builder = ZoneBuilder::new(name("example.com").as_ref());
+    builder.add(name("example.com").as_ref(), Rtype::SOA, Ttl(u32::MAX), &soa_rdata(7)).unwrap();
+    let zone = builder.finish().unwrap().0;
+    let soa = |view: View<'_>| view.apex_node().rrset(Rtype::SOA).unwrap().ttl();
+    assert_eq!((soa(zone.view()), soa(zone.view().capped(Ttl(60)))), (Ttl::MAX, Ttl::MAX));
+    let change = |capped| {
+        let rdatas = vec![soa_rdata(7).into()];
+        Change { owner: name("example.com"), rtype: Rtype::SOA, ttl: Ttl(u32::MAX), capped, rdatas }
+    };
+    let patch = |capped| Patch::new(&zone, &[change(capped)]).unwrap();
+    assert_eq!(soa(View::new(&zone, Some(&patch(false)), 7).capped(Ttl(60))), Ttl::MAX);
+    assert_eq!(soa(View::new(&zone, Some(&patch(true)), 7).capped(Ttl(60))), Ttl(60));
+    assert_eq!(soa(zone.rebuilt(&[change(true)]).unwrap().view().capped(Ttl(60))), Ttl::MAX);
+}
+
 #[test]
 fn rfc2181_5_ttls_that_differ_and_duplicates_are_mended_and_told() {
     let mut builder = ZoneBuilder::new(name("example.com").as_ref());

@@ -64,7 +64,7 @@ impl Server {
     fn octets(&mut self, transport: Transport, request: &[u8]) -> Vec<u8> {
         let mut out = vec![0; if transport == Transport::Udp { 1232 } else { 65535 }];
         let now = Instant::from_unix_seconds(1_790_000_000);
-        let peer = Ipv4Addr::LOCALHOST.into();
+        let peer = (Ipv4Addr::LOCALHOST, 5353).into();
         let length = self.answerer.answer(&self.catalog, now, peer, transport, request, &mut out);
         out.truncate(length);
         out

@@ -3,7 +3,7 @@
 //! Each function takes octets from outside and panics if a rule is broken.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ pub fn answer(request: &[u8]) {
 
 fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     let identity = Identity { version: Some("watari".to_owned()), id: Some("here".to_owned()) };
-    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let peer = (Ipv4Addr::LOCALHOST, 5353).into();
     let now = Instant::from_unix_seconds(1_790_000_000);
     // What is behind the room is not ours to write.
     let mut out = vec![0xee; room + 16];
