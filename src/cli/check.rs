@@ -10,7 +10,10 @@ use super::{Check, Exit, style};
 use crate::clock::{Instant, Ratchet};
 use crate::control::config::Config;
 use crate::control::examine::Examiner;
-use crate::control::settings::{self, CONFIG_FILE, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT};
+use crate::control::running::Archive;
+use crate::control::settings::{
+    self, CONFIG_FILE, STATE_DEFAULT, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT,
+};
 use crate::control::tree::Tree;
 use crate::diag::{self, Diagnostic, Severity};
 
@@ -24,12 +27,18 @@ pub(super) struct Findings {
     warnings: usize,
     notes: usize,
     diagnostics: Vec<Diagnostic>,
+    /// What was armed.
+    #[serde(skip)]
+    archive: Archive,
 }
 
 /// Checks what was named, or everything.
 pub(super) fn run(arguments: &Check) -> Exit {
     let now = Ratchet::new(Instant::from_unix_seconds(0)).now();
     let mut findings = Findings::default();
+    if let Some(state) = &arguments.state {
+        findings = Findings::beside(Archive::open(state));
+    }
     let done = if arguments.files.is_empty() {
         findings.check_everything(arguments.zones.as_deref(), now)
     } else {
@@ -52,9 +61,17 @@ pub(super) fn run(arguments: &Check) -> Exit {
 }
 
 impl Findings {
+    /// Nothing yet, of plans of which `archive` knows what was armed.
+    pub(super) fn beside(archive: Archive) -> Findings {
+        Findings { archive, ..Findings::default() }
+    }
+
     fn check_everything(&mut self, zones: Option<&Path>, now: Instant) -> Result<(), SettingsError> {
         let path = Path::new(CONFIG_FILE);
         let config = if path.exists() { self.check_config(path)? } else { Config::default() };
+        if !self.archive.is_there() {
+            self.archive = Archive::open(Path::new(config.state.as_deref().unwrap_or(STATE_DEFAULT)));
+        }
         let zones =
             zones.map_or_else(|| config.zones.map_or_else(|| ZONES_DEFAULT.into(), PathBuf::from), Path::to_owned);
         std::fs::read_dir(&zones).map_err(|source| SettingsError::Read {
@@ -70,7 +87,7 @@ impl Findings {
         }
         let real = zones.canonicalize().ok();
         let size_max = config.zone_file_size.unwrap_or(ZONE_FILE_SIZE_DEFAULT);
-        let examiner = Examiner { top: &zones, real: real.as_deref(), size_max, now };
+        let examiner = Examiner { top: &zones, real: real.as_deref(), size_max, now, archive: Some(&self.archive) };
         let mut all: Vec<_> = tree.zones.into_iter().collect();
         all.par_sort_by(|(a, x), (b, y)| x.folder.cmp(&y.folder).then_with(|| a.cmp(b)));
         self.zones += all.iter().filter(|(_, files)| files.zone).count();
@@ -105,7 +122,8 @@ impl Findings {
             let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let top = zones.filter(|zones| is_below(path, zones)).unwrap_or(beside);
             let real = top.canonicalize().ok();
-            let examiner = Examiner { top, real: real.as_deref(), size_max: ZONE_FILE_SIZE_DEFAULT, now };
+            let (archive, size_max) = (Some(&self.archive), ZONE_FILE_SIZE_DEFAULT);
+            let examiner = Examiner { top, real: real.as_deref(), size_max, now, archive };
             self.diagnostics.extend(examiner.file(path));
         }
         Ok(())

@@ -173,6 +173,9 @@ struct Check {
     /// The folder of zone files and plans [default: that of watari.toml, else zones]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     zones: Option<PathBuf>,
+    /// The folder of state, which knows what was armed [default: that of watari.toml, else state]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    state: Option<PathBuf>,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,

@@ -21,6 +21,8 @@ use crate::clock::{self, Ratchet};
 use crate::control::registry::Count;
 use crate::control::run::{Ask, Control, Handle, Limits};
 use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
+use crate::control::socket::{ListenError, Socket};
+use crate::control::store::{Store, StoreError};
 use crate::net::{self, Authority, BindError, BoundSockets, Published, Server, bind};
 
 /// The server could not be started.
@@ -35,6 +37,12 @@ enum StartError {
     /// The folder of state could not be made.
     #[error("the folder of state {path} can't be made")]
     State { path: String, source: io::Error },
+    /// The journal can't be kept.
+    #[error("the journal in the folder of state {path} can't be kept")]
+    Journal { path: String, source: StoreError },
+    /// The control socket can't be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The threads could not be started.
     #[error("the server can't be started")]
     Threads(#[source] io::Error),
@@ -46,6 +54,8 @@ impl StartError {
             StartError::Bind(error) => error.help(),
             StartError::Zones { .. } => Some("name the folder of your zone files with --zones DIR".to_owned()),
             StartError::State { .. } => Some("name a folder that may be written with --state DIR".to_owned()),
+            StartError::Journal { source, .. } => source.help(),
+            StartError::Listen(error) => error.help(),
             StartError::Threads(_) => None,
         }
     }
@@ -87,22 +97,31 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let zones_error = |source| StartError::Zones { path: settings.zones.display().to_string(), source };
     std::fs::read_dir(&settings.zones).map_err(zones_error)?;
     make_state_folder(&settings.state)?;
+    let journal = |source| StartError::Journal { path: settings.state.display().to_string(), source };
+    let store = Store::open(&settings.state).map_err(journal)?;
     let bound = bind_all(settings)?;
     let addresses = bound.addresses().to_vec();
     tracing::info!("listening on {}, over UDP and TCP", joined(&addresses));
 
-    // No instant before this century: a machine without a clock begins in 1970, and the ratchet holds it from there.
-    let clock = Arc::new(Ratchet::new(clock::Instant::from_unix_seconds(0)));
+    // Not before what was journalled last: what was decided then has happened.
+    let floor = store.last_at().map_err(journal)?.unwrap_or(clock::Instant::from_unix_seconds(0));
+    let clock = Arc::new(Ratchet::new(floor));
+    if let Some(behind) = clock.held_back() {
+        tracing::warn!("the system's clock is {behind:?} behind the journal: until it has caught up nothing is due");
+    }
     let published = Arc::new(Published::new(Catalog::unread()));
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
     let authority = Arc::new(Authority::new(published.clone(), clock.clone(), identity));
-    let control = Control::new(&settings.zones, limits(settings), published, clock);
+    let folders = (settings.zones.as_path(), settings.state.as_path());
+    let control = Control::new(folders, limits(settings), store, published, clock).map_err(journal)?;
+    let socket = Socket::listen(&settings.state, control.handle())?;
     hear_signals(control.handle()).map_err(StartError::Threads)?;
     let server = Server::start(bound, authority, &network(settings)).map_err(StartError::Threads)?;
 
     let ready = |count: Count| say_ready(count, &addresses, started);
     let reread = || reread(settings, overrides, log);
     control.run(ready, reread);
+    socket.close();
     server.stop();
     Ok(())
 }

@@ -76,8 +76,10 @@ pub fn reply(answer: Answer, clock: &ClockState, now: Instant, styled: bool) -> 
         Answer::NotServed => Reply::refused("no such zone is served here")
             .help("`watari status` shows the plans of this server, its log the zones that it could not load"),
         Answer::Busy => Reply::failed("too much is asked at once").help("ask again in a moment"),
-        Answer::NotJournalled(why) => Reply::failed(format!("it can't be put into the journal, and was not done: {why}"))
-            .help("look at the state folder's disk"),
+        Answer::NotJournalled(why) => {
+            Reply::failed(format!("it can't be put into the journal, and was not done: {why}"))
+                .help("look at the state folder's disk")
+        }
         Answer::Shown(considered) | Answer::Changed(considered) => shown(&considered, clock, now, styled),
         Answer::Done(considered) => done(&considered, now),
     }
@@ -130,9 +132,9 @@ fn shown(considered: &Considered, clock: &ClockState, now: Instant, styled: bool
 }
 
 fn price(decided: &Decided) -> Value {
-    decided.price.map_or(Value::Null, |price| {
-        json!({ "recovered_at": rfc3339(price.recovered_at), "ttl": price.ttl.0 })
-    })
+    decided
+        .price
+        .map_or(Value::Null, |price| json!({ "recovered_at": rfc3339(price.recovered_at), "ttl": price.ttl.0 }))
 }
 
 /// What a decision costs, in words.
@@ -158,14 +160,28 @@ fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> Str
             }
         }
         Decision::Abort => {
-            _ = writeln!(text, "{zone}: it is given up, {} before its flip", show::distance(before.at, now).trim_start_matches("in "));
+            _ = writeln!(
+                text,
+                "{zone}: it is given up, {} before its flip",
+                show::distance(before.at, now).trim_start_matches("in ")
+            );
             _ = writeln!(text, "  no cache holds anything but what the zone file has: nobody notices");
-            _ = writeln!(text, "  TTLs are at once what they are in the zone file, with serial {}", after.serial_at(now));
+            _ = writeln!(
+                text,
+                "  TTLs are at once what they are in the zone file, with serial {}",
+                after.serial_at(now)
+            );
         }
         Decision::Hold { .. } => {
             _ = writeln!(text, "{zone}: no further step is taken until it is resumed");
             match after.waiting.first() {
-                Some(next) => _ = writeln!(text, "  if you resume before {}, nothing moves; later, all that waits moves by as much", at(next.from)),
+                Some(next) => {
+                    _ = writeln!(
+                        text,
+                        "  if you resume before {}, nothing moves; later, all that waits moves by as much",
+                        at(next.from)
+                    )
+                }
                 None => _ = writeln!(text, "  there is no step that could wait"),
             }
             if let Bound::Most(ttl) = after.state_at(now).bound {
@@ -225,7 +241,9 @@ pub fn overview<'a>(
     now: Instant,
 ) -> Reply {
     let mut all: Vec<_> = running.collect();
-    all.sort_by_key(|(apex, running)| (running.run.is_over(), running.itinerary.as_ref().map(|plan| plan.at), (*apex).clone()));
+    all.sort_by_key(|(apex, running)| {
+        (running.run.is_over(), running.itinerary.as_ref().map(|plan| plan.at), (*apex).clone())
+    });
     let mut text = String::new();
     let mut rows = Vec::with_capacity(all.len());
     for (apex, running) in all {
@@ -275,7 +293,10 @@ pub fn standing(
 ) -> Reply {
     let zone = names::shown(apex.as_ref());
     let Some(running) = running else {
-        return Reply::shown(format!("{zone}: no plan was ever armed\n"), json!({ "zone": apex.to_string(), "state": null }));
+        return Reply::shown(
+            format!("{zone}: no plan was ever armed\n"),
+            json!({ "zone": apex.to_string(), "state": null }),
+        );
     };
     let mut text = match schedule {
         Some(schedule) => show::render(schedule, now, styled),
@@ -291,7 +312,8 @@ pub fn standing(
             Event::Resumed { shift } => format!(", {:?} later", Duration::from_nanos(*shift)),
             _ => String::new(),
         };
-        let at = schedule.map_or_else(|| shown_instant(entry.at), |schedule| moment(entry.at.whole_seconds(), &schedule.time_zone));
+        let at = schedule
+            .map_or_else(|| shown_instant(entry.at), |schedule| moment(entry.at.whole_seconds(), &schedule.time_zone));
         _ = writeln!(text, "  {at}   {}{detail}, by {}", entry.event.kind(), entry.by);
         rows.push(json!({ "run": run, "at": rfc3339(entry.at), "by": entry.by, "event": entry.event }));
     }

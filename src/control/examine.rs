@@ -9,10 +9,12 @@ use super::include::Includes;
 use super::load::{came_at, plan_without_zone, unreadable};
 use super::names::{self, Role};
 use super::read;
+use super::running::Archive;
 use super::tree::{self, Files};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
-use crate::timeline::{self, Schedule};
+use crate::timeline::plan::{self, Arming};
+use crate::timeline::{self, Run, Schedule};
 use crate::wire::Name;
 use crate::zone::text::{self, Options};
 use crate::zone::{Zone, check};
@@ -28,6 +30,8 @@ pub struct Examiner<'a> {
     pub size_max: u64,
     /// The instant as of which signatures and plans are judged.
     pub now: Instant,
+    /// What was armed, if anybody knows.
+    pub archive: Option<&'a Archive>,
 }
 
 impl Examiner<'_> {
@@ -116,12 +120,25 @@ impl Examiner<'_> {
         let path: Arc<str> = path.to_string_lossy().into();
         match zone {
             Some(zone) => {
-                let armed_at = armed_at(&metadata, self.now);
-                let loaded = timeline::load(zone, &path, &content, armed_at);
-                (loaded.schedule, timeline::check(zone, &path, &content, armed_at))
+                let run = self.run(apex, &path, &content, came_at(&metadata));
+                let loaded = timeline::load(zone, &path, &content, &run);
+                (loaded.schedule, timeline::check(zone, &path, &content, &run))
             }
             // Its zone can't be read, so that only what stands in the plan itself can be judged.
-            None => (None, timeline::plan::parse(apex.as_ref(), &path, &content).1),
+            None => (None, plan::parse(apex.as_ref(), &path, &content).1),
+        }
+    }
+
+    /// Where the plan with this text stands: as the journal says, or as it would if it were armed now.
+    fn run(&self, apex: &Name, path: &Arc<str>, content: &[u8], came_at: Instant) -> Run {
+        let known = self.archive.and_then(|archive| archive.run_of(apex)).map(|(run, _)| run);
+        if let Some(run) = known.filter(|run| run.plan == plan::digest_of(content)) {
+            return run;
+        }
+        let (plan, _) = plan::parse(apex.as_ref(), path, content);
+        match plan.map(|plan| plan.arming()) {
+            Some(Arming::OnLoad) => Run::proposed(came_at.min(self.now)),
+            _ => Run::proposed(self.now),
         }
     }
 }

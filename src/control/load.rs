@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
 use super::include::Includes;
-use super::names::{self, Role};
+use super::names::Role;
 use super::read::{self, ReadError};
 use super::registry::Content;
 use super::running::{Archive, News, Running, Served};

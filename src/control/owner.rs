@@ -663,7 +663,8 @@ impl Owner {
             None => {
                 if let Some(running) = self.running.get_mut(apex) {
                     let running = Arc::make_mut(running);
-                    running.promised = running.timeline.take().iter().flat_map(|timeline| timeline.promised()).collect();
+                    running.promised =
+                        running.timeline.take().iter().flat_map(|timeline| timeline.promised()).collect();
                 }
             }
         }

@@ -155,9 +155,8 @@ impl News {
     pub fn into_parts(self) -> Option<(Arc<Timeline>, Option<Running>)> {
         let News { outcome: Outcome { run, timeline, .. }, itinerary } = self;
         let timeline = Arc::new(timeline?);
-        let running = run.map(|run| {
-            Running { run, timeline: Some(timeline.clone()), promised: Box::new([]), itinerary }
-        });
+        let running =
+            run.map(|run| Running { run, timeline: Some(timeline.clone()), promised: Box::new([]), itinerary });
         Some((timeline, running))
     }
 }
@@ -176,6 +175,11 @@ impl Archive {
             None
         });
         Archive { store: Mutex::new(store) }
+    }
+
+    /// Whether there is a journal.
+    pub fn is_there(&self) -> bool {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// The text that the present run of `apex` armed.

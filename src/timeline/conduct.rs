@@ -90,7 +90,7 @@ pub struct Outcome {
 
 /// What the files make of the zone and its run at `now`; `serving`: something is served already, and may stay.
 pub fn follow(sources: &Sources<'_>, now: Instant, serving: bool) -> Outcome {
-    let mut follow = Follow { sources, now, serving, entries: Vec::new(), diagnostics: Vec::new() };
+    let follow = Follow { sources, now, serving, entries: Vec::new(), diagnostics: Vec::new() };
     match (sources.run.filter(|run| !run.is_over()), &sources.plan) {
         (None, None) => follow.rest(),
         (None, Some((text, since))) => follow.found(text, *since),
@@ -143,7 +143,13 @@ impl Follow<'_> {
         self.note(Some(run.clone()), Event::Rebased(base), BY_ZONE_FILE).unwrap_or_else(|| run.clone())
     }
 
-    fn outcome(self, plan: Option<PlanText>, run: Option<Run>, schedule: Option<Schedule>, timeline: Timeline) -> Outcome {
+    fn outcome(
+        self,
+        plan: Option<PlanText>,
+        run: Option<Run>,
+        schedule: Option<Schedule>,
+        timeline: Timeline,
+    ) -> Outcome {
         let Follow { entries, diagnostics, .. } = self;
         Outcome { entries, plan, run, schedule, timeline: Some(timeline), diagnostics }
     }
@@ -190,8 +196,8 @@ impl Follow<'_> {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
             Some(schedule) => {
-                let base = Base { kept_until: None, ..self.base() };
-                self.arm(text, &schedule, true, since.min(self.now), base)
+                let (base, now) = (Base { kept_until: None, ..self.base() }, self.now);
+                self.arm(text, &schedule, true, since.min(now), base)
             }
         }
     }
@@ -214,7 +220,8 @@ impl Follow<'_> {
 
     fn arm(mut self, text: &PlanText, schedule: &Schedule, on_load: bool, since: Instant, base: Base) -> Outcome {
         let zone = self.sources.zone;
-        let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: since.unix_nanos(), base };
+        let armed =
+            Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: since.unix_nanos(), base };
         let Some(run) = self.note(None, Event::Armed(armed), BY_PLAN_FILE) else { return self.refused() };
         let loaded = compile::load(zone, &text.path, &text.text, &run);
         self.diagnostics = loaded.diagnostics;
@@ -258,7 +265,10 @@ impl Follow<'_> {
                 self.diagnostics = loaded.diagnostics;
                 self.finished(run)
             }
-            Some(schedule) => self.arm(text, &schedule, true, self.now, base),
+            Some(schedule) => {
+                let now = self.now;
+                self.arm(text, &schedule, true, now, base)
+            }
         }
     }
 
@@ -271,7 +281,8 @@ impl Follow<'_> {
     fn going_on(mut self, run: &Run) -> Outcome {
         match &self.sources.plan {
             None => {
-                let message = format!("the file of the plan for {} has gone, but the plan is armed", self.sources.zone.apex());
+                let message =
+                    format!("the file of the plan for {} has gone, but the plan is armed", self.sources.zone.apex());
                 let help = "it goes on as it was armed; `watari abort` or `watari rollback` ends it";
                 self.diagnostics.push(Diagnostic::warning("plan-armed-gone", message).help(help));
             }
@@ -522,8 +533,7 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, now: Instant) -> 
         return Err(Refusal::NothingToDo);
     }
     let on_load = schedule.arming == Arming::OnLoad;
-    let armed =
-        Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: now.unix_nanos(), base };
+    let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: now.unix_nanos(), base };
     let entry = Entry { at: now, event: Event::Armed(armed), by: by.to_owned() };
     let run = Run::after(None, &entry);
     let outcome = Outcome {

@@ -31,7 +31,8 @@ pub struct Demand {
 pub fn predict(schedule: &Schedule) -> Option<Demand> {
     let old = schedule.courses.iter().filter_map(|course| course.before.as_ref()).map(|contents| contents.ttl).max()?;
     let begin = schedule.steps.first().filter(|step| step.state != State::FILE && step.from < schedule.at)?.from;
-    let end = schedule.at.after(std::time::Duration::from_secs(u64::from(schedule.spread.0.max(schedule.low_ttl.0)) + 1));
+    let end =
+        schedule.at.after(std::time::Duration::from_secs(u64::from(schedule.spread.0.max(schedule.low_ttl.0)) + 1));
     let seconds = usize::try_from(end.since(begin).as_secs()).ok()?;
     let mut asked = vec![0u32; seconds.min(40_000_000) + 2];
     let mut before_flip = 0u64;

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
-use super::demand;
 use super::Digest;
+use super::demand;
 use super::plan::{Arming, Lowering, Raising};
 use super::run::EndingKind;
 use super::schedule::{
-    Bound, Contents, Data, Drain, Length, MINIMUM_TTL, Reason, RrsetChange, Schedule, Since, Span, State, Step, StepKind,
-    sum,
+    Bound, Contents, Data, Drain, Length, MINIMUM_TTL, Reason, RrsetChange, Schedule, Since, Span, State, Step,
+    StepKind, sum,
 };
 use crate::clock::Instant;
 use crate::wire::{Name, NameRef, Rtype};
@@ -69,7 +69,9 @@ impl Drawing<'_> {
         let line = match (&run.ending, run.holds.last()) {
             _ if run.proposed => match self.schedule.arming {
                 Arming::ByHand => "not armed: shown as if it were armed now".to_owned(),
-                Arming::OnLoad => "armed by whoever serves it: shown as if it were served since its file is there".to_owned(),
+                Arming::OnLoad => {
+                    "armed by whoever serves it: shown as if it were served since its file is there".to_owned()
+                }
             },
             (Some(ending), _) => {
                 let how = match ending.kind {
@@ -186,7 +188,8 @@ impl Drawing<'_> {
         }
         let mut reason = step.reason.to_string();
         if step.kind == StepKind::Lower && schedule.run.armed_at > step.from {
-            let _ = write!(reason, ". But T1, since when the plan is obeyed, is {}", self.moment(schedule.run.armed_at));
+            let _ =
+                write!(reason, ". But T1, since when the plan is obeyed, is {}", self.moment(schedule.run.armed_at));
         }
         for line in wrapped(&reason, WIDTH - INDENT) {
             self.row(&left, &self.paint.dim(&line))?;
@@ -197,7 +200,9 @@ impl Drawing<'_> {
 
     /// How long answers live from `step` on, drawn: a cell for each halving.
     fn bar(&self, step: &Step) -> String {
-        let ttl = |state| self.schedule.courses.iter().filter_map(move |course| self.schedule.contents(course, state, step.from));
+        let ttl = |state| {
+            self.schedule.courses.iter().filter_map(move |course| self.schedule.contents(course, state, step.from))
+        };
         let longest = |state| ttl(state).map(|contents| contents.ttl.0).max().unwrap_or(0);
         let whole = longest(State::FILE).max(longest(State { data: Data::New, bound: Bound::Open })).max(1);
         let left = longest(step.state);

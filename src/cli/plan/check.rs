@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Check) -> Result<Exit, PlanError> {
         (None, [_, ..]) if arguments.plans.iter().all(|plan| plan.ends_with(PLAN_SUFFIX)) => ZONES_DEFAULT.into(),
         (zones, _) => super::zones_folder(zones.as_deref())?,
     };
-    let mut findings = Findings::default();
+    let mut findings = Findings::beside(super::archive(arguments.place.state.as_deref()).unwrap_or_default());
     let paths = if arguments.plans.is_empty() {
         all_plans(&top, &mut findings)?
     } else {

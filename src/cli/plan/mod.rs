@@ -19,7 +19,10 @@ use super::{Exit, style};
 use crate::clock::{Instant, Ratchet};
 use crate::control::examine::Examiner;
 use crate::control::names::{self, Role};
-use crate::control::settings::{self, CONFIG_FILE, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT};
+use crate::control::running::Archive;
+use crate::control::settings::{
+    self, CONFIG_FILE, Overrides, Settings, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT,
+};
 use crate::control::tree::{Files, Tree};
 use crate::diag::{Diagnostic, similar};
 use crate::net::ask::{DelegationError, ResolverError};
@@ -69,6 +72,9 @@ struct Place {
     /// The folder of zone files and plans [default: that of watari.toml, else zones]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     zones: Option<PathBuf>,
+    /// The folder of state, which knows what was armed [default: that of watari.toml, else state]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    state: Option<PathBuf>,
 }
 
 /// The command can't do what was asked.
@@ -168,8 +174,16 @@ fn schedule(name: &str, place: &Place, now: Instant) -> Result<(Option<Schedule>
     let top = zones_folder(place.zones.as_deref())?;
     let (apex, files) = find(name, &top)?;
     let real = top.canonicalize().ok();
-    let examiner = Examiner { top: &top, real: real.as_deref(), size_max: ZONE_FILE_SIZE_DEFAULT, now };
+    let archive = archive(place.state.as_deref())?;
+    let size_max = ZONE_FILE_SIZE_DEFAULT;
+    let examiner = Examiner { top: &top, real: real.as_deref(), size_max, now, archive: Some(&archive) };
     Ok(examiner.schedule(&apex, &files))
+}
+
+/// What was armed: in the folder of state that was named, that of the configuration, or the default.
+pub(super) fn archive(named: Option<&Path>) -> Result<Archive, SettingsError> {
+    let overrides = Overrides { state: named.map(Path::to_owned), ..Overrides::default() };
+    Settings::resolve(&overrides).map(|settings| Archive::open(&settings.state))
 }
 
 /// The folder of zones: the one that was named, that of the configuration, or the default.

@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &New) -> Result<Exit, PlanError> {
         return Err(exists());
     }
     let real = top.canonicalize().ok();
-    let examiner = Examiner { top: &top, real: real.as_deref(), size_max: ZONE_FILE_SIZE_DEFAULT, now };
+    let examiner = Examiner { top: &top, real: real.as_deref(), size_max: ZONE_FILE_SIZE_DEFAULT, now, archive: None };
     let (zone, faults) = examiner.zone(&apex, &files.path(&apex, Role::Zone));
     let Some(zone) = zone else { return Ok(refused(&faults)) };
     let text = match compose(&zone, &zone_name, &arguments.request()) {

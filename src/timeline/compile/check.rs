@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::load;
-use crate::timeline::run::Run;
 use crate::diag::{Diagnostic, Place};
 use crate::timeline::plan::{self, Plan, in_order};
+use crate::timeline::run::Run;
 use crate::wire::{Name, Rtype};
 use crate::zone::{View, Zone, check};
 

@@ -90,7 +90,9 @@ pub(super) fn late(
     let (diagnostic, help) = match is_refused {
         true => (
             Diagnostic::error(code, message),
-            format!("move `at` to {earliest} or later; or write late = \"accept\", and keep the old service up until then"),
+            format!(
+                "move `at` to {earliest} or later; or write late = \"accept\", and keep the old service up until then"
+            ),
         ),
         false => (
             Diagnostic::warning(code, message),

@@ -144,7 +144,7 @@ impl Plan {
 }
 
 /// The instant of `zoned`; the last of all if it lies beyond what can be said.
-pub(super) fn to_instant(zoned: &Zoned) -> Instant {
+pub fn to_instant(zoned: &Zoned) -> Instant {
     instant::to_instant(zoned).unwrap_or(Instant::MAX)
 }
 
@@ -248,7 +248,8 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         watch: read_length(&mut form, "watch"),
         raising: form.choice("raise", Raising::WRITTEN),
     };
-    if let (Some(spread), Some(way)) = (&rest.spread, rest.lowering.as_ref().map(|way| way.value).or(Some(Lowering::Ladder)))
+    if let (Some(spread), Some(way)) =
+        (&rest.spread, rest.lowering.as_ref().map(|way| way.value).or(Some(Lowering::Ladder)))
         && way != Lowering::Countdown
     {
         let diagnostic = Diagnostic::warning("plan-spread-unused", "only the deadlines of a countdown are spread")
