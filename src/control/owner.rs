@@ -548,6 +548,7 @@ impl Owner {
         if !records.is_empty() {
             effects.push(Effect::Journal(records));
         }
+        self.ask_again(effects);
     }
 
     fn journalled(&mut self, apex: &Name, failure: Option<&str>, clock: clock::Instant, effects: &mut Vec<Effect>) {
@@ -751,10 +752,12 @@ impl Owner {
     }
 
     /// A decision is in the journal: now it is carried out.
-    fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant, effects: &mut Vec<Effect>) {
+    fn decided(&mut self, mut considered: Box<Considered>, clock: clock::Instant, effects: &mut Vec<Effect>) {
         let (ticket, apex) = (considered.asked.ticket, considered.asked.apex.clone());
         self.is_read(&apex);
-        if let Ok(decided) = &considered.result {
+        if let Ok(decided) = &mut considered.result {
+            // Until now the new data was given.
+            decided.price = decided.price.map(|price| price.paid_at(clock));
             self.serve(apex, News::new(decided.outcome.clone()), clock);
         }
         effects.push(Effect::Answer(ticket, Answer::Done(considered)));

@@ -90,7 +90,7 @@ impl Running {
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(now)) }
+        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(now.after(conduct::AT_HAND))) }
     }
 }
 

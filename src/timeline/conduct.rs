@@ -4,7 +4,8 @@
 //! events that must be in the journal *before* anything of it is served, and the timeline that they make.
 //!
 //! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away.
-//!    It counts as obeyed since its file came.
+//!    It counts as obeyed since its file came, or, where the zone was served without it meanwhile, as one that is armed by
+//!    hand: [`AT_HAND`] from now, when it is in the journal, and served.
 //! 2. A plan that is armed by hand is what it was when it was armed. What happens to its file afterwards is told, and
 //!    changes nothing.
 //! 3. An edit of the zone file goes into service as always; the plan's editions are made anew over it.
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use super::compile::{self, settle};
 use super::plan::{self, Arming, digest_of};
-use super::run::{Armed, Base, Entry, Event, Run};
+use super::run::{Armed, Base, Ending, EndingKind, Entry, Event, Run};
 use super::schedule::{Price, Schedule};
 use super::serial::Serial;
 use super::{Digest, Timeline};
@@ -154,15 +155,32 @@ impl Follow<'_> {
         Outcome { entries, plan, run, schedule, timeline: Some(timeline), diagnostics }
     }
 
-    /// The zone as its file has it; whatever run there was is over.
+    /// The zone as its file has it, and what a run that is over still does.
     fn rest(mut self) -> Outcome {
         let zone = self.sources.zone;
         let Some(run) = self.sources.run.cloned() else {
             return self.outcome(None, None, None, Timeline::fixed(zone.clone()));
         };
         let run = self.rebased(&run);
-        let timeline = settle(zone, &run);
-        self.outcome(None, Some(run), None, timeline)
+        match self.aftermath(&run) {
+            Some(schedule) => {
+                let timeline = schedule.timeline.clone();
+                self.outcome(None, Some(run), Some(schedule), timeline)
+            }
+            None => {
+                let timeline = settle(zone, &run);
+                self.outcome(None, Some(run), None, timeline)
+            }
+        }
+    }
+
+    /// What a decision that ended `run` left to be done, whatever became of the plan's file: after a rollback TTLs grow.
+    fn aftermath(&self, run: &Run) -> Option<Schedule> {
+        let is_decided = |ending: Ending| matches!(ending.kind, EndingKind::RolledBack | EndingKind::Aborted);
+        run.ending.filter(|&ending| is_decided(ending))?;
+        let text = self.text(run)?;
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, run);
+        loaded.schedule.filter(|schedule| !schedule.courses.is_empty())
     }
 
     /// What was served stays, or, if nothing is, the zone as its file has it: a name that does not resolve is worse
@@ -179,12 +197,14 @@ impl Follow<'_> {
     /// A plan's file is there that nothing was made of yet.
     fn found(mut self, text: &PlanText, since: Instant) -> Outcome {
         let zone = self.sources.zone;
-        if let Some(run) = self.sources.run.filter(|run| run.plan == text.digest()) {
-            return self.over(run, text);
+        if self.sources.run.is_some_and(|run| run.plan == text.digest()) {
+            return self.rest();
         }
         let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
         let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
-        let proposed = Run::proposed(if by_hand { self.now } else { since.min(self.now) });
+        // While something is served without the plan, the old data is handed out with its old TTL.
+        let since = if by_hand || self.serving { self.now.after(AT_HAND) } else { since.min(self.now) };
+        let proposed = Run::proposed(since);
         let loaded = compile::load(zone, &text.path, &text.text, &proposed);
         self.diagnostics = loaded.diagnostics;
         if by_hand {
@@ -196,24 +216,8 @@ impl Follow<'_> {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
             Some(schedule) => {
-                let (base, now) = (Base { kept_until: None, ..self.base() }, self.now);
-                self.arm(text, &schedule, true, since.min(now), base)
-            }
-        }
-    }
-
-    /// The plan's run is over, and its file is still there.
-    fn over(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let run = self.rebased(run);
-        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &run);
-        match loaded.schedule.filter(|schedule| !schedule.courses.is_empty()) {
-            Some(schedule) => {
-                let timeline = schedule.timeline.clone();
-                self.outcome(None, Some(run), Some(schedule), timeline)
-            }
-            None => {
-                let timeline = settle(self.sources.zone, &run);
-                self.outcome(None, Some(run), None, timeline)
+                let base = Base { kept_until: None, ..self.base() };
+                self.arm(text, &schedule, true, since, base)
             }
         }
     }
@@ -253,7 +257,8 @@ impl Follow<'_> {
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
         let base = self.base();
-        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(self.now) };
+        let since = self.now.after(AT_HAND);
+        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(since) };
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
             None => {
@@ -265,10 +270,7 @@ impl Follow<'_> {
                 self.diagnostics = loaded.diagnostics;
                 self.finished(run)
             }
-            Some(schedule) => {
-                let now = self.now;
-                self.arm(text, &schedule, true, now, base)
-            }
+            Some(schedule) => self.arm(text, &schedule, true, since, base),
         }
     }
 
@@ -476,7 +478,7 @@ pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, now: Instant
         // From here on only the serials of what was served matter, and those the journal has.
         let served = before.serial_at(now);
         if served != Serial(sources.zone.serial()) || before.timeline.at(now).patch.is_some() {
-            let kept_until = Some(before.kept_until(now).unix_nanos());
+            let kept_until = Some(before.kept_until(now.after(AT_HAND)).unix_nanos());
             let base = Base { zone: run.base.zone, above: served.0, kept_until };
             entries.push(Entry { at: now, event: Event::Rebased(base), by: by.to_owned() });
         }
@@ -521,19 +523,20 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, now: Instant) -> 
         }
         before = schedule;
     }
+    let since = now.after(AT_HAND);
     let file = Serial(sources.zone.serial());
     let above = sources.run.map_or(file, Run::above);
     let above = sources.past.serial.filter(|served| served.above(above).is_some()).unwrap_or(above);
-    let kept_until = before.as_ref().map(|before| before.kept_until(now).unix_nanos());
+    let kept_until = before.as_ref().map(|before| before.kept_until(since).unix_nanos());
     let base = Base { zone: sources.content, above: above.0, kept_until };
-    let proposed = Run { base, ..Run::proposed(now) };
+    let proposed = Run { base, ..Run::proposed(since) };
     let loaded = compile::load(sources.zone, &text.path, &text.text, &proposed);
     let schedule = loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics.clone()))?;
     if schedule.courses.is_empty() {
         return Err(Refusal::NothingToDo);
     }
     let on_load = schedule.arming == Arming::OnLoad;
-    let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: now.unix_nanos(), base };
+    let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: since.unix_nanos(), base };
     let entry = Entry { at: now, event: Event::Armed(armed), by: by.to_owned() };
     let run = Run::after(None, &entry);
     let outcome = Outcome {

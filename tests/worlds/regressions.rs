@@ -1,0 +1,1 @@
+//! The least worlds in which a rule was once broken, by what broke it.
