@@ -3,8 +3,10 @@
 //! There may be a hundred thousand of them, so that nothing here keeps a text: a schedule is worked out again for who
 //! asks, a plan's text is in the journal.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::names;
 use super::store::Store;
@@ -35,6 +37,10 @@ pub struct Itinerary {
     pub at: Instant,
     /// When no conforming cache holds old data any more.
     pub horizon: Option<Instant>,
+    /// Who serves the zone besides.
+    pub secondaries: Box<[SocketAddr]>,
+    /// D: how long the last of them may take to follow.
+    pub lag: Duration,
     kinds: Box<[StepKind]>,
     what: Box<str>,
 }
@@ -47,6 +53,8 @@ impl Itinerary {
         Itinerary {
             at: schedule.at,
             horizon: schedule.horizon(),
+            secondaries: schedule.secondaries.as_slice().into(),
+            lag: Duration::from_secs(u64::from(schedule.lag.0)),
             kinds: schedule.steps.iter().map(|step| step.kind).collect(),
             what: names.join(", ").into(),
         }
