@@ -18,7 +18,7 @@ use super::running::{Archive, News, Running, Served};
 use super::tree::Files;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::conduct::{self, Decided, Decision, PlanText, Refusal, Sources};
+use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, PlanText, Refusal, Sources};
 use crate::timeline::{self, Schedule};
 use crate::wire::{Name, NameRef};
 use crate::zone::text::{self, Options};
@@ -136,8 +136,9 @@ impl Loader {
             plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| Fingerprint::default().with_bytes(&plan.text)),
         };
         let mut loaded = Loaded { disk, plan: plan.is_some(), ..Loaded::unusable(apex, Vec::new()) };
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         // A file that includes others says more than itself; only reading them tells.
-        if serving == Some(content) {
+        if serving == Some(content) && !is_overtaken {
             loaded.outcome = Outcome::Unchanged;
             return loaded;
         }
@@ -148,7 +149,7 @@ impl Loader {
         loaded.includes = opened.files;
         if !loaded.includes.is_empty() {
             content.zone = Fingerprint::default().with_bytes(buffer).with_content(opened.content);
-            if serving == Some(content) {
+            if serving == Some(content) && !is_overtaken {
                 loaded.outcome = Outcome::Unchanged;
                 return loaded;
             }
@@ -184,11 +185,12 @@ impl Loader {
         now: Instant,
         serving: bool,
     ) -> conduct::Outcome {
+        let at = now.after(HEADWAY);
         let armed = running.and_then(|running| self.armed(zone.apex(), running, plan.as_ref()));
         let content = content.zone.number();
-        let past = running.map(|running| running.past(content, armed.as_ref(), now)).unwrap_or_default();
+        let past = running.map(|running| running.past(content, armed.as_ref(), at)).unwrap_or_default();
         let run = running.map(|running| &running.run);
-        conduct::follow(&Sources { zone, content, plan, run, armed, past }, now, serving)
+        conduct::follow(&Sources { zone, content, plan, run, armed, past }, at, serving)
     }
 
     /// The text that a run armed, if the plan's file doesn't say it.
@@ -215,10 +217,11 @@ impl Loader {
         let plan = self.plan(apex, files).map_err(|fault| Refusal::Faults(vec![fault]))?;
         let plan = plan.map(|plan| plan.found());
         let armed = served.running.and_then(|running| self.armed(served.zone.apex(), running, plan.as_ref()));
-        let past = served.running.map(|running| running.past(served.content, armed.as_ref(), now)).unwrap_or_default();
+        let at = now.after(HEADWAY);
+        let past = served.running.map(|running| running.past(served.content, armed.as_ref(), at)).unwrap_or_default();
         let run = served.running.map(|running| &running.run);
         let sources = Sources { zone: served.zone, content: served.content, plan, run, armed, past };
-        conduct::decide(&sources, decision, by, now)
+        conduct::decide(&sources, decision, by, at)
     }
 
     /// What the plan that is armed for a zone is worked out to, as it is served.

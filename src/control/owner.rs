@@ -506,13 +506,27 @@ impl Owner {
         for entry in news.entries() {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
-        let Some((timeline, running)) = news.into_parts() else { return };
+        let overtaken = self.overtaken(&apex, news.entries(), clock);
+        let Some((timeline, mut running)) = news.into_parts() else { return };
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
+        }
+        if let (Some(serial), Some(running)) = (overtaken, &mut running) {
+            running.overtaken = Some(serial);
+            self.enqueue(&apex);
         }
         self.follow(&apex, running, clock);
         self.expect_followers(&apex, timeline.at(clock), clock);
         self.unpublished.push((apex, Service::Timeline(timeline)));
+    }
+
+    /// The serial that is served, if it is that of a step which `entries` should have come before: the journal took longer
+    /// than a decision has headway.
+    fn overtaken(&self, apex: &Name, entries: &[Entry], clock: clock::Instant) -> Option<Serial> {
+        let counts_from = entries.first()?.at;
+        let timeline = self.running.get(apex)?.timeline.as_ref()?;
+        let has_stepped = timeline.next_change(counts_from).is_some_and(|step_at| step_at <= clock);
+        has_stepped.then(|| Serial(timeline.at(clock).serial))
     }
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.

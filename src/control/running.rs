@@ -28,6 +28,8 @@ pub struct Running {
     pub promised: Box<[Promised]>,
     /// What its steps do.
     pub itinerary: Option<Itinerary>,
+    /// The serial of a step that was served although the run does not know of it, since the journal took too long.
+    pub overtaken: Option<Serial>,
 }
 
 /// What the steps of a plan do, in few words, and what it is all about.
@@ -82,23 +84,25 @@ fn shown(owner: &Name, apex: NameRef<'_>) -> String {
 impl Running {
     /// A run that the journal knew when the server was started.
     pub fn known(run: Run, promised: Vec<Promised>) -> Running {
-        Running { run, timeline: None, promised: promised.into(), itinerary: None }
+        Running { run, timeline: None, promised: promised.into(), itinerary: None, overtaken: None }
     }
 
-    /// What was served until `now`. By when caches have forgotten it is worked out only if `content`, the zone file's,
+    /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
     /// has changed, or the plan: it takes the old zone and the text that was `armed`.
-    pub fn past(&self, content: u64, armed: Option<&PlanText>, now: Instant) -> Past {
+    pub fn past(&self, content: u64, armed: Option<&PlanText>, at: Instant) -> Past {
         let Some(timeline) = &self.timeline else {
-            return Past { serial: run::high_water(&self.promised, now), kept_until: None };
+            return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
         };
-        let serial = Some(Serial(timeline.at(now).serial));
+        let served = Serial(timeline.at(at).serial);
+        let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
+        let overtaken = self.overtaken.is_some();
         let is_changed = content != self.run.base.zone || armed.is_none_or(|text| text.digest() != self.run.plan);
-        if self.run.is_over() || !is_changed {
-            return Past { serial, kept_until: None };
+        if self.run.is_over() || !(is_changed || overtaken) {
+            return Past { serial, kept_until: None, overtaken };
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(now)) }
+        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken }
     }
 }
 
@@ -163,8 +167,13 @@ impl News {
     pub fn into_parts(self) -> Option<(Arc<Timeline>, Option<Running>)> {
         let News { outcome: Outcome { run, timeline, .. }, itinerary } = self;
         let timeline = Arc::new(timeline?);
-        let running =
-            run.map(|run| Running { run, timeline: Some(timeline.clone()), promised: Box::new([]), itinerary });
+        let running = run.map(|run| Running {
+            run,
+            timeline: Some(timeline.clone()),
+            promised: Box::new([]),
+            itinerary,
+            overtaken: None,
+        });
         Some((timeline, running))
     }
 }
