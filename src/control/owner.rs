@@ -22,7 +22,8 @@
 //! 6. No effect here is needed for a right answer at an instant: flips stand in the timelines. The
 //!    owner only says that one has happened.
 //! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
-//!    then nobody else touches that zone: it counts as being read.
+//!    then nobody else touches that zone: it counts as being read. And a person is told that it is done when it is
+//!    served.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -231,6 +232,8 @@ pub struct Owner {
     changes: BTreeSet<(clock::Instant, Name)>,
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
+    /// Whose decisions are carried out with what is published next.
+    done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
     reporter: Reporter,
     loaders: usize,
@@ -261,6 +264,7 @@ impl Owner {
             changes: BTreeSet::new(),
             pending: NameMap::default(),
             asked: VecDeque::new(),
+            done: Vec::new(),
             written_twice: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
@@ -557,7 +561,7 @@ impl Owner {
                 self.reporter.say(Report::not_journalled(apex, why));
                 self.loaded(Loaded { outcome: Outcome::Unusable, ..*loaded }, clock);
             }
-            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock, effects),
+            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock),
             (Some(Pending::Decided(considered)), Some(why)) => {
                 self.reporter.say(Report::not_journalled(apex, why));
                 effects.push(Effect::Answer(considered.asked.ticket, Answer::NotJournalled(why.to_owned())));
@@ -751,26 +755,30 @@ impl Owner {
     }
 
     /// A decision is in the journal: now it is carried out.
-    fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant, effects: &mut Vec<Effect>) {
+    fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant) {
         let (ticket, apex) = (considered.asked.ticket, considered.asked.apex.clone());
         self.is_read(&apex);
         if let Ok(decided) = &considered.result {
             self.serve(apex, News::new(decided.outcome.clone()), clock);
+            // However much else is loading: who rolls back does not wait for it.
+            self.published_at = None;
         }
-        effects.push(Effect::Answer(ticket, Answer::Done(considered)));
+        self.done.push((ticket, Answer::Done(considered)));
     }
 
     /// Publishes what is loaded (rule 5).
     fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
         let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
-        if self.unpublished.is_empty() || (more && is_early) {
-            return;
+        if !self.unpublished.is_empty() && !(more && is_early) {
+            // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
+            self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
+            self.published_at = Some(now);
+            effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
         }
-        // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
-        self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
-        self.published_at = Some(now);
-        effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
+        if self.unpublished.is_empty() {
+            effects.extend(self.done.drain(..).map(|(ticket, answer)| Effect::Answer(ticket, answer)));
+        }
     }
 
     fn get_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
