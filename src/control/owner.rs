@@ -22,7 +22,8 @@
 //! 6. No effect here is needed for a right answer at an instant: flips stand in the timelines. The
 //!    owner only says that one has happened.
 //! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
-//!    then nobody else touches that zone: it counts as being read.
+//!    then nobody else touches that zone: it counts as being read. And a person is told that it is done when it is
+//!    served.
 
 mod decide;
 mod event;
@@ -94,6 +95,8 @@ pub struct Owner {
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     followers: Followers,
+    /// Whose decisions are carried out with what is published next.
+    done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
     reporter: Reporter,
     loaders: usize,
@@ -125,6 +128,7 @@ impl Owner {
             pending: NameMap::default(),
             asked: VecDeque::new(),
             followers: Followers::default(),
+            done: Vec::new(),
             written_twice: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
@@ -428,7 +432,7 @@ impl Owner {
                 self.reporter.say(Report::not_journalled(apex, why));
                 self.loaded(Loaded { outcome: Outcome::Unusable, ..*loaded }, clock);
             }
-            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock, effects),
+            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock),
             (Some(Pending::Decided(considered)), Some(why)) => {
                 self.reporter.say(Report::not_journalled(apex, why));
                 effects.push(Effect::Answer(considered.asked.ticket, Answer::NotJournalled(why.to_owned())));
@@ -581,13 +585,15 @@ impl Owner {
     fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
         let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
-        if self.unpublished.is_empty() || (more && is_early) {
-            return;
+        if !self.unpublished.is_empty() && !(more && is_early) {
+            // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
+            self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
+            self.published_at = Some(now);
+            effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
         }
-        // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
-        self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
-        self.published_at = Some(now);
-        effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
+        if self.unpublished.is_empty() {
+            effects.extend(self.done.drain(..).map(|(ticket, answer)| Effect::Answer(ticket, answer)));
+        }
     }
 
     fn get_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {

@@ -10,6 +10,7 @@
 pub(crate) mod client;
 pub(crate) mod drawn;
 pub(crate) mod message;
+pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod query;

@@ -83,13 +83,15 @@ impl Owner {
     }
 
     /// A decision is in the journal: now it is carried out.
-    pub(super) fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant) {
         let (ticket, apex) = (considered.asked.ticket, considered.asked.apex.clone());
         self.is_read(&apex);
         if let Ok(decided) = &considered.result {
             self.serve(apex, News::new(decided.outcome.clone()), clock);
+            // However much else is loading: who rolls back does not wait for it.
+            self.published_at = None;
         }
-        effects.push(Effect::Answer(ticket, Answer::Done(considered)));
+        self.done.push((ticket, Answer::Done(considered)));
     }
 
     /// From here on secondaries have to follow to what is served now, if the plan names any.
