@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::names;
 use super::store::Store;
 use crate::clock::Instant;
-use crate::timeline::conduct::{Outcome, Past, PlanText};
+use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
 use crate::timeline::run::{self, Entry, Promised};
 use crate::timeline::{self, Run, Schedule, Serial, StepKind, Timeline};
 use crate::wire::{Name, NameRef};
@@ -106,15 +106,61 @@ impl Running {
     }
 }
 
-/// A zone as it is served, and where its plan stands.
+/// A zone as its file says, and where its plan stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Served<'a> {
-    /// The zone as its file said.
+    /// The zone.
     pub zone: &'a Zone,
     /// The fingerprint of its file's content.
     pub content: u64,
     /// Where its plan stands.
     pub running: Option<&'a Running>,
+}
+
+impl Served<'_> {
+    /// What the zone and the `plan` beside it, there since an instant, come to. The text that the run armed is looked for
+    /// in the `archive` if the plan's file doesn't say it.
+    pub fn follow(
+        &self,
+        plan: Option<(PlanText, Instant)>,
+        archive: impl FnOnce() -> Option<PlanText>,
+        now: Instant,
+        serving: bool,
+    ) -> Outcome {
+        let at = now.after(HEADWAY);
+        conduct::follow(&self.sources(plan, archive, at), at, serving)
+    }
+
+    /// What `decision` comes to; the rest is as with [`Served::follow`].
+    ///
+    /// # Errors
+    /// Why it can't be taken.
+    pub fn decide(
+        &self,
+        plan: Option<(PlanText, Instant)>,
+        archive: impl FnOnce() -> Option<PlanText>,
+        decision: &Decision,
+        by: &str,
+        now: Instant,
+    ) -> Result<Decided, Refusal> {
+        let at = now.after(HEADWAY);
+        conduct::decide(&self.sources(plan, archive, at), decision, by, at)
+    }
+
+    fn sources(
+        &self,
+        plan: Option<(PlanText, Instant)>,
+        archive: impl FnOnce() -> Option<PlanText>,
+        at: Instant,
+    ) -> Sources<'_> {
+        let Served { zone, content, running } = *self;
+        let armed = running.and_then(|running| match &plan {
+            Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
+            _ => archive(),
+        });
+        let past = running.map(|running| running.past(content, armed.as_ref(), at)).unwrap_or_default();
+        Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
+    }
 }
 
 /// What is to be served of a zone from now on, and what must be in the journal first.
