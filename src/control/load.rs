@@ -136,8 +136,9 @@ impl Loader {
             plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| Fingerprint::default().with_bytes(&plan.text)),
         };
         let mut loaded = Loaded { disk, plan: plan.is_some(), ..Loaded::unusable(apex, Vec::new()) };
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         // A file that includes others says more than itself; only reading them tells.
-        if serving == Some(content) {
+        if serving == Some(content) && !is_overtaken {
             loaded.outcome = Outcome::Unchanged;
             return loaded;
         }
@@ -148,7 +149,7 @@ impl Loader {
         loaded.includes = opened.files;
         if !loaded.includes.is_empty() {
             content.zone = Fingerprint::default().with_bytes(buffer).with_content(opened.content);
-            if serving == Some(content) {
+            if serving == Some(content) && !is_overtaken {
                 loaded.outcome = Outcome::Unchanged;
                 return loaded;
             }

@@ -1,6 +1,7 @@
 //! A schedule for a person to read, and as JSON for a program.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -401,6 +402,8 @@ struct Json {
     lower: Lowering,
     spread: u32,
     raise: Raising,
+    secondaries: Vec<SocketAddr>,
+    within: u32,
     state: &'static str,
     armed_at: String,
     serial: u32,
@@ -498,6 +501,8 @@ fn json(schedule: &Schedule) -> Json {
         lower: schedule.lowering,
         spread: schedule.spread.0,
         raise: schedule.raising,
+        secondaries: schedule.secondaries.clone(),
+        within: schedule.lag.0,
         state: schedule.run.state(),
         armed_at: rfc3339(schedule.run.armed_at),
         serial: schedule.serial.0,

@@ -14,7 +14,9 @@ use watari::control::desk;
 use watari::control::fingerprint::Fingerprint;
 use watari::control::load::{Loaded, Outcome, Request};
 use watari::control::names::Role;
-use watari::control::owner::{Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
+use watari::control::owner::{
+    Act, Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket,
+};
 use watari::control::registry::Content;
 use watari::control::running::{News, Served};
 use watari::control::settle::Change;
@@ -271,7 +273,7 @@ impl World {
                 }
                 Effect::Publish(changes) => self.publish(changes)?,
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer)?,
-                Effect::Report(_) | Effect::Ready(_) | Effect::Tidy => {}
+                Effect::AskSerial(..) | Effect::Report(_) | Effect::Ready(_) | Effect::Tidy => {}
             }
         }
         Ok(())
@@ -325,7 +327,8 @@ impl World {
             includes: Vec::new(),
             faults: Vec::new(),
         };
-        if serving == Some(content) {
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
+        if serving == Some(content) && !is_overtaken {
             return loaded(Outcome::Unchanged);
         }
         let path = files.path(&apex, Role::Zone).to_string_lossy().into();
@@ -388,7 +391,7 @@ impl World {
             Answer::Shown(considered) if !acts && considered.result.is_ok() => {
                 let thinks = Duration::from_millis(self.chance.one_of(&[1, 50, 900, 5000]));
                 let token = considered.token.clone();
-                self.ask(decision, Some(token), thinks);
+                self.ask(decision, Act::If(token), thinks);
             }
             Answer::Done(considered) => {
                 let Ok(decided) = &considered.result else { return broken(6, "what was refused is done") };
@@ -410,10 +413,10 @@ impl World {
         Ok(())
     }
 
-    fn ask(&mut self, decision: Decision, act: Option<String>, later: Duration) {
+    fn ask(&mut self, decision: Decision, act: Act, later: Duration) {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let acts = act.is_some();
+        let acts = matches!(act, Act::If(_));
         let at = self.passed + later;
         if let Some(machine) = &mut self.machine {
             machine.asked.insert(ticket, (decision.clone(), acts));
@@ -478,7 +481,7 @@ impl World {
                     Ask::RollBack => Decision::RollBack,
                     Ask::Abort => Decision::Abort,
                 };
-                self.ask(decision, None, Duration::ZERO);
+                self.ask(decision, Act::No, Duration::ZERO);
             }
             What::Zone(edit) => {
                 self.disk.zone.edit(*edit);

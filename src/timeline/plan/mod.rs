@@ -20,6 +20,7 @@ pub mod compose;
 mod flip;
 mod form;
 mod instant;
+mod secondaries;
 mod way;
 
 use std::collections::HashMap;
@@ -33,6 +34,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
+pub use secondaries::Secondaries;
 pub use way::{Arming, Lowering, Raising};
 
 use super::Digest;
@@ -54,8 +56,20 @@ pub const LOW_TTL_DEFAULT: Ttl = Ttl(60);
 /// Over how long the deadlines of a countdown are spread, if the plan doesn't say.
 pub const SPREAD_DEFAULT: Ttl = Ttl(30);
 
-const KEYS: &[&str] =
-    &["version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "watch", "raise", "flip"];
+const KEYS: &[&str] = &[
+    "version",
+    "at",
+    "arm",
+    "late",
+    "low_ttl",
+    "ttl_after",
+    "lower",
+    "spread",
+    "watch",
+    "raise",
+    "secondaries",
+    "flip",
+];
 
 /// The digest of a plan's text: what is armed.
 pub fn digest_of(text: &[u8]) -> Digest {
@@ -87,6 +101,8 @@ pub struct Plan {
     pub watch: Option<Written<Ttl>>,
     /// How TTLs go up again; by a ladder if it isn't written.
     pub raising: Option<Written<Raising>>,
+    /// Who serves the zone besides.
+    pub secondaries: Option<Secondaries>,
     /// What flips, all at once.
     pub flips: Vec<Flip>,
 }
@@ -125,6 +141,11 @@ impl Plan {
     /// How long after the instant TTLs stay low in any case.
     pub fn watch(&self) -> Ttl {
         self.watch.as_ref().map_or(Ttl(0), |ttl| ttl.value)
+    }
+
+    /// D: how long after a step the last server serves it.
+    pub fn lag(&self) -> Ttl {
+        self.secondaries.as_ref().map_or(Ttl(0), Secondaries::within)
     }
 
     /// How TTLs go up again.
@@ -182,6 +203,7 @@ struct Rest {
     spread: Option<Written<Ttl>>,
     watch: Option<Written<Ttl>>,
     raising: Option<Written<Raising>>,
+    secondaries: Option<Secondaries>,
 }
 
 impl Draft {
@@ -225,8 +247,22 @@ impl Draft {
 
     fn with(self, at: Written<Zoned>) -> Plan {
         let Draft { source, apex, at: _, rest, flips } = self;
-        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising } = rest;
-        Plan { source, apex, at, low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, flips }
+        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, secondaries } = rest;
+        Plan {
+            source,
+            apex,
+            at,
+            low_ttl,
+            ttl_after,
+            arming,
+            late,
+            lowering,
+            spread,
+            watch,
+            raising,
+            secondaries,
+            flips,
+        }
     }
 }
 
@@ -247,17 +283,35 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         spread: read_length(&mut form, "spread"),
         watch: read_length(&mut form, "watch"),
         raising: form.choice("raise", Raising::WRITTEN),
+        secondaries: read_secondaries(&mut form),
     };
-    if let (Some(spread), Some(way)) =
-        (&rest.spread, rest.lowering.as_ref().map(|way| way.value).or(Some(Lowering::Ladder)))
-        && way != Lowering::Countdown
-    {
+    check_ways(&mut form, &rest);
+    let flips = read_flips(&mut form, apex);
+    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
+}
+
+/// What does not go together.
+fn check_ways(form: &mut Form<'_, '_>, rest: &Rest) {
+    let counts_down = rest.lowering.as_ref().filter(|way| way.value == Lowering::Countdown);
+    if let (Some(spread), None) = (&rest.spread, counts_down) {
         let diagnostic = Diagnostic::warning("plan-spread-unused", "only the deadlines of a countdown are spread")
             .help("leave it out, or write lower = \"countdown\"");
         form.fault(diagnostic, &spread.span.clone(), "");
     }
-    let flips = read_flips(&mut form, apex);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
+    if let (Some(way), Some(_)) = (counts_down, &rest.secondaries) {
+        let message = "a countdown needs all name servers to be this one: secondaries have the TTLs of a transfer";
+        let diagnostic = Diagnostic::error("plan-countdown-secondaries", message).help("write lower = \"ladder\"");
+        form.fault(diagnostic, &way.span.clone(), "");
+    }
+}
+
+fn read_secondaries(form: &mut Form<'_, '_>) -> Option<Secondaries> {
+    let value = form.optional("secondaries")?;
+    let Some(table) = value.get_ref().as_table() else {
+        form.wrong_type("secondaries", value, "a table", "[secondaries] and below it servers = [\"192.0.2.53\"]");
+        return None;
+    };
+    secondaries::read(form, table, value.span())
 }
 
 fn read_version(form: &mut Form<'_, '_>) {
