@@ -95,6 +95,8 @@ pub struct Owner {
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     followers: Followers,
+    /// Whether a plan has taken a step that the journal does not know to be reached.
+    has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
     done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
@@ -128,6 +130,7 @@ impl Owner {
             pending: NameMap::default(),
             asked: VecDeque::new(),
             followers: Followers::default(),
+            has_stepped: false,
             done: Vec::new(),
             written_twice: HashSet::new(),
             reporter: Reporter::default(),
@@ -183,6 +186,9 @@ impl Owner {
             self.scan(folder, &mut effects);
         }
         self.say_what_changed(clock);
+        if std::mem::take(&mut self.has_stepped) {
+            effects.push(Effect::Reached(clock));
+        }
         self.see_who_follows(clock, &mut effects);
         self.load(&mut effects);
         self.publish(now, &mut effects);
@@ -520,6 +526,7 @@ impl Owner {
             running.overtaken = Some(serial);
             self.enqueue(&apex);
         }
+        self.has_stepped |= running.is_some();
         self.follow(&apex, running, clock);
         self.expect_followers(&apex, timeline.at(clock), clock);
         self.unpublished.push((apex, Service::Timeline(timeline)));
@@ -563,6 +570,7 @@ impl Owner {
 
     /// Says which zones have come to another edition (rule 6).
     fn say_what_changed(&mut self, clock: clock::Instant) {
+        self.has_stepped |= self.changes.first().is_some_and(|(at, _)| *at <= clock);
         while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
             let Some((at, apex)) = self.changes.pop_first() else { break };
             let Some(running) = self.running.get(&apex) else { continue };

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{self, settle};
-use super::plan::{self, Arming, digest_of};
+use super::plan::{self, Arming, Flip, digest_of};
 use super::run::{Armed, Base, Ending, EndingKind, Entry, Event, Run};
-use super::schedule::{Price, Schedule};
+use super::schedule::{Course, Price, Schedule, seconds};
 use super::serial::Serial;
 use super::{Digest, Timeline};
 use crate::clock::Instant;
@@ -72,6 +72,15 @@ pub struct Past {
     pub kept_until: Option<Instant>,
     /// Whether steps were taken that the run does not know of, since the journal took too long: their serials count.
     pub overtaken: bool,
+    /// Whether what is served under that serial may be something else than what the zone file says now.
+    pub differs: bool,
+}
+
+impl Past {
+    /// The serial with which a plan begins that is armed where `above` was served last, over a file with the serial `file`.
+    fn beginning(&self, above: Serial, file: Serial) -> Serial {
+        if self.differs && file.above(above).is_none() { above.successor() } else { above }
+    }
 }
 
 /// What files or a decision come to.
@@ -129,6 +138,13 @@ impl Follow<'_> {
     fn base(&self) -> Base {
         let kept_until = self.sources.past.kept_until.map(Instant::unix_nanos);
         Base { zone: self.sources.content, above: self.above().0, kept_until }
+    }
+
+    /// The same for a plan that begins.
+    fn beginning(&self) -> Base {
+        let base = self.base();
+        let above = self.sources.past.beginning(Serial(base.above), Serial(self.sources.zone.serial())).0;
+        Base { above, ..base }
     }
 
     fn note(&mut self, run: Option<Run>, event: Event, by: &str) -> Option<Run> {
@@ -220,7 +236,7 @@ impl Follow<'_> {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
             Some(schedule) => {
-                let base = Base { kept_until: None, ..self.base() };
+                let base = Base { kept_until: None, ..self.beginning() };
                 self.arm(text, &schedule, true, since, base)
             }
         }
@@ -260,9 +276,7 @@ impl Follow<'_> {
 
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let base = self.base();
-        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(self.at) };
-        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
+        let (loaded, base) = propose(self.sources, text, self.beginning(), self.at);
         match loaded.schedule {
             None => {
                 let mut outcome = self.going_on_despite(run);
@@ -503,6 +517,24 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// What it would come to if `text` were armed in place of what is, from `at` on, over `base`; and `base` with what caches
+/// keep of that which flips now and did not before: it was given with the TTL that the file says.
+fn propose(sources: &Sources<'_>, text: &PlanText, base: Base, at: Instant) -> (compile::Loaded, Base) {
+    let load = |base| compile::load(sources.zone, &text.path, &text.text, &Run { base, ..Run::proposed(at) });
+    let loaded = load(base);
+    let (Some(kept_until), Some(schedule)) = (base.kept_until, &loaded.schedule) else { return (loaded, base) };
+    let armed = sources.armed.as_ref().and_then(|armed| plan::parse(sources.zone.apex(), &armed.path, &armed.text).0);
+    let flipped_before = |course: &&Course| {
+        let is_same = |flip: &Flip| flip.owner.value == course.owner && flip.rtype.value == course.rtype;
+        armed.as_ref().is_some_and(|plan| plan.flips.iter().any(is_same))
+    };
+    let held = schedule.courses.iter().filter(|course| !flipped_before(course)).map(|course| course.held_ttl).max();
+    let newly = held.map(|ttl| at.after(seconds(ttl)).unix_nanos()).filter(|&newly| newly > kept_until);
+    let Some(newly) = newly else { return (loaded, base) };
+    let base = Base { kept_until: Some(newly), ..base };
+    (load(base), base)
+}
+
 fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> Result<Decided, Refusal> {
     let (text, _) = sources.plan.as_ref().ok_or(Refusal::NoPlan)?;
     let mut before = None;
@@ -520,10 +552,10 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> R
     let file = Serial(sources.zone.serial());
     let above = sources.run.map_or(file, Run::above);
     let above = sources.past.serial.filter(|served| served.above(above).is_some()).unwrap_or(above);
+    let above = sources.past.beginning(above, file);
     let kept_until = before.as_ref().map(|before| before.kept_until(at).unix_nanos());
     let base = Base { zone: sources.content, above: above.0, kept_until };
-    let proposed = Run { base, ..Run::proposed(at) };
-    let loaded = compile::load(sources.zone, &text.path, &text.text, &proposed);
+    let (loaded, base) = propose(sources, text, base, at);
     let schedule = loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics.clone()))?;
     if schedule.courses.is_empty() {
         return Err(Refusal::NothingToDo);
@@ -535,7 +567,7 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> R
     let outcome = Outcome {
         entries: vec![entry],
         plan: Some(text.clone()),
-        schedule: Some(Schedule { run: run.clone().unwrap_or(proposed), ..schedule.clone() }),
+        schedule: run.clone().map(|run| Schedule { run, ..schedule.clone() }),
         timeline: Some(schedule.timeline),
         run,
         diagnostics: loaded.diagnostics,

@@ -198,6 +198,8 @@ impl ZoneEdit {
 pub(crate) struct PlanFile {
     /// Seconds from [`T`].
     pub(crate) at: i64,
+    /// Where people have midnight: serials that are dates go by it.
+    pub(crate) time_zone: &'static str,
     pub(crate) on_load: bool,
     pub(crate) late: bool,
     pub(crate) low: u32,
@@ -219,6 +221,7 @@ impl PlanFile {
         }
         PlanFile {
             at: 0,
+            time_zone: chance.one_of(&["UTC", "Asia/Tokyo", "America/Los_Angeles"]),
             on_load: chance.percent(35),
             late: chance.percent(70),
             low: chance.one_of(&[1, 5, 30, 60, 120]),
@@ -233,7 +236,7 @@ impl PlanFile {
     }
 
     pub(crate) fn text(&self) -> String {
-        let at = jiff::Timestamp::from_second(T + self.at).unwrap();
+        let at = jiff::Timestamp::from_second(T + self.at).unwrap().in_tz(self.time_zone).unwrap();
         let mut text = format!("# {}\nversion = 1\nat = \"{at}\"\nlow_ttl = {}\n", self.remark, self.low);
         text += if self.on_load { "arm = \"on-load\"\n" } else { "" };
         text += if self.late { "late = \"accept\"\n" } else { "" };

@@ -15,6 +15,7 @@ use crate::files::apex;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) records: Vec<Record>,
+    reached: Option<Instant>,
 }
 
 impl Journal {
@@ -33,6 +34,10 @@ impl Journal {
             self.records.push(record);
         }
         Ok(())
+    }
+
+    pub(crate) fn reach(&mut self, at: Instant) {
+        self.reached = self.reached.max(Some(at));
     }
 
     /// The run after the first `count` records.
@@ -61,6 +66,6 @@ impl Journal {
     /// The clock must not go behind this.
     pub(crate) fn last_at(&self) -> Instant {
         let latest = self.records.iter().map(|record| record.entry.at).max();
-        latest.unwrap_or(Instant::from_unix_seconds(0))
+        latest.max(self.reached).unwrap_or(Instant::from_unix_seconds(0))
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Chapter {
     pub(crate) schedule: Option<Schedule>,
     /// How many records the journal had.
     pub(crate) journalled: usize,
+    /// Whether the journal took so long that a step came in between, and what is served is but for a moment.
+    pub(crate) is_overtaken: bool,
 }
 
 /// What who asked for a rollback was told.
@@ -83,6 +85,7 @@ enum Coming {
     Read(Vec<Request>),
     Consider(Box<Consider>, Option<Arc<Timeline>>),
     Append(Vec<Record>),
+    Reached(Instant),
 }
 
 /// What lives in memory.
@@ -113,6 +116,8 @@ pub(crate) struct World {
     failing: u32,
     pub(crate) chapters: Vec<Chapter>,
     pub(crate) promises: Vec<Promise>,
+    /// Whether the journal ever took longer than a decision has headway.
+    pub(crate) was_late: bool,
 }
 
 fn monotonic(passed: Duration) -> Monotonic {
@@ -173,6 +178,7 @@ impl World {
             failing: 0,
             chapters: Vec::new(),
             promises: Vec::new(),
+            was_late: false,
         }
     }
 
@@ -180,6 +186,15 @@ impl World {
     pub(crate) fn now(&mut self) -> Instant {
         let system = Instant::from_unix_nanos(self.clock_at_start).after(self.passed);
         self.latest = self.latest.max(system);
+        self.latest
+    }
+
+    /// The same, for who decides.
+    fn next(&mut self) -> Instant {
+        let before = self.latest;
+        if self.now() == before {
+            self.latest = before.after(Duration::from_nanos(1));
+        }
         self.latest
     }
 
@@ -202,7 +217,14 @@ impl World {
         self.machine = None;
         let from = self.now();
         let journalled = self.journal.records.len();
-        self.chapters.push(Chapter { from, timeline: None, run: None, schedule: None, journalled });
+        self.chapters.push(Chapter {
+            from,
+            timeline: None,
+            run: None,
+            schedule: None,
+            journalled,
+            is_overtaken: false,
+        });
     }
 
     /// Whether it crashes here; then it has.
@@ -271,6 +293,11 @@ impl World {
                     let at = machine.journal_free;
                     self.at(at, Coming::Append(records));
                 }
+                Effect::Reached(at) => {
+                    let Some(machine) = &self.machine else { continue };
+                    let free = machine.journal_free.max(self.passed);
+                    self.at(free, Coming::Reached(at));
+                }
                 Effect::Publish(changes) => self.publish(changes)?,
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer)?,
                 Effect::AskSerial(..) | Effect::Report(_) | Effect::Ready(_) | Effect::Tidy => {}
@@ -284,14 +311,18 @@ impl World {
         match coming {
             Coming::Event(event) => self.handle(event)?,
             Coming::Read(requests) => {
+                let now = self.next();
                 let loaded = requests.into_iter().map(|request| self.read(request, now)).collect();
                 self.after(self.load_takes, Coming::Event(Event::Loaded(loaded)));
             }
             Coming::Consider(consider, timeline) => {
+                let now = self.next();
                 let considered = self.consider(*consider, timeline.as_deref(), now);
                 self.after(self.load_takes, Coming::Event(Event::Considered(Box::new(considered))));
             }
+            Coming::Reached(at) => self.journal.reach(at),
             Coming::Append(records) => {
+                self.was_late |= records.iter().any(|record| record.entry.at < now);
                 let apexes = vec![apex()];
                 let failure = if self.failing > 0 {
                     self.failing -= 1;
@@ -363,7 +394,9 @@ impl World {
             };
         }
         let timeline = machine.timeline.clone();
-        let run = machine.owner.running_of(&apex()).map(|running| running.run.clone()).filter(|_| timeline.is_some());
+        let running = machine.owner.running_of(&apex()).filter(|_| timeline.is_some());
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
+        let run = running.map(|running| running.run.clone());
         if let Some(run) = &run {
             // Rule 6: what is served follows from what is on the disk.
             let all = self.journal.records.len();
@@ -377,7 +410,7 @@ impl World {
             timeline::load(timeline.zone(), &armed.path, &armed.text, run).schedule
         });
         let journalled = self.journal.records.len();
-        self.chapters.push(Chapter { from, timeline, run, schedule, journalled });
+        self.chapters.push(Chapter { from, timeline, run, schedule, journalled, is_overtaken });
         Ok(())
     }
 
@@ -567,7 +600,14 @@ impl World {
         let mut other = World::with(self.disk.clone(), self.journal.clone(), now, Chance::new(1));
         other.start()?;
         other.pass(Duration::from_millis(200))?;
-        if other.journal.records.len() != self.journal.records.len() {
+        let news = other.journal.records.get(self.journal.records.len());
+        let arms = news.is_some_and(|record| matches!(record.entry.event, timeline::run::Event::Armed(_)));
+        if arms && self.journal.run().is_none_or(|run| run.is_over()) {
+            // NOTE: a plan's file that was refused while the server ran may be obeyed by one that is started: it counts
+            // from when it came.
+            return Ok(());
+        }
+        if news.is_some() {
             let more: Vec<_> =
                 other.journal.records[self.journal.records.len()..].iter().map(|one| &one.entry).collect();
             return broken(3, format!("a restart at {now:?} decides something: {more:?}"));
