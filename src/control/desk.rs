@@ -130,15 +130,16 @@ fn shown(considered: &Considered, clock: &ClockState, now: Instant, styled: bool
 }
 
 fn price(decided: &Decided) -> Value {
-    decided
-        .price
-        .map_or(Value::Null, |price| json!({ "recovered_at": rfc3339(price.recovered_at), "ttl": price.ttl.0 }))
+    decided.price.map_or(
+        Value::Null,
+        |price| json!({ "recovered_at": rfc3339(price.recovered_at.rounded_up()), "ttl": price.ttl.0 }),
+    )
 }
 
 /// What a decision costs, in words.
 fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> String {
     let (Some(before), Some(after)) = (&decided.before, &decided.outcome.schedule) else { return String::new() };
-    let at = |instant| moment(instant, &before.time_zone);
+    let at = |instant: Instant| moment(instant.rounded_up(), &before.time_zone);
     let mut text = String::new();
     match decision {
         Decision::Arm => {}
@@ -323,7 +324,7 @@ pub fn standing(
         "zone": apex.to_string(),
         "state": running.run.state(),
         "schedule": schedule,
-        "rollback": price.map(|price| json!({ "recovered_at": rfc3339(price.recovered_at), "ttl": price.ttl.0 })),
+        "rollback": price.map(|price| json!({ "recovered_at": rfc3339(price.recovered_at.rounded_up()), "ttl": price.ttl.0 })),
         "journal": rows,
         "clock": clock.warnings(),
     });

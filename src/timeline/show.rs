@@ -81,9 +81,11 @@ impl Drawing<'_> {
                     EndingKind::Finished => "finished",
                     EndingKind::Withdrawn => "withdrawn: its file has gone",
                 };
-                format!("{how}, {}", self.moment(ending.at))
+                format!("{how}, {}", self.moment(ending.at.rounded_up()))
             }
-            (None, Some(hold)) if hold.resumed.is_none() => format!("held since {}", self.moment(hold.from)),
+            (None, Some(hold)) if hold.resumed.is_none() => {
+                format!("held since {}", self.moment(hold.from.rounded_up()))
+            }
             _ => format!("armed, obeyed since T1 = {}", self.moment(run.armed_at)),
         };
         let line = if run.proposed { self.paint.dim(&line) } else { self.paint.green(&line) };
@@ -108,7 +110,7 @@ impl Drawing<'_> {
         let mut gone = schedule.horizon().filter(|_| has_flip && !is_open);
         let mut shown_now = false;
         let mut before = None;
-        for step in &schedule.steps {
+        for step in &schedule.steps[self.passed()?..] {
             if let Some(horizon) = gone.filter(|&gone| gone <= step.from) {
                 self.mark_now(horizon, &mut shown_now)?;
                 self.horizon(horizon)?;
@@ -134,6 +136,22 @@ impl Drawing<'_> {
         Ok(())
     }
 
+    /// Says how many steps nobody can be served any more, and what the last of them was; gives their number.
+    fn passed(&mut self) -> Result<usize, std::fmt::Error> {
+        let (steps, run) = (&self.schedule.steps, &self.schedule.run);
+        let is_passed = |instant: Instant| steps.windows(2).take_while(|pair| pair[1].from <= instant).count();
+        let (unserved, forgotten) = (is_passed(run.armed_at), is_passed(run.based_at));
+        let (count, why) = match unserved >= forgotten {
+            true => (unserved, "lie before T1, and were never served"),
+            false => (forgotten, "are over, and their serials served"),
+        };
+        if count > 0 {
+            writeln!(self.out)?;
+            self.row("", &self.paint.dim(&format!("steps that {why}: {count}")))?;
+        }
+        Ok(count)
+    }
+
     /// Shows where `now` is, once, before what begins at `next`; whether it did.
     fn mark_now(&mut self, next: Instant, shown: &mut bool) -> Result<bool, std::fmt::Error> {
         if *shown || self.now >= next {
@@ -146,7 +164,7 @@ impl Drawing<'_> {
             let _ = write!(
                 line,
                 "; if you roll back now, the last cache recovers at {}",
-                moment(price.recovered_at, &schedule.time_zone)
+                self.moment(price.recovered_at.rounded_up())
             );
         }
         writeln!(self.out)?;
@@ -164,7 +182,7 @@ impl Drawing<'_> {
         if !again {
             writeln!(self.out)?;
         }
-        let serial = step.serial.map_or_else(|| "before the edit".to_owned(), |serial| format!("serial {serial}"));
+        let serial = step.serial.map_or_else(|| "served before".to_owned(), |serial| format!("serial {serial}"));
         let title = format!("{}  {serial:<17}  {}", self.paint.bold(&format!("{:8}", step.kind)), self.bar(step));
         self.row(&self.moment(step.from), &title)?;
         let mut left = utc(step.from);

@@ -93,7 +93,7 @@ pub(super) fn drain(plan: &Plan, courses: &[Course], course: &Course, steps: &St
 /// By when caches have forgotten what they were given before the zone was as it is now, to the second.
 fn kept_until(run: &Run) -> Instant {
     let kept = Instant::from_unix_nanos(run.base.kept_until.unwrap_or(i64::MIN));
-    kept.after(std::time::Duration::from_nanos(999_999_999)).whole_seconds()
+    kept.rounded_up()
 }
 
 /// When the lowering must have begun for the promise to hold.

@@ -28,7 +28,6 @@ mod remark;
 mod steps;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::countdown::Countdown;
 use super::edition::{Cap, Edition, PatchId, Timeline};
@@ -87,7 +86,7 @@ pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], run: &Run) -> Loaded {
 /// All faults, if the plan can't work; remarks about one that can are in the schedule.
 pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diagnostic>> {
     // Promises are in whole seconds, and rather later.
-    let armed_at = run.armed_at.after(Duration::from_nanos(999_999_999)).whole_seconds();
+    let armed_at = run.armed_at.rounded_up();
     let run = Run { armed_at, ..run.clone() };
     let (found, mut diagnostics) = examine(plan, zone);
     let is_done = |found: &Option<Found>| *found == Some(Found::Done);
