@@ -8,6 +8,7 @@
 //! == no plan example.com               the plan's file is removed
 //! == restart                           the server forgets all but the files and the journal
 //! == lost state                        it forgets the journal too
+//! == lost plan                         it forgets what was armed, and nothing else
 //! $ dig www.example.com A              an answer on the wire, read by hickory-proto; also +dnssec, +tcp, +from=ADDRESS
 //! $ watari check                       what there is to say of the files
 //! $ watari plan show example.com       the timeline; also --json
@@ -203,6 +204,7 @@ fn clock() -> ClockState {
 fn printed(reply: &Reply) -> String {
     match reply.outcome {
         Outcome::Shown | Outcome::Done => reply.text.clone(),
+        _ if !reply.faults.is_empty() => reply.text.clone(),
         outcome => {
             let help = reply.help.as_ref().map(|help| format!("help: {help}\n")).unwrap_or_default();
             format!("{}: {}\n{help}", format!("{outcome:?}").to_lowercase(), reply.text.trim_end())
@@ -256,6 +258,10 @@ impl World {
             ["restart"] => self.start(),
             ["lost", "state"] => {
                 self.files.values_mut().for_each(|files| files.journal = Journal::default());
+                self.start();
+            }
+            ["lost", "plan"] => {
+                self.files.values_mut().for_each(|files| files.journal.armed = None);
                 self.start();
             }
             _ => panic!("unknown directive {words:?}"),
@@ -379,6 +385,12 @@ fn draw(message: &Message) -> String {
     out
 }
 
+/// The words of a command; quotes hold some together.
+fn words(command: &str) -> Vec<&str> {
+    let parts = command.split('"').enumerate();
+    parts.flat_map(|(at, part)| if at % 2 == 1 { vec![part] } else { part.split_whitespace().collect() }).collect()
+}
+
 /// Runs the script and gives it back with the output that it has.
 fn run(script: &str) -> String {
     let mut world = World::default();
@@ -398,7 +410,7 @@ fn run(script: &str) -> String {
             let words: Vec<_> = directive.split_whitespace().collect();
             world.directive(&words, &body);
         } else if let Some(command) = line.strip_prefix("$ ") {
-            let words: Vec<_> = command.split_whitespace().collect();
+            let words = words(command);
             out += world.command(&words).trim_end();
             out += "\n\n";
         }
