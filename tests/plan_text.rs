@@ -102,7 +102,8 @@ fn zone() -> Zone {
 }
 
 fn is_drawn(text: &[u8]) {
-    let loaded = timeline::load(&zone(), &"example.com.plan.toml".into(), text, &Run::proposed(Instant::from_unix_seconds(0)));
+    let loaded =
+        timeline::load(&zone(), &"example.com.plan.toml".into(), text, &Run::proposed(Instant::from_unix_seconds(0)));
     assert_eq!(loaded.schedule.is_none(), loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
     diag::render(&loaded.diagnostics, false);
     if let Some(schedule) = loaded.schedule {

@@ -532,7 +532,8 @@ fn kept_until(sources: &Sources<'_>, text: &PlanText, now: Instant) -> Option<i6
         known.iter().any(|flip| (&flip.owner.value, flip.rtype.value) == (&course.owner, course.rtype))
     };
     let accepted = Base { zone: 0, above: 0, kept_until: Some(i64::MIN) };
-    let schedule = compile::load(sources.zone, &text.path, &text.text, &Run::proposed(now).over(accepted, now)).schedule;
+    let schedule =
+        compile::load(sources.zone, &text.path, &text.text, &Run::proposed(now).over(accepted, now)).schedule;
     let courses = schedule.iter().flat_map(|schedule| &schedule.courses);
     let longest = courses.filter(|course| !is_known(course)).map(|course| course.held_ttl).max();
     let others = longest.map(|ttl| now.after(Duration::from_secs(u64::from(ttl.0))));

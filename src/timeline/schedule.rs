@@ -72,6 +72,8 @@ pub struct Course {
     pub held: Held,
     /// And for how long, if nothing is done about it: R.
     pub held_ttl: Ttl,
+    /// How long caches may hold what they are told where it is removed: that there is none, or what a wildcard gives.
+    pub gone_ttl: Ttl,
     /// What the RRset is before the flip; `None` if there is none.
     pub before: Option<Contents>,
     /// What it is in the end; `None` if there is none.
@@ -340,7 +342,7 @@ impl Schedule {
         let ttl = |course: &Course| match self.contents(course, state, now) {
             Some(contents) => contents.ttl,
             // That there is none is kept too.
-            None if state.data == Data::New => self.negative_ttl,
+            None if state.data == Data::New => course.gone_ttl,
             None => course.held_ttl,
         };
         self.courses.iter().map(ttl).max().unwrap_or(Ttl(0))
