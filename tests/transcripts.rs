@@ -35,7 +35,7 @@ use watari::clock::Instant;
 use watari::control::desk::{self, ClockState};
 use watari::control::discipline::Synchronisation;
 use watari::control::fingerprint::Fingerprint;
-use watari::control::owner::{Answer, Asked, Considered, Ticket};
+use watari::control::owner::{Act, Answer, Asked, Considered, Ticket};
 use watari::control::running::{News, Running};
 use watari::control::socket::{Outcome, Reply};
 use watari::diag::{self, Severity};
@@ -133,7 +133,7 @@ impl Files {
         let result = conduct::decide(&sources, &decision, by, now);
         let token = desk::token(&decision, &result, content, now);
         let ticket = Ticket(0);
-        let asked = Asked { ticket, apex: name(apex), decision, by: by.to_owned(), act: None };
+        let asked = Asked { ticket, apex: name(apex), decision, by: by.to_owned(), act: Act::No };
         let outcome = result.as_ref().ok().map(|decided| decided.outcome.clone());
         let considered = Box::new(Considered { asked, token, result });
         match outcome.filter(|_| act) {
