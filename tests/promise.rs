@@ -235,7 +235,6 @@ impl World {
             }
             match self.decide(zone, &run, &decision, at) {
                 Ok(decided) => course.push((at, decided.outcome.schedule.unwrap())),
-                Err(Refusal::AtHand { .. }) => return course,
                 Err(refusal) => panic!("{refusal}"),
             }
         }
@@ -365,7 +364,6 @@ proptest! {
         let back_at = from.max(stood.at).after(length(Ttl(since)));
         let decided = match world.decide(&zone, &stood.run, &Decision::RollBack, back_at) {
             Ok(decided) => decided,
-            Err(Refusal::AtHand { .. }) => return Ok(()),
             Err(Refusal::NotFlipped) if stood.run.is_held() => return Ok(()),
             Err(refusal) => panic!("{refusal}"),
         };
