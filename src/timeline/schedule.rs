@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::plan::{Arming, Lowering, Raising};
 use super::run::Run;
 use super::serial::{Serial, Style};
-use super::{Digest, StepId, Timeline};
+use super::{Authority, Digest, StepId, Timeline};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::wire::{Name, Rtype};
@@ -49,6 +49,8 @@ pub struct Schedule {
     pub negative_ttl: Ttl,
     /// What becomes of each RRset.
     pub courses: Vec<Course>,
+    /// The hand-over of authority, if there is one.
+    pub authority: Option<Authority>,
     /// The steps in order of time, each strictly later than the one before.
     pub steps: Vec<Step>,
     /// The steps that wait because the run is held, with the instants that they would have had.
@@ -251,15 +253,21 @@ impl fmt::Display for Reason {
 }
 
 impl Schedule {
-    /// From when on no conforming cache may hold any old data; `None` if nothing flips.
+    /// From when on no conforming cache may hold any old data, nor ask old name servers for it; `None` if nothing flips.
     pub fn horizon(&self) -> Option<Instant> {
+        self.served_horizon().max(self.authority.as_ref().map(Authority::horizon))
+    }
+
+    /// From when on no conforming cache may hold any old data that was served *here*; `None` if nothing flips here.
+    pub fn served_horizon(&self) -> Option<Instant> {
         self.drains.iter().map(|drain| drain.horizon).max()
     }
 
     /// From when on the old service may be switched off: when resolvers with a minimum TTL of their own have forgotten
     /// it too; `None` if nothing flips.
     pub fn pessimistic_horizon(&self) -> Option<Instant> {
-        self.drains.iter().map(|drain| drain.pessimistic).max()
+        let served = self.drains.iter().map(|drain| drain.pessimistic).max();
+        served.max(self.authority.as_ref().map(Authority::pessimistic_horizon))
     }
 
     /// The step whose edition is served at `now`; `None` while that is the zone as its file has it.
@@ -398,6 +406,7 @@ impl Schedule {
             };
             text.extend_from_slice(&bound.to_be_bytes());
         }
+        text.extend(self.authority.iter().flat_map(Authority::octets));
         Digest::of([self.plan.0.as_slice(), &text])
     }
 }

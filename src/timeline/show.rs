@@ -1,5 +1,7 @@
 //! A schedule for a person to read, and as JSON for a program.
 
+mod name_servers;
+
 use std::fmt::Write;
 
 use jiff::Timestamp;
@@ -46,12 +48,17 @@ impl Drawing<'_> {
     fn whole(&mut self) -> std::fmt::Result {
         let schedule = self.schedule;
         let zone = self.paint.bold(&schedule.apex.to_string());
-        if schedule.courses.is_empty() {
+        if schedule.courses.is_empty() && schedule.authority.is_none() {
             return writeln!(self.out, "{zone}  nothing to do: the zone file has what the plan flips to");
         }
         let when = self.paint.bold(&self.moment(schedule.at));
         let place = schedule.time_zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
         let distance = distance(schedule.at, self.now);
+        if schedule.courses.is_empty() {
+            writeln!(self.out, "{zone}  changes name servers at T = {when}{place}, {distance}")?;
+            writeln!(self.out, "  {}", self.paint.dim("nothing is to be done here"))?;
+            return self.name_servers();
+        }
         writeln!(self.out, "{zone}  flips at T = {when}{place}, {distance}")?;
         self.stand()?;
         writeln!(self.out)?;
@@ -60,7 +67,8 @@ impl Drawing<'_> {
             false => format!("serial {}; the zone file says {}", schedule.timeline.first().serial, schedule.serial),
         };
         self.row("until then", &self.paint.dim(&served))?;
-        self.steps()
+        self.steps()?;
+        self.name_servers()
     }
 
     /// Where the plan stands.
@@ -104,7 +112,7 @@ impl Drawing<'_> {
         // What lies in the future of a run that is over or held, and will not happen, has no horizon.
         let is_open = schedule.waiting.iter().any(|step| step.kind == StepKind::Flip);
         let has_flip = schedule.steps.iter().any(|step| step.kind == StepKind::Flip);
-        let mut gone = schedule.horizon().filter(|_| has_flip && !is_open);
+        let mut gone = schedule.served_horizon().filter(|_| has_flip && !is_open);
         let mut shown_now = false;
         let mut before = None;
         for step in &schedule.steps {
@@ -215,7 +223,10 @@ impl Drawing<'_> {
     fn horizon(&mut self, gone: Instant) -> std::fmt::Result {
         let schedule = self.schedule;
         writeln!(self.out)?;
-        let title = "no cache that obeys TTLs holds old data from here on";
+        let title = match schedule.authority {
+            None => "no cache that obeys TTLs holds old data from here on",
+            Some(_) => "no cache that obeys TTLs holds what this server gave before T",
+        };
         self.row(&self.moment(gone), &self.paint.bold(title))?;
         let mut left = utc(gone);
         let mut lines = Vec::new();
@@ -227,7 +238,7 @@ impl Drawing<'_> {
             }
             lines.push(line);
         }
-        if let Some(late) = schedule.pessimistic_horizon() {
+        if let Some(late) = schedule.pessimistic_horizon().filter(|_| schedule.authority.is_none()) {
             lines.push(format!(
                 "the old service may be switched off at {}: by then resolvers that keep everything for {} have \
                  forgotten it too",
@@ -407,6 +418,8 @@ struct Json {
     serial_style: super::serial::Style,
     horizon: Option<String>,
     old_service_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<name_servers::Json>,
     demand: Option<demand::Demand>,
     steps: Vec<JsonStep>,
     waiting: Vec<JsonStep>,
@@ -504,6 +517,7 @@ fn json(schedule: &Schedule) -> Json {
         serial_style: schedule.serial_style,
         horizon: schedule.horizon().map(rfc3339),
         old_service_until: schedule.pessimistic_horizon().map(rfc3339),
+        authority: schedule.authority.as_ref().map(name_servers::json),
         demand: demand::predict(schedule),
         steps: schedule.steps.iter().map(step).collect(),
         waiting: schedule.waiting.iter().map(step).collect(),

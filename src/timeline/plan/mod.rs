@@ -16,6 +16,7 @@
 //! [`parse`] knows the zone's name and nothing else of it: it finds all faults that can be seen in the
 //! text alone. What a plan means for a zone is the compiler's. `docs/plan-format.md` describes the format.
 
+mod authority;
 pub mod compose;
 mod flip;
 mod form;
@@ -31,6 +32,7 @@ use jiff::Zoned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use authority::Authority;
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
 pub use way::{Arming, Lowering, Raising};
@@ -55,7 +57,7 @@ pub const LOW_TTL_DEFAULT: Ttl = Ttl(60);
 pub const SPREAD_DEFAULT: Ttl = Ttl(30);
 
 const KEYS: &[&str] =
-    &["version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "watch", "raise", "flip"];
+    &["version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "watch", "raise", "authority", "flip"];
 
 /// The digest of a plan's text: what is armed.
 pub fn digest_of(text: &[u8]) -> Digest {
@@ -87,7 +89,9 @@ pub struct Plan {
     pub watch: Option<Written<Ttl>>,
     /// How TTLs go up again; by a ladder if it isn't written.
     pub raising: Option<Written<Raising>>,
-    /// What flips, all at once.
+    /// The change of name servers, if there is one.
+    pub authority: Option<Authority>,
+    /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
     pub flips: Vec<Flip>,
 }
 
@@ -169,6 +173,7 @@ pub(super) struct Draft {
     apex: Name,
     at: Option<Written<Zoned>>,
     rest: Rest,
+    authority: Option<Authority>,
     pub(super) flips: Vec<Flip>,
 }
 
@@ -224,9 +229,9 @@ impl Draft {
     }
 
     fn with(self, at: Written<Zoned>) -> Plan {
-        let Draft { source, apex, at: _, rest, flips } = self;
+        let Draft { source, apex, at: _, rest, authority, flips } = self;
         let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising } = rest;
-        Plan { source, apex, at, low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, flips }
+        Plan { source, apex, at, low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, authority, flips }
     }
 }
 
@@ -256,8 +261,10 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
             .help("leave it out, or write lower = \"countdown\"");
         form.fault(diagnostic, &spread.span.clone(), "");
     }
-    let flips = read_flips(&mut form, apex);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
+    let authority = authority::read(&mut form, apex);
+    let mut flips = read_flips(&mut form, apex);
+    flips.splice(0..0, authority.as_ref().and_then(|authority| authority.flip(apex)));
+    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, authority, flips }
 }
 
 fn read_version(form: &mut Form<'_, '_>) {
@@ -387,7 +394,12 @@ fn read_length(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
 const FLIP_EXAMPLE: &str = "a table [[flip]] with name, type, from and to for each RRset that flips";
 
 fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
-    let Some(value) = form.required("flip", FLIP_EXAMPLE) else { return Vec::new() };
+    // A hand-over of authority is enough for a plan.
+    let value = match form.optional("authority") {
+        Some(_) => form.optional("flip"),
+        None => form.required("flip", FLIP_EXAMPLE),
+    };
+    let Some(value) = value else { return Vec::new() };
     if value.get_ref().is_table() {
         let diagnostic = Diagnostic::error("plan-wrong-type", "`flip` is a list of tables");
         form.fault(diagnostic.help("write [[flip]] with two brackets"), &value.span(), "this is a single table");
