@@ -18,7 +18,7 @@ use crate::diag::{Diagnostic, Severity};
 use crate::timeline::conduct::{Decided, Decision, Refusal};
 use crate::timeline::run::{Entry, Event};
 use crate::timeline::show::{self, moment, rfc3339};
-use crate::timeline::{Bound, Digest, Schedule, Serial};
+use crate::timeline::{Bound, Digest, Run, Schedule, Serial};
 use crate::wire::Name;
 
 /// How the system's clock stands, as far as it matters to who arms a plan.
@@ -88,9 +88,6 @@ pub fn reply(answer: Answer, clock: &ClockState, now: Instant, styled: bool) -> 
 fn refused(refusal: &Refusal, styled: bool) -> Reply {
     match refusal {
         Refusal::Faults(faults) => Reply::faulty(faults, styled).help(refusal.help()),
-        Refusal::AtHand { step_at } => {
-            Reply::refused(format!("{refusal}: it is at {}", shown_instant(*step_at))).help(refusal.help())
-        }
         Refusal::TooEarly { earliest } => {
             Reply::refused(format!("{refusal}: at {} at the earliest", rfc3339(*earliest))).help(refusal.help())
         }
@@ -109,7 +106,8 @@ fn shown(considered: &Considered, clock: &ClockState, now: Instant, styled: bool
     match &considered.asked.decision {
         Decision::Arm => {
             if let Some(schedule) = after {
-                text += &show::render(schedule, now, styled);
+                let run = Run { proposed: true, ..schedule.run.clone() };
+                text += &show::render(&Schedule { run, ..schedule.clone() }, now, styled);
             }
             let warnings: Vec<Diagnostic> =
                 decided.outcome.diagnostics.iter().filter(|fault| fault.severity > Severity::Note).cloned().collect();

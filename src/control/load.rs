@@ -18,11 +18,11 @@ use super::running::{Archive, News, Running, Served};
 use super::tree::Files;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::conduct::{self, Decided, Decision, PlanText, Refusal, Sources};
+use crate::timeline::conduct::{Decided, Decision, PlanText, Refusal};
 use crate::timeline::{self, Schedule};
-use crate::wire::{Name, NameRef};
+use crate::wire::Name;
+use crate::zone::check;
 use crate::zone::text::{self, Options};
-use crate::zone::{Zone, check};
 
 /// The most octets that a thread keeps for reading files between two of them.
 const BUFFER_KEPT_MAX: usize = 1 << 20;
@@ -136,8 +136,9 @@ impl Loader {
             plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| Fingerprint::default().with_bytes(&plan.text)),
         };
         let mut loaded = Loaded { disk, plan: plan.is_some(), ..Loaded::unusable(apex, Vec::new()) };
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         // A file that includes others says more than itself; only reading them tells.
-        if serving == Some(content) {
+        if serving == Some(content) && !is_overtaken {
             loaded.outcome = Outcome::Unchanged;
             return loaded;
         }
@@ -148,7 +149,7 @@ impl Loader {
         loaded.includes = opened.files;
         if !loaded.includes.is_empty() {
             content.zone = Fingerprint::default().with_bytes(buffer).with_content(opened.content);
-            if serving == Some(content) {
+            if serving == Some(content) && !is_overtaken {
                 loaded.outcome = Outcome::Unchanged;
                 return loaded;
             }
@@ -163,7 +164,8 @@ impl Loader {
             return loaded;
         }
         let plan = plan.map(|plan| plan.found());
-        let outcome = self.follow(&zone, content, plan, running.as_deref(), now, serving.is_some());
+        let read = Served { zone: &zone, content: content.zone.number(), running: running.as_deref() };
+        let outcome = read.follow(plan, || self.archive.plan_text(&loaded.apex), now, serving.is_some());
         // Notes are for who asks (`watari plan show`), not for the log.
         let faults = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.severity > Severity::Note);
         loaded.faults.extend(faults.cloned());
@@ -172,31 +174,6 @@ impl Loader {
             loaded.outcome = Outcome::Ready { news, content };
         }
         loaded
-    }
-
-    /// What the files make of the zone and its run.
-    fn follow(
-        &self,
-        zone: &Zone,
-        content: Content,
-        plan: Option<(PlanText, Instant)>,
-        running: Option<&Running>,
-        now: Instant,
-        serving: bool,
-    ) -> conduct::Outcome {
-        let armed = running.and_then(|running| self.armed(zone.apex(), running, plan.as_ref()));
-        let content = content.zone.number();
-        let past = running.map(|running| running.past(content, armed.as_ref(), now)).unwrap_or_default();
-        let run = running.map(|running| &running.run);
-        conduct::follow(&Sources { zone, content, plan, run, armed, past }, now, serving)
-    }
-
-    /// The text that a run armed, if the plan's file doesn't say it.
-    fn armed(&self, apex: NameRef<'_>, running: &Running, file: Option<&(PlanText, Instant)>) -> Option<PlanText> {
-        match file {
-            Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
-            _ => self.archive.plan_text(&apex.to_owned()),
-        }
     }
 
     /// The files of a zone that is served, and where its plan stands: what a decision is taken about.
@@ -214,11 +191,7 @@ impl Loader {
     ) -> Result<Decided, Refusal> {
         let plan = self.plan(apex, files).map_err(|fault| Refusal::Faults(vec![fault]))?;
         let plan = plan.map(|plan| plan.found());
-        let armed = served.running.and_then(|running| self.armed(served.zone.apex(), running, plan.as_ref()));
-        let past = served.running.map(|running| running.past(served.content, armed.as_ref(), now)).unwrap_or_default();
-        let run = served.running.map(|running| &running.run);
-        let sources = Sources { zone: served.zone, content: served.content, plan, run, armed, past };
-        conduct::decide(&sources, decision, by, now)
+        served.decide(plan, || self.archive.plan_text(apex), decision, by, now)
     }
 
     /// What the plan that is armed for a zone is worked out to, as it is served.

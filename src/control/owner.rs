@@ -22,14 +22,18 @@
 //! 6. No effect here is needed for a right answer at an instant: flips stand in the timelines. The
 //!    owner only says that one has happened.
 //! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
-//!    then nobody else touches that zone: it counts as being read.
+//!    then nobody else touches that zone: it counts as being read. And a person is told that it is done when it is
+//!    served.
+
+mod decide;
+mod event;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fingerprint::Fingerprint;
+use super::followers::Followers;
 use super::load::{Loaded, Outcome, Request};
 use super::names::{self, NameMap, Role};
 use super::registry::{Count, Phase, Registry, Standing};
@@ -37,13 +41,14 @@ use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
 use super::settle::{Change, Settling};
 use super::store::Record;
-use super::tree::{self, Files, Tree};
+use super::tree::{self, Files};
 use super::watch::Seen;
 use crate::clock;
-use crate::timeline::conduct::{self, Decided, Decision, Refusal};
+use crate::timeline::conduct;
 use crate::timeline::run::Entry;
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
+pub use event::{Act, Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};
 
 /// The most zones that are with the loaders at one time.
 pub const LOADING_MAX: usize = 512;
@@ -61,153 +66,11 @@ const TIDY_FROM: usize = 1000;
 /// How long after that: the catalogs that were replaced must have been let go of.
 const TIDY_AFTER: Duration = Duration::from_millis(400);
 
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// The watch saw something.
-    Seen(Vec<Seen>),
-    /// A folder was read.
-    Scanned(Scanned),
-    /// Zones were loaded.
-    Loaded(Vec<Loaded>),
-    /// Zones' events are in the journal, or can't be.
-    Journalled {
-        /// The zones.
-        apexes: Vec<Name>,
-        /// Why they are not there.
-        failure: Option<String>,
-    },
-    /// A person asks for something to be done with a plan, or to be shown it.
-    Asked(Asked),
-    /// That was worked out.
-    Considered(Box<Considered>),
-    /// Somebody asked to look at every file again.
-    Reread,
-    /// The grace was set anew.
-    Grace(Duration),
-    /// Time has passed.
-    Tick,
-}
-
-/// What a folder held.
-#[derive(Debug)]
-pub struct Scanned {
-    /// The folder.
-    pub under: Arc<Path>,
-    /// What is in it.
-    pub tree: Tree,
-    /// What the files that zones include are on the disk.
-    pub included: Vec<(Arc<Path>, Fingerprint)>,
-}
-
-/// A way back to who asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// What a person asks for.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// The way back.
-    pub ticket: Ticket,
-    /// The zone.
-    pub apex: Name,
-    /// What is to be done.
-    pub decision: Decision,
-    /// Who asks.
-    pub by: String,
-    /// The token of what was shown: it is to be done, if that still stands.
-    pub act: Option<String>,
-}
-
-/// What a decision comes to, and nothing done yet.
-#[derive(Debug)]
-pub struct Considered {
-    /// What was asked.
-    pub asked: Asked,
-    /// What stands for the state in which it was considered.
-    pub token: String,
-    /// What it comes to.
-    pub result: Result<Decided, Refusal>,
-}
-
-/// What who asked is told.
-#[derive(Debug)]
-pub enum Answer {
-    /// What it would come to.
-    Shown(Box<Considered>),
-    /// It is done.
-    Done(Box<Considered>),
-    /// Things have changed since it was shown; nothing is done.
-    Changed(Box<Considered>),
-    /// There is no such zone, or nothing is served of it.
-    NotServed,
-    /// Too much is asked at once.
-    Busy,
-    /// It could not be put into the journal; nothing is done.
-    NotJournalled(String),
-}
-
-/// What must be done.
-#[derive(Debug)]
-pub enum Effect {
-    /// Read the folder, and watch it and all below it first, anew if `anew`.
-    Scan {
-        /// The folder.
-        under: Arc<Path>,
-        /// Whether to look at the files too, not only at their names.
-        stat: bool,
-        /// The files that zones include, to be looked at too.
-        included: Vec<Arc<Path>>,
-        /// Whether watches that stand already are to be made again.
-        anew: bool,
-    },
-    /// Load these zones, one after the other.
-    Load(Vec<Request>),
-    /// Put this into the journal, for good.
-    Journal(Vec<Record>),
-    /// Work out what a decision would come to.
-    Consider(Consider),
-    /// Tell who asked.
-    Answer(Ticket, Answer),
-    /// Serve this from now on.
-    Publish(Vec<(Name, Service)>),
-    /// Tell a person.
-    Report(Report),
-    /// Every zone that was there at the start has been read: start watching, say so.
-    Ready(Count),
-    /// Give back the memory that much work has left behind.
-    Tidy,
-}
-
-/// What a decision is considered about.
-#[derive(Debug)]
-pub struct Consider {
-    /// What was asked.
-    pub asked: Asked,
-    /// The files of the zone.
-    pub files: Files,
-    /// The fingerprint of the content that is served.
-    pub content: u64,
-    /// Where its plan stands.
-    pub running: Option<Arc<Running>>,
-}
-
 /// What waits for the journal.
 #[derive(Debug)]
 enum Pending {
     Loaded(Box<Loaded>),
     Decided(Box<Considered>),
-}
-
-/// How a zone is to be answered for.
-#[derive(Clone, Debug)]
-pub enum Service {
-    /// From its timeline.
-    Timeline(Arc<Timeline>),
-    /// With SERVFAIL.
-    Failed,
-    /// Not at all.
-    Gone,
 }
 
 /// The owner of what is served.
@@ -231,6 +94,9 @@ pub struct Owner {
     changes: BTreeSet<(clock::Instant, Name)>,
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
+    followers: Followers,
+    /// Whose decisions are carried out with what is published next.
+    done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
     reporter: Reporter,
     loaders: usize,
@@ -261,6 +127,8 @@ impl Owner {
             changes: BTreeSet::new(),
             pending: NameMap::default(),
             asked: VecDeque::new(),
+            followers: Followers::default(),
+            done: Vec::new(),
             written_twice: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
@@ -293,6 +161,11 @@ impl Owner {
             }
             Event::Asked(asked) => self.asked(asked, &mut effects),
             Event::Considered(considered) => self.considered(considered, &mut effects),
+            Event::Said { apex, server, said } => {
+                if let Some(serial) = self.followers.said(&apex, server, said) {
+                    self.reporter.say(Report::followed(&apex, serial));
+                }
+            }
             Event::Reread => {
                 self.anew = true;
                 self.scan(self.top.to_path_buf(), &mut effects);
@@ -310,6 +183,7 @@ impl Owner {
             self.scan(folder, &mut effects);
         }
         self.say_what_changed(clock);
+        self.see_who_follows(clock, &mut effects);
         self.load(&mut effects);
         self.publish(now, &mut effects);
         self.get_ready(now, &mut effects);
@@ -335,7 +209,8 @@ impl Owner {
 
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
-        self.changes.first().map(|(at, _)| *at)
+        let change = self.changes.first().map(|(at, _)| *at);
+        [change, self.followers.next()].into_iter().flatten().min()
     }
 
     /// How many zones stand how.
@@ -557,7 +432,7 @@ impl Owner {
                 self.reporter.say(Report::not_journalled(apex, why));
                 self.loaded(Loaded { outcome: Outcome::Unusable, ..*loaded }, clock);
             }
-            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock, effects),
+            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock),
             (Some(Pending::Decided(considered)), Some(why)) => {
                 self.reporter.say(Report::not_journalled(apex, why));
                 effects.push(Effect::Answer(considered.asked.ticket, Answer::NotJournalled(why.to_owned())));
@@ -635,12 +510,27 @@ impl Owner {
         for entry in news.entries() {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
-        let Some((timeline, running)) = news.into_parts() else { return };
+        let overtaken = self.overtaken(&apex, news.entries(), clock);
+        let Some((timeline, mut running)) = news.into_parts() else { return };
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
         }
+        if let (Some(serial), Some(running)) = (overtaken, &mut running) {
+            running.overtaken = Some(serial);
+            self.enqueue(&apex);
+        }
         self.follow(&apex, running, clock);
+        self.expect_followers(&apex, timeline.at(clock), clock);
         self.unpublished.push((apex, Service::Timeline(timeline)));
+    }
+
+    /// The serial that is served, if it is that of a step which `entries` should have come before: the journal took longer
+    /// than a decision has headway.
+    fn overtaken(&self, apex: &Name, entries: &[Entry], clock: clock::Instant) -> Option<Serial> {
+        let counts_from = entries.first()?.at;
+        let timeline = self.running.get(apex)?.timeline.as_ref()?;
+        let has_stepped = timeline.next_change(counts_from).is_some_and(|step_at| step_at <= clock);
+        has_stepped.then(|| Serial(timeline.at(clock).serial))
     }
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.
@@ -683,94 +573,27 @@ impl Owner {
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
+            let edition = *edition;
+            self.expect_followers(&apex, &edition, at);
             if let Some(next) = next {
                 self.changes.insert((next, apex));
             }
         }
     }
 
-    /// The zones whose plan is or was obeyed, and where it stands.
-    pub fn running(&self) -> impl Iterator<Item = (&Name, &Arc<Running>)> {
-        self.running.iter()
-    }
-
-    /// Where the plan of `apex` stands.
-    pub fn running_of(&self, apex: &Name) -> Option<Arc<Running>> {
-        self.running.get(apex).cloned()
-    }
-
-    /// What a zone's files are, and the fingerprint of the content that is served of it, if it is.
-    pub fn served(&self, apex: &Name) -> Option<(&Files, u64)> {
-        let known = self.zones.get(apex).filter(|known| known.is_served())?;
-        Some((&known.files, known.content.zone.number()))
-    }
-
-    /// Hands a question of a person to who works it out, when nobody else is at the zone.
-    fn asked(&mut self, asked: Asked, effects: &mut Vec<Effect>) {
-        let Some(known) = self.zones.get_mut(&asked.apex).filter(|known| known.is_served()) else {
-            return effects.push(Effect::Answer(asked.ticket, Answer::NotServed));
-        };
-        if known.phase != Phase::Idle {
-            if self.asked.len() < ASKED_MAX {
-                self.asked.push_back(asked);
-            } else {
-                effects.push(Effect::Answer(asked.ticket, Answer::Busy));
-            }
-            return;
-        }
-        known.phase = Phase::Loading;
-        self.loading += 1;
-        let running = self.running.get(&asked.apex).cloned();
-        let (files, content) = (known.files.clone(), known.content.zone.number());
-        effects.push(Effect::Consider(Consider { asked, files, content, running }));
-    }
-
-    /// Asks once more for what had to wait.
-    fn ask_again(&mut self, effects: &mut Vec<Effect>) {
-        for asked in std::mem::take(&mut self.asked) {
-            self.asked(asked, effects);
-        }
-    }
-
-    fn considered(&mut self, considered: Box<Considered>, effects: &mut Vec<Effect>) {
-        let Asked { ticket, apex, act, .. } = &considered.asked;
-        let (ticket, apex) = (*ticket, apex.clone());
-        let answer = match (act, &considered.result) {
-            (Some(act), Ok(decided)) if *act == considered.token => {
-                let outcome = &decided.outcome;
-                effects.push(Effect::Journal(recorded(&apex, outcome)));
-                self.pending.insert(apex, Pending::Decided(considered));
-                return;
-            }
-            (Some(_), Ok(_)) => Answer::Changed(considered),
-            _ => Answer::Shown(considered),
-        };
-        effects.push(Effect::Answer(ticket, answer));
-        self.is_read(&apex);
-        self.ask_again(effects);
-    }
-
-    /// A decision is in the journal: now it is carried out.
-    fn decided(&mut self, considered: Box<Considered>, clock: clock::Instant, effects: &mut Vec<Effect>) {
-        let (ticket, apex) = (considered.asked.ticket, considered.asked.apex.clone());
-        self.is_read(&apex);
-        if let Ok(decided) = &considered.result {
-            self.serve(apex, News::new(decided.outcome.clone()), clock);
-        }
-        effects.push(Effect::Answer(ticket, Answer::Done(considered)));
-    }
-
     /// Publishes what is loaded (rule 5).
     fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
         let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
-        if self.unpublished.is_empty() || (more && is_early) {
-            return;
+        if !self.unpublished.is_empty() && !(more && is_early) {
+            // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
+            self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
+            self.published_at = Some(now);
+            effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
         }
-        // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
-        self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
-        self.published_at = Some(now);
-        effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
+        if self.unpublished.is_empty() {
+            effects.extend(self.done.drain(..).map(|(ticket, answer)| Effect::Answer(ticket, answer)));
+        }
     }
 
     fn get_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {

@@ -71,6 +71,17 @@ impl Report {
         Report::new(Level::Error, text)
     }
 
+    pub(super) fn followed(apex: &Name, serial: Serial) -> Report {
+        let zone = names::shown(apex.as_ref());
+        Report::new(Level::Info, format!("{zone}: all its secondaries serve serial {serial}"))
+    }
+
+    pub(super) fn not_followed(apex: &Name, why: &str) -> Report {
+        let zone = names::shown(apex.as_ref());
+        let text = format!("{zone}: its plan is held, and waits for `watari resume {zone}`: {why}");
+        Report::new(Level::Error, text)
+    }
+
     pub(super) fn mended(apex: &Name, serial: Serial) -> Report {
         Report::new(Level::Info, format!("{}: its file is as before, serial {serial}", names::shown(apex.as_ref())))
     }

@@ -13,6 +13,7 @@
 //! the socket bounds.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +25,7 @@ use super::include;
 use super::load::{Loader, Request};
 use super::memory;
 use super::names::{self, NameMap};
-use super::owner::{Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
+use super::owner::{Act, Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{self, Archive, Running};
@@ -35,7 +36,7 @@ use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Served};
 use crate::clock::{Pace, Ratchet, Step};
 use crate::diag;
-use crate::net::Published;
+use crate::net::{Published, ask};
 use crate::timeline::conduct::Decision;
 use crate::timeline::plan;
 use crate::wire::Name;
@@ -46,6 +47,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 
 /// The most events that are put into the journal in one go.
 const RECORDS_MAX: usize = 4096;
+
+/// How many secondaries are asked at one time.
+const ASKERS: usize = 4;
 
 /// What is asked of a running server from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +106,7 @@ pub struct Control {
     loader: Arc<Loader>,
     archive: Arc<Archive>,
     journal: Sender<Vec<Record>>,
+    questions: Sender<(Name, SocketAddr)>,
     callers: HashMap<Ticket, (Caller, bool)>,
     tickets: u64,
     pace: Pace,
@@ -139,6 +144,7 @@ impl Control {
             loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone())),
             archive,
             journal: keep_journal(store, queue.0.clone()),
+            questions: ask_serials(queue.0.clone()),
             callers: HashMap::new(),
             tickets: 0,
             pace: Pace::default(),
@@ -236,6 +242,7 @@ impl Control {
                 }
                 Effect::Journal(records) => _ = self.journal.send(records),
                 Effect::Consider(consider) => self.consider(consider),
+                Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
                 Effect::Tidy => {
@@ -307,7 +314,8 @@ impl Control {
         let by = caller.by().to_owned();
         self.callers.retain(|_, (caller, _)| !caller.has_gone());
         self.callers.insert(ticket, (caller, request.styled));
-        Some(Asked { ticket, apex, decision, by, act: request.act.clone() })
+        let act = request.act.clone().map_or(Act::No, Act::If);
+        Some(Asked { ticket, apex, decision, by, act })
     }
 
     /// The zone of `apex` that is served.
@@ -338,6 +346,7 @@ impl Control {
         let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
         // Who has gone was told that it was not done.
         let has_gone = self.callers.get(&asked.ticket).is_none_or(|(caller, _)| caller.has_gone());
+        let act = if has_gone && asked.act != Act::Yes { Act::No } else { asked.act.clone() };
         rayon::spawn(move || {
             let now = clock.now();
             let result = match &zone {
@@ -348,7 +357,6 @@ impl Control {
                 None => Err(crate::timeline::conduct::Refusal::NoPlan),
             };
             let token = desk::token(&asked.decision, &result, content, now);
-            let act = asked.act.clone().filter(|_| !has_gone);
             let considered = Box::new(Considered { asked: Asked { act, ..asked }, token, result });
             _ = queue.send(Word::Event(Event::Considered(considered)));
         });
@@ -422,6 +430,28 @@ fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Vec<Record>> {
     });
     if let Err(error) = kept {
         tracing::error!("the journal can't be kept: {error}");
+    }
+    sender
+}
+
+/// Asks secondaries for their serials, on threads of their own: one that is silent takes its time. A zone's secondary
+/// is asked again only after a pause, so that the queue holds a few questions for each at most.
+fn ask_serials(queue: Sender<Word>) -> Sender<(Name, SocketAddr)> {
+    let (sender, questions) = mpsc::channel::<(Name, SocketAddr)>();
+    let questions = Arc::new(Mutex::new(questions));
+    for number in 0..ASKERS {
+        let (questions, queue) = (questions.clone(), queue.clone());
+        let thread = std::thread::Builder::new().name(format!("asker-{number}"));
+        let asking = thread.spawn(move || {
+            let next = || questions.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok((apex, server)) = next() {
+                let said = ask::Asker::default().serial(server, &apex).map_err(|error| with_causes(&error));
+                _ = queue.send(Word::Event(Event::Said { apex, server, said }));
+            }
+        });
+        if let Err(error) = asking {
+            tracing::error!("secondaries can't be asked: {error}");
+        }
     }
     sender
 }

@@ -3,13 +3,15 @@
 //! There may be a hundred thousand of them, so that nothing here keeps a text: a schedule is worked out again for who
 //! asks, a plan's text is in the journal.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::names;
 use super::store::Store;
 use crate::clock::Instant;
-use crate::timeline::conduct::{Outcome, Past, PlanText};
+use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
 use crate::timeline::run::{self, Entry, Promised};
 use crate::timeline::{self, Run, Schedule, Serial, StepKind, Timeline};
 use crate::wire::{Name, NameRef};
@@ -26,6 +28,8 @@ pub struct Running {
     pub promised: Box<[Promised]>,
     /// What its steps do.
     pub itinerary: Option<Itinerary>,
+    /// The serial of a step that was served although the run does not know of it, since the journal took too long.
+    pub overtaken: Option<Serial>,
 }
 
 /// What the steps of a plan do, in few words, and what it is all about.
@@ -35,6 +39,10 @@ pub struct Itinerary {
     pub at: Instant,
     /// When no conforming cache holds old data any more.
     pub horizon: Option<Instant>,
+    /// Who serves the zone besides.
+    pub secondaries: Box<[SocketAddr]>,
+    /// D: how long the last of them may take to follow.
+    pub lag: Duration,
     kinds: Box<[StepKind]>,
     what: Box<str>,
 }
@@ -47,6 +55,8 @@ impl Itinerary {
         Itinerary {
             at: schedule.at,
             horizon: schedule.horizon(),
+            secondaries: schedule.secondaries.as_slice().into(),
+            lag: Duration::from_secs(u64::from(schedule.lag.0)),
             kinds: schedule.steps.iter().map(|step| step.kind).collect(),
             what: names.join(", ").into(),
         }
@@ -74,35 +84,83 @@ fn shown(owner: &Name, apex: NameRef<'_>) -> String {
 impl Running {
     /// A run that the journal knew when the server was started.
     pub fn known(run: Run, promised: Vec<Promised>) -> Running {
-        Running { run, timeline: None, promised: promised.into(), itinerary: None }
+        Running { run, timeline: None, promised: promised.into(), itinerary: None, overtaken: None }
     }
 
-    /// What was served until `now`. By when caches have forgotten it is worked out only if `content`, the zone file's,
+    /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
     /// has changed, or the plan: it takes the old zone and the text that was `armed`.
-    pub fn past(&self, content: u64, armed: Option<&PlanText>, now: Instant) -> Past {
+    pub fn past(&self, content: u64, armed: Option<&PlanText>, at: Instant) -> Past {
         let Some(timeline) = &self.timeline else {
-            return Past { serial: run::high_water(&self.promised, now), kept_until: None };
+            return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
         };
-        let serial = Some(Serial(timeline.at(now).serial));
+        let served = Serial(timeline.at(at).serial);
+        let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
+        let overtaken = self.overtaken.is_some();
         let is_changed = content != self.run.base.zone || armed.is_none_or(|text| text.digest() != self.run.plan);
-        if self.run.is_over() || !is_changed {
-            return Past { serial, kept_until: None };
+        if self.run.is_over() || !(is_changed || overtaken) {
+            return Past { serial, kept_until: None, overtaken };
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(now)) }
+        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken }
     }
 }
 
-/// A zone as it is served, and where its plan stands.
+/// A zone as its file says, and where its plan stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Served<'a> {
-    /// The zone as its file said.
+    /// The zone.
     pub zone: &'a Zone,
     /// The fingerprint of its file's content.
     pub content: u64,
     /// Where its plan stands.
     pub running: Option<&'a Running>,
+}
+
+impl Served<'_> {
+    /// What the zone and the `plan` beside it, there since an instant, come to. The text that the run armed is looked for
+    /// in the `archive` if the plan's file doesn't say it.
+    pub fn follow(
+        &self,
+        plan: Option<(PlanText, Instant)>,
+        archive: impl FnOnce() -> Option<PlanText>,
+        now: Instant,
+        serving: bool,
+    ) -> Outcome {
+        let at = now.after(HEADWAY);
+        conduct::follow(&self.sources(plan, archive, at), at, serving)
+    }
+
+    /// What `decision` comes to; the rest is as with [`Served::follow`].
+    ///
+    /// # Errors
+    /// Why it can't be taken.
+    pub fn decide(
+        &self,
+        plan: Option<(PlanText, Instant)>,
+        archive: impl FnOnce() -> Option<PlanText>,
+        decision: &Decision,
+        by: &str,
+        now: Instant,
+    ) -> Result<Decided, Refusal> {
+        let at = now.after(HEADWAY);
+        conduct::decide(&self.sources(plan, archive, at), decision, by, at)
+    }
+
+    fn sources(
+        &self,
+        plan: Option<(PlanText, Instant)>,
+        archive: impl FnOnce() -> Option<PlanText>,
+        at: Instant,
+    ) -> Sources<'_> {
+        let Served { zone, content, running } = *self;
+        let armed = running.and_then(|running| match &plan {
+            Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
+            _ => archive(),
+        });
+        let past = running.map(|running| running.past(content, armed.as_ref(), at)).unwrap_or_default();
+        Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
+    }
 }
 
 /// What is to be served of a zone from now on, and what must be in the journal first.
@@ -155,8 +213,13 @@ impl News {
     pub fn into_parts(self) -> Option<(Arc<Timeline>, Option<Running>)> {
         let News { outcome: Outcome { run, timeline, .. }, itinerary } = self;
         let timeline = Arc::new(timeline?);
-        let running =
-            run.map(|run| Running { run, timeline: Some(timeline.clone()), promised: Box::new([]), itinerary });
+        let running = run.map(|run| Running {
+            run,
+            timeline: Some(timeline.clone()),
+            promised: Box::new([]),
+            itinerary,
+            overtaken: None,
+        });
         Some((timeline, running))
     }
 }

@@ -10,8 +10,8 @@
 //! 3. An edit of the zone file goes into service as always; the plan's editions are made anew over it.
 //! 4. A plan whose every flip the zone file has is finished.
 //! 5. A plan that ended is not armed again by being there.
-//! 6. A decision that comes less than [`AT_HAND`] before the step that it would stop is refused: it could not be in the
-//!    journal, and everywhere, in time.
+//! 6. What is decided counts from an instant that lies [`HEADWAY`] after the present: by then it is in the journal, and
+//!    served. So what is served before that instant is what was scheduled, and what comes after it has a higher serial.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,9 @@ use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::zone::Zone;
 
-/// How long before a step it can still be stopped: the journal's disk may take some of it.
-pub const AT_HAND: Duration = Duration::from_secs(2);
+/// How long after the present a decision counts: what the journal's disk and the catalog take, with room to spare. A step
+/// that is due until then is still taken.
+pub const HEADWAY: Duration = Duration::from_millis(500);
 
 /// A plan's text and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct Past {
     pub serial: Option<Serial>,
     /// By when caches have forgotten what they were given of what the plan flips.
     pub kept_until: Option<Instant>,
+    /// Whether steps were taken that the run does not know of, since the journal took too long: their serials count.
+    pub overtaken: bool,
 }
 
 /// What files or a decision come to.
@@ -88,9 +91,10 @@ pub struct Outcome {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// What the files make of the zone and its run at `now`; `serving`: something is served already, and may stay.
-pub fn follow(sources: &Sources<'_>, now: Instant, serving: bool) -> Outcome {
-    let follow = Follow { sources, now, serving, entries: Vec::new(), diagnostics: Vec::new() };
+/// What the files make of the zone and its run, where that counts from `at` on; `serving`: something is served already,
+/// and may stay.
+pub fn follow(sources: &Sources<'_>, at: Instant, serving: bool) -> Outcome {
+    let follow = Follow { sources, at, serving, entries: Vec::new(), diagnostics: Vec::new() };
     match (sources.run.filter(|run| !run.is_over()), &sources.plan) {
         (None, None) => follow.rest(),
         (None, Some((text, since))) => follow.found(text, *since),
@@ -102,7 +106,7 @@ pub fn follow(sources: &Sources<'_>, now: Instant, serving: bool) -> Outcome {
 
 struct Follow<'a> {
     sources: &'a Sources<'a>,
-    now: Instant,
+    at: Instant,
     serving: bool,
     entries: Vec<Entry>,
     diagnostics: Vec<Diagnostic>,
@@ -128,7 +132,7 @@ impl Follow<'_> {
     }
 
     fn note(&mut self, run: Option<Run>, event: Event, by: &str) -> Option<Run> {
-        let entry = Entry { at: self.now, event, by: by.to_owned() };
+        let entry = Entry { at: self.at, event, by: by.to_owned() };
         let run = Run::after(run, &entry);
         self.entries.push(entry);
         run
@@ -136,7 +140,7 @@ impl Follow<'_> {
 
     /// `run` over the zone as it is now.
     fn rebased(&mut self, run: &Run) -> Run {
-        if run.base.zone == self.sources.content {
+        if run.base.zone == self.sources.content && !self.sources.past.overtaken {
             return run.clone();
         }
         let base = self.base();
@@ -184,7 +188,10 @@ impl Follow<'_> {
         }
         let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
         let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
-        let proposed = Run::proposed(if by_hand { self.now } else { since.min(self.now) });
+        // While something is served, the old data is handed out until this counts; a server that was down handed out
+        // nothing since the plan's file came.
+        let since = if self.serving || by_hand { self.at } else { since.min(self.at) };
+        let proposed = Run::proposed(since);
         let loaded = compile::load(zone, &text.path, &text.text, &proposed);
         self.diagnostics = loaded.diagnostics;
         if by_hand {
@@ -196,8 +203,8 @@ impl Follow<'_> {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
             Some(schedule) => {
-                let (base, now) = (Base { kept_until: None, ..self.base() }, self.now);
-                self.arm(text, &schedule, true, since.min(now), base)
+                let base = Base { kept_until: None, ..self.base() };
+                self.arm(text, &schedule, true, since, base)
             }
         }
     }
@@ -253,7 +260,7 @@ impl Follow<'_> {
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
         let base = self.base();
-        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(self.now) };
+        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(self.at) };
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
             None => {
@@ -266,8 +273,8 @@ impl Follow<'_> {
                 self.finished(run)
             }
             Some(schedule) => {
-                let now = self.now;
-                self.arm(text, &schedule, true, now, base)
+                let since = self.at;
+                self.arm(text, &schedule, true, since, base)
             }
         }
     }
@@ -388,12 +395,6 @@ pub enum Refusal {
     /// It does not stand still.
     #[error("it is not held")]
     NotHeld,
-    /// A step is about to be taken.
-    #[error("a step is at hand, which can't be stopped any more")]
-    AtHand {
-        /// When.
-        step_at: Instant,
-    },
     /// The flip can't be so early.
     #[error("the flip can't be so early")]
     TooEarly {
@@ -419,7 +420,6 @@ impl Refusal {
             Refusal::NotFlipped => "give it up with `watari abort`",
             Refusal::Held => "let it go on with `watari resume`",
             Refusal::NotHeld => "look at it with `watari status`",
-            Refusal::AtHand { .. } => "ask again when it is taken",
             Refusal::TooEarly { .. } => "name that instant or a later one",
             Refusal::FlipIsPast => "leave --at out",
         }
@@ -437,14 +437,14 @@ pub struct Decided {
     pub price: Option<Price>,
 }
 
-/// Works out what `decision` comes to if it is taken at `now`. Nothing is done.
+/// Works out what `decision` comes to, where it counts from `at` on. Nothing is done.
 ///
 /// # Errors
 /// Why it can't be taken.
-pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, now: Instant) -> Result<Decided, Refusal> {
+pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, at: Instant) -> Result<Decided, Refusal> {
     let running = sources.run.filter(|run| !run.is_over());
     if *decision == Decision::Arm {
-        return arm(sources, running, by, now);
+        return arm(sources, running, by, at);
     }
     let run = running.ok_or(Refusal::NotArmed)?;
     let file = sources.plan.as_ref().map(|(text, _)| text).filter(|text| text.digest() == run.plan);
@@ -454,31 +454,26 @@ pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, now: Instant
         loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics))
     };
     let before = compile(run)?;
-    let flipped = before.has_flipped(now);
+    let flipped = before.has_flipped(at);
     let (event, ends) = match decision {
         Decision::Arm => return Err(Refusal::ArmedAlready),
         Decision::Hold { .. } if run.is_held() => return Err(Refusal::Held),
         Decision::Hold { why } => (Event::Held { why: why.clone() }, false),
-        Decision::Resume { at } => (Event::Resumed { shift: shift(&before, *at, now)? }, false),
+        Decision::Resume { at: flip_at } => (Event::Resumed { shift: shift(&before, *flip_at, at)? }, false),
         Decision::RollBack if !flipped => return Err(Refusal::NotFlipped),
         Decision::RollBack => (Event::RolledBack, true),
         Decision::Abort if flipped => return Err(Refusal::Flipped),
         Decision::Abort => (Event::Aborted, true),
     };
-    // Rule 6.
-    let step_at = before.steps.iter().map(|step| step.from).find(|&from| from > now);
-    if let Some(step_at) = step_at.filter(|&from| from <= now.after(AT_HAND)) {
-        return Err(Refusal::AtHand { step_at });
-    }
-    let price = before.rollback_price(now).filter(|_| *decision == Decision::RollBack);
-    let mut entries = vec![Entry { at: now, event, by: by.to_owned() }];
+    let price = before.rollback_price(at).filter(|_| *decision == Decision::RollBack);
+    let mut entries = vec![Entry { at, event, by: by.to_owned() }];
     if ends {
         // From here on only the serials of what was served matter, and those the journal has.
-        let served = before.serial_at(now);
-        if served != Serial(sources.zone.serial()) || before.timeline.at(now).patch.is_some() {
-            let kept_until = Some(before.kept_until(now).unix_nanos());
+        let served = before.serial_at(at);
+        if served != Serial(sources.zone.serial()) || before.timeline.at(at).patch.is_some() {
+            let kept_until = Some(before.kept_until(at).unix_nanos());
             let base = Base { zone: run.base.zone, above: served.0, kept_until };
-            entries.push(Entry { at: now, event: Event::Rebased(base), by: by.to_owned() });
+            entries.push(Entry { at, event: Event::Rebased(base), by: by.to_owned() });
         }
     }
     let after = entries.iter().fold(Some(run.clone()), Run::after).ok_or(Refusal::NotArmed)?;
@@ -489,25 +484,25 @@ pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, now: Instant
     Ok(Decided { outcome, before: Some(before), price })
 }
 
-/// By how much what waits moves, in nanoseconds.
-fn shift(schedule: &Schedule, at: Option<Instant>, now: Instant) -> Result<u64, Refusal> {
-    let least = schedule.shift_if_resumed(now).ok_or(Refusal::NotHeld)?;
-    let Some(at) = at else { return Ok(nanos(least)) };
-    if schedule.has_flipped(now) {
+/// By how much what waits moves if it is resumed at `at`, in nanoseconds.
+fn shift(schedule: &Schedule, flip_at: Option<Instant>, at: Instant) -> Result<u64, Refusal> {
+    let least = schedule.shift_if_resumed(at).ok_or(Refusal::NotHeld)?;
+    let Some(flip_at) = flip_at else { return Ok(nanos(least)) };
+    if schedule.has_flipped(at) {
         return Err(Refusal::FlipIsPast);
     }
     let earliest = schedule.at.after(least);
-    if at < earliest {
+    if flip_at < earliest {
         return Err(Refusal::TooEarly { earliest });
     }
-    Ok(nanos(at.since(schedule.at)))
+    Ok(nanos(flip_at.since(schedule.at)))
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, now: Instant) -> Result<Decided, Refusal> {
+fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> Result<Decided, Refusal> {
     let (text, _) = sources.plan.as_ref().ok_or(Refusal::NoPlan)?;
     let mut before = None;
     if let Some(run) = running {
@@ -516,7 +511,7 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, now: Instant) -> 
         }
         let armed = sources.armed.as_ref().ok_or(Refusal::Lost)?;
         let schedule = compile::load(sources.zone, &armed.path, &armed.text, run).schedule;
-        if schedule.as_ref().is_some_and(|schedule| schedule.has_flipped(now)) {
+        if schedule.as_ref().is_some_and(|schedule| schedule.has_flipped(at)) {
             return Err(Refusal::Flipped);
         }
         before = schedule;
@@ -524,17 +519,17 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, now: Instant) -> 
     let file = Serial(sources.zone.serial());
     let above = sources.run.map_or(file, Run::above);
     let above = sources.past.serial.filter(|served| served.above(above).is_some()).unwrap_or(above);
-    let kept_until = before.as_ref().map(|before| before.kept_until(now).unix_nanos());
+    let kept_until = before.as_ref().map(|before| before.kept_until(at).unix_nanos());
     let base = Base { zone: sources.content, above: above.0, kept_until };
-    let proposed = Run { base, ..Run::proposed(now) };
+    let proposed = Run { base, ..Run::proposed(at) };
     let loaded = compile::load(sources.zone, &text.path, &text.text, &proposed);
     let schedule = loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics.clone()))?;
     if schedule.courses.is_empty() {
         return Err(Refusal::NothingToDo);
     }
     let on_load = schedule.arming == Arming::OnLoad;
-    let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: now.unix_nanos(), base };
-    let entry = Entry { at: now, event: Event::Armed(armed), by: by.to_owned() };
+    let armed = Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: at.unix_nanos(), base };
+    let entry = Entry { at, event: Event::Armed(armed), by: by.to_owned() };
     let run = Run::after(None, &entry);
     let outcome = Outcome {
         entries: vec![entry],

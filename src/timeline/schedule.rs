@@ -5,6 +5,7 @@
 //! the plan was obeyed ([`Run::armed_at`]); what is *served* never depends on it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -39,6 +40,10 @@ pub struct Schedule {
     pub spread: Ttl,
     /// How TTLs go up again.
     pub raising: Raising,
+    /// Who serves the zone besides, and must follow within so long (D).
+    pub secondaries: Vec<SocketAddr>,
+    /// D: how long the last of them may take.
+    pub lag: Ttl,
     /// Where the plan stands.
     pub run: Run,
     /// What the zone's serials mean.
@@ -199,6 +204,8 @@ pub enum Reason {
         old_ttl: Ttl,
         /// What caches keep from here on.
         low_ttl: Ttl,
+        /// D: how long the last server takes to follow.
+        lag: Ttl,
     },
     /// T − x, and with each second less.
     CountsDown {
@@ -217,6 +224,8 @@ pub enum Reason {
         since: Since,
         /// How long an answer lives until then, in seconds: what going back costs.
         low_ttl: Ttl,
+        /// D: how long the last server takes to follow.
+        lag: Ttl,
     },
     /// A person, or what watches for one, decided it.
     Decided,
@@ -225,10 +234,11 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Reason::OldTtlDrains { old_ttl, low_ttl } => write!(
+            Reason::OldTtlDrains { old_ttl, low_ttl, lag } => write!(
                 f,
-                "T - {}: an answer that was given the moment before, with the old TTL, is gone from every cache at T; \
+                "T - {}{}: an answer that was given the moment before, with the old TTL, is gone from every cache at T; \
                  what is given from here on is kept for {} only",
+                Lag('-', lag),
                 Length(old_ttl),
                 Length(low_ttl),
             ),
@@ -240,10 +250,11 @@ impl fmt::Display for Reason {
                 Length(floor),
             ),
             Reason::Declared => write!(f, "T, the instant that the plan declares"),
-            Reason::Confidence { wait, since, low_ttl } => write!(
+            Reason::Confidence { wait, since, low_ttl, lag } => write!(
                 f,
-                "{since} + {}: a TTL grows only as fast as confidence; nothing may be kept longer than it has proven \
+                "{since} + {}{}: a TTL grows only as fast as confidence; nothing may be kept longer than it has proven \
                  itself, and until here going back takes {} to reach every cache",
+                Lag('+', lag),
                 Length(wait),
                 Length(low_ttl),
             ),
@@ -356,7 +367,7 @@ impl Schedule {
             }
             state = step.state;
         }
-        latest.max(now.after(seconds(self.longest_ttl(state, now))))
+        latest.max(now.after(seconds(self.longest_ttl(state, now)))).after(seconds(self.lag))
     }
 
     /// What going back at `now` would cost; `None` if there is nothing to go back from.
@@ -364,7 +375,9 @@ impl Schedule {
         let state = self.state_at(now);
         // TTLs never shrink once the data has flipped: what is given last is kept longest.
         let ttl = self.longest_ttl(state, now);
-        (state.data == Data::New).then(|| Price { now, ttl, recovered_at: now.after(seconds(ttl)) })
+        // The last server goes on handing it out for D.
+        let given_until = now.after(seconds(self.lag));
+        (state.data == Data::New).then(|| Price { now, ttl, recovered_at: given_until.after(seconds(ttl)) })
     }
 
     /// By how much everything that waits would move if the run were resumed at `now`: not at all if nothing was due
@@ -476,6 +489,8 @@ pub struct Term {
     pub since: Since,
     /// The longest TTL that was handed out until then.
     pub ttl: Ttl,
+    /// D: how long the last server takes to follow.
+    pub lag: Ttl,
 }
 
 /// The instants from which drains are reckoned.
@@ -504,7 +519,11 @@ impl fmt::Display for Since {
 
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.ttl == Ttl(0) { self.since.fmt(f) } else { write!(f, "{} + {}", self.since, Length(self.ttl)) }
+        let lag = if self.lag == Ttl(0) { String::new() } else { format!(" + D {}", Length(self.lag)) };
+        match self.ttl {
+            Ttl(0) => write!(f, "{}{lag}", self.since),
+            ttl => write!(f, "{}{lag} + {}", self.since, Length(ttl)),
+        }
     }
 }
 
@@ -527,6 +546,18 @@ impl fmt::Display for Length {
         let seconds = self.0.0;
         write!(f, "{seconds} s")?;
         if seconds > 60 { write!(f, " ({})", Span(u64::from(seconds))) } else { Ok(()) }
+    }
+}
+
+/// D, with its sign, where there is one: ` D 600 s (10 min) -`.
+struct Lag(char, Ttl);
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Ttl(0) => Ok(()),
+            lag => write!(f, "D {} {} ", Length(lag), self.0),
+        }
     }
 }
 
@@ -563,8 +594,8 @@ mod tests {
 
     #[test]
     fn a_horizon_shows_its_arithmetic() {
-        let flip = Term { since: Since::Flip, ttl: Ttl(60) };
-        let armed = Term { since: Since::Armed, ttl: Ttl(86400) };
+        let flip = Term { since: Since::Flip, ttl: Ttl(60), lag: Ttl(0) };
+        let armed = Term { since: Since::Armed, ttl: Ttl(86400), lag: Ttl(0) };
         assert_eq!(sum(&[flip]), "T + 60 s");
         assert_eq!(sum(&[armed, flip]), "max(T1 + 86400 s (1 d), T + 60 s)");
     }

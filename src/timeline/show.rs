@@ -3,6 +3,7 @@
 mod name_servers;
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -412,6 +413,8 @@ struct Json {
     lower: Lowering,
     spread: u32,
     raise: Raising,
+    secondaries: Vec<SocketAddr>,
+    within: u32,
     state: &'static str,
     armed_at: String,
     serial: u32,
@@ -511,6 +514,8 @@ fn json(schedule: &Schedule) -> Json {
         lower: schedule.lowering,
         spread: schedule.spread.0,
         raise: schedule.raising,
+        secondaries: schedule.secondaries.clone(),
+        within: schedule.lag.0,
         state: schedule.run.state(),
         armed_at: rfc3339(schedule.run.armed_at),
         serial: schedule.serial.0,

@@ -5,13 +5,15 @@
 //! when its handle is dropped, and everything it wrote is in a directory that goes with it.
 
 // Each test program compiles this module for itself and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 pub(crate) mod client;
 pub(crate) mod drawn;
 pub(crate) mod message;
+pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod query;
 pub(crate) mod signing;
+pub(crate) mod watari;
 pub(crate) mod zones;

@@ -112,6 +112,12 @@ impl Running {
         None
     }
 
+    /// Ends it by SIGKILL, which it can't hear.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a child to kill");
+        self.child.wait().expect("a child to wait for");
+    }
+
     /// What it has said so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args};
 use jiff::Zoned;
 
@@ -15,13 +16,14 @@ use crate::control::settings::ZONE_FILE_SIZE_DEFAULT;
 use crate::control::write;
 use crate::diag::Diagnostic;
 use crate::timeline::plan::compose::{Request, Verb, compose};
+use crate::timeline::plan::{Arming, Lowering, Raising};
 use crate::timeline::{self, Run, When, show};
 use crate::zone::text;
 
 /// Write a plan beside its zone, and show what it does.
 ///
 /// What the zone has at present is filled in. A plan with errors is not written, nor is one that is there replaced
-/// without --force. `watari serve` obeys the plan as soon as it is written.
+/// without --force. A server obeys it when it is armed: `watari arm NAME`; with --arm on-load, as soon as it is written.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("changes").args(["flip", "add", "remove"]).multiple(true).required(true))]
 #[command(after_long_help = "\
@@ -59,6 +61,18 @@ pub(in crate::cli) struct New {
     /// The TTL in the end, of all that changes [default: the old one]
     #[arg(long, value_name = "TTL", value_parser = parse_ttl)]
     ttl_after: Option<String>,
+    /// Who arms it: `watari arm`, or the server as soon as it is written
+    #[arg(long, value_name = "WAY", value_parser = one_of(Arming::WRITTEN))]
+    arm: Option<String>,
+    /// How TTLs go down: by halves, with each second, or in one step [default: ladder]
+    #[arg(long, value_name = "WAY", value_parser = one_of(Lowering::WRITTEN))]
+    lower: Option<String>,
+    /// How TTLs go up again: by doubling, or in one step [default: ladder]
+    #[arg(long, value_name = "WAY", value_parser = one_of(Raising::WRITTEN))]
+    raise: Option<String>,
+    /// Flip even if there is no time to lower TTLs before
+    #[arg(long)]
+    late: bool,
     #[command(flatten)]
     place: Place,
     /// Replace a plan that is there
@@ -70,6 +84,11 @@ pub(in crate::cli) struct New {
     /// Show it as of another instant than the present
     #[arg(long, value_name = "INSTANT", value_parser = super::parse_instant)]
     now: Option<Zoned>,
+}
+
+/// One of the words that a key of a plan takes.
+fn one_of<T>(written: &[(&'static str, T)]) -> PossibleValuesParser {
+    PossibleValuesParser::new(written.iter().map(|(word, _)| *word))
 }
 
 fn parse_at(text: &str) -> Result<String, String> {
@@ -89,7 +108,16 @@ impl New {
         for (verb, texts) in [(Verb::Flip, &self.flip), (Verb::Remove, &self.remove), (Verb::Add, &self.add)] {
             changes.extend(texts.iter().map(|text| (verb, text.as_str())));
         }
-        Request { at: &self.at, low_ttl: self.low_ttl.as_deref(), ttl_after: self.ttl_after.as_deref(), changes }
+        Request {
+            at: &self.at,
+            low_ttl: self.low_ttl.as_deref(),
+            ttl_after: self.ttl_after.as_deref(),
+            arm: self.arm.as_deref(),
+            lower: self.lower.as_deref(),
+            raise: self.raise.as_deref(),
+            late: self.late,
+            changes,
+        }
     }
 }
 

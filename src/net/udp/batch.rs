@@ -429,7 +429,11 @@ impl Batch {
 /// The sender of a message; `None` if it can't be answered: port 0 is nobody's.
 #[inline]
 fn peer(slot: &Slot) -> Option<SocketAddr> {
-    let peer = match libc::c_int::from(slot.peer.sin6_family) {
+    // The ports lie at one place in both families.
+    if slot.peer.sin6_port == 0 {
+        return None;
+    }
+    Some(match libc::c_int::from(slot.peer.sin6_family) {
         libc::AF_INET => {
             let v4 = as_v4(&slot.peer);
             let address = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
@@ -442,8 +446,7 @@ fn peer(slot: &Slot) -> Option<SocketAddr> {
             SocketAddr::V6(SocketAddrV6::new(address, port, v6.sin6_flowinfo, v6.sin6_scope_id))
         }
         _ => return None,
-    };
-    (peer.port() != 0).then_some(peer)
+    })
 }
 
 /// Whether two messages came from one peer. The ports, which lie at one place in both families, tell most apart.

@@ -51,7 +51,8 @@ pub(super) fn drain(plan: &Plan, courses: &[Course], course: &Course, steps: &St
     let is_lowered = course.held == Held::Data;
     let most = plan.low_ttl().max(spread(plan));
     let lowered = if is_lowered { course.held_ttl.min(most) } else { course.held_ttl };
-    let flipped = Term { since: Since::Flip, ttl: lowered };
+    let lag = plan.lag();
+    let flipped = Term { since: Since::Flip, ttl: lowered, lag };
     let old = longest(courses, before);
     let due = match lead(plan, old, course.held_ttl).filter(|_| is_lowered) {
         Some(lead) => steps.at.before(lead),
@@ -59,9 +60,9 @@ pub(super) fn drain(plan: &Plan, courses: &[Course], course: &Course, steps: &St
     };
     let mut terms = vec![flipped];
     if run.base.kept_until.is_some() {
-        terms.insert(0, Term { since: Since::Kept, ttl: Ttl(0) });
+        terms.insert(0, Term { since: Since::Kept, ttl: Ttl(0), lag });
     } else if run.armed_at > due {
-        terms.insert(0, Term { since: Since::Armed, ttl: course.held_ttl });
+        terms.insert(0, Term { since: Since::Armed, ttl: course.held_ttl, lag });
     }
     let at = |term: &Term, minimum: Ttl| {
         let since = match term.since {
@@ -69,7 +70,7 @@ pub(super) fn drain(plan: &Plan, courses: &[Course], course: &Course, steps: &St
             Since::Kept => kept_until(run),
             Since::Flip | Since::Rollback => steps.at,
         };
-        since.after(seconds(term.ttl.max(minimum)))
+        since.after(seconds(term.lag)).after(seconds(term.ttl.max(minimum)))
     };
     let in_time = at(&flipped, Ttl(0));
     let latest = |minimum| terms.iter().map(|term| at(term, minimum)).max().unwrap_or(in_time);

@@ -8,6 +8,7 @@
 //! 2. All flips happen at T, in one edition. The new data has r at most.
 //! 3. A TTL grows only as fast as confidence: from T + x on an answer may live for x. By a *ladder* of doubling rungs, or
 //!    *once*, at T + max(R, A). Until T + watch it does not grow.
+//!    With secondaries, all this is sooner, or later, by D: how long the last of them may take to follow.
 //! 4. The old data of a flip is gone at T + min(its R, r), with a countdown T + min(its R, max(r, spread)). If the plan is
 //!    obeyed only since T1, after its lowering should have begun, it is gone at max(T1 + its R, that).
 //! 5. For an RRset that is new, R is what caches may hold instead: that there is none (the zone's negative
@@ -132,6 +133,8 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         lowering: plan.lowering(),
         spread: spread(plan),
         raising: plan.raising(),
+        secondaries: plan.secondaries.iter().flat_map(|all| &all.servers).map(|server| server.value).collect(),
+        lag: plan.lag(),
         run,
         serial_style,
         serial: Serial(zone.serial()),

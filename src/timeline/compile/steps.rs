@@ -141,10 +141,12 @@ impl Laying<'_> {
             return;
         }
         let lowered = |bound| State { data: Data::Old, bound };
-        let from = |lead: Ttl, at: Instant| at.before(seconds(lead));
+        // What is lowered must have come to the last server by then.
+        let lag = seconds(self.plan.lag());
+        let from = |lead: Ttl, at: Instant| at.before(seconds(lead)).before(lag);
         match self.plan.lowering() {
             Lowering::Once => {
-                let reason = Reason::OldTtlDrains { old_ttl: old, low_ttl: low };
+                let reason = Reason::OldTtlDrains { old_ttl: old, low_ttl: low, lag: self.plan.lag() };
                 self.push(from(old, self.at), StepKind::Lower, lowered(Bound::Most(low)), reason);
             }
             Lowering::Countdown => {
@@ -153,7 +155,7 @@ impl Laying<'_> {
             }
             Lowering::Ladder => {
                 for (above, rung) in rungs(old, low) {
-                    let reason = Reason::OldTtlDrains { old_ttl: above, low_ttl: rung };
+                    let reason = Reason::OldTtlDrains { old_ttl: above, low_ttl: rung, lag: self.plan.lag() };
                     self.push(from(above, self.at), StepKind::Lower, lowered(Bound::Most(rung)), reason);
                 }
             }
@@ -177,8 +179,11 @@ impl Laying<'_> {
         }
         let mut before = low;
         let mut step = |laying: &mut Self, wait: Ttl, state: State, after: Ttl| {
-            let reason = Reason::Confidence { wait, since, low_ttl: before };
-            laying.push(laying.at.after(seconds(wait)), StepKind::Raise, state, reason);
+            let lag = laying.plan.lag();
+            let reason = Reason::Confidence { wait, since, low_ttl: before, lag };
+            // The last server has the new data so much later.
+            let since = laying.at.after(seconds(lag));
+            laying.push(since.after(seconds(wait)), StepKind::Raise, state, reason);
             before = after;
         };
         if self.plan.raising() == Raising::Once {
@@ -226,7 +231,7 @@ pub(super) fn lead(plan: &Plan, old: Ttl, ttl: Ttl) -> Option<Duration> {
         Lowering::Countdown => ttl,
         Lowering::Ladder => rungs(old, low).find(|&(_, rung)| rung < ttl)?.0,
     };
-    Some(seconds(lead))
+    Some(seconds(lead) + seconds(plan.lag()))
 }
 
 #[cfg(test)]

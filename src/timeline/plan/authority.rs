@@ -116,7 +116,7 @@ fn read_table(
     table: &DeTable<'_>,
     heading: Range<usize>,
 ) -> Option<Authority> {
-    let mut form = Form::new(plan.source, plan.faults, table, heading.clone(), ("an authority", KEYS));
+    let mut form = Form::new(plan.source, plan.faults, table, heading.clone(), ("`[authority]`", KEYS));
     let from = read_servers(&mut form, "from", r#"from = ["ns1", "ns2"], the NS records of the zone file"#, apex);
     let to = read_servers(&mut form, "to", r#"to = ["ns1.new.example.", "ns2.new.example."]"#, apex);
     let asked = r#"parent_ttl = "2d"; `watari plan parent NAME` asks the parent"#;

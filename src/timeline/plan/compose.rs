@@ -46,6 +46,14 @@ pub struct Request<'a> {
     pub low_ttl: Option<&'a str>,
     /// The TTL in the end.
     pub ttl_after: Option<&'a str>,
+    /// Who arms it.
+    pub arm: Option<&'a str>,
+    /// How TTLs go down.
+    pub lower: Option<&'a str>,
+    /// How TTLs go up again.
+    pub raise: Option<&'a str>,
+    /// Whether it may flip before the old TTLs have drained.
+    pub late: bool,
     /// What is to become of which RRsets: `NAME TYPE DATA, DATA`.
     pub changes: Vec<(Verb, &'a str)>,
 }
@@ -239,6 +247,13 @@ fn write(shown: &str, request: &Request<'_>, asked: &[Asked<'_>]) -> String {
         Some(ttl) => format!("ttl_after = {}", toml_string(ttl)),
         None => "# ttl_after = \"1h\"    # without it, the old TTL".to_owned(),
     };
+    let key = |key: &str, value: Option<&str>| value.map(|value| format!("{key} = {}\n", toml_string(value)));
+    let arm = key("arm", request.arm)
+        .unwrap_or_else(|| "# arm = \"on-load\"    # without it, nothing happens until `watari arm`\n".to_owned());
+    let ways =
+        [key("lower", request.lower), key("raise", request.raise), key("late", request.late.then_some("accept"))];
+    let ways: Vec<_> = ways.into_iter().flatten().collect();
+    let ways = if ways.is_empty() { String::new() } else { format!("\n# How it goes about it.\n{}", ways.concat()) };
     let mut text = format!(
         "\
 # What changes in {shown}, all of it at one instant, T.
@@ -246,11 +261,12 @@ fn write(shown: &str, request: &Request<'_>, asked: &[Asked<'_>]) -> String {
 #   watari plan show {shown}          each step with its instant and its reason
 #   watari plan diff {shown} T-1s T   what the flip changes
 #   watari plan check {shown}         what is wrong with this file
+#   watari arm {shown}                has the running server obey it
 #
 # When all is done: write the new data into the zone file, with a serial above the one that is served, and remove
 # this file.
 version = 1
-
+{arm}
 # T. Everything else follows from it.
 at = {at}
 
@@ -259,7 +275,7 @@ low_ttl = {low_ttl}
 
 # The TTL in the end.
 {ttl_after}
-",
+{ways}",
         at = toml_string(request.at),
         low_ttl = toml_string(&low_ttl),
     );

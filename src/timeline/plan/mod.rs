@@ -21,6 +21,7 @@ pub mod compose;
 mod flip;
 mod form;
 mod instant;
+mod secondaries;
 mod way;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use toml::de::{DeTable, DeValue};
 pub use authority::Authority;
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
+pub use secondaries::Secondaries;
 pub use way::{Arming, Lowering, Raising};
 
 use super::Digest;
@@ -56,8 +58,21 @@ pub const LOW_TTL_DEFAULT: Ttl = Ttl(60);
 /// Over how long the deadlines of a countdown are spread, if the plan doesn't say.
 pub const SPREAD_DEFAULT: Ttl = Ttl(30);
 
-const KEYS: &[&str] =
-    &["version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "watch", "raise", "authority", "flip"];
+const KEYS: &[&str] = &[
+    "version",
+    "at",
+    "arm",
+    "late",
+    "low_ttl",
+    "ttl_after",
+    "lower",
+    "spread",
+    "watch",
+    "raise",
+    "secondaries",
+    "authority",
+    "flip",
+];
 
 /// The digest of a plan's text: what is armed.
 pub fn digest_of(text: &[u8]) -> Digest {
@@ -89,6 +104,8 @@ pub struct Plan {
     pub watch: Option<Written<Ttl>>,
     /// How TTLs go up again; by a ladder if it isn't written.
     pub raising: Option<Written<Raising>>,
+    /// Who serves the zone besides.
+    pub secondaries: Option<Secondaries>,
     /// The change of name servers, if there is one.
     pub authority: Option<Authority>,
     /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
@@ -129,6 +146,11 @@ impl Plan {
     /// How long after the instant TTLs stay low in any case.
     pub fn watch(&self) -> Ttl {
         self.watch.as_ref().map_or(Ttl(0), |ttl| ttl.value)
+    }
+
+    /// D: how long after a step the last server serves it.
+    pub fn lag(&self) -> Ttl {
+        self.secondaries.as_ref().map_or(Ttl(0), Secondaries::within)
     }
 
     /// How TTLs go up again.
@@ -187,6 +209,7 @@ struct Rest {
     spread: Option<Written<Ttl>>,
     watch: Option<Written<Ttl>>,
     raising: Option<Written<Raising>>,
+    secondaries: Option<Secondaries>,
 }
 
 impl Draft {
@@ -230,8 +253,23 @@ impl Draft {
 
     fn with(self, at: Written<Zoned>) -> Plan {
         let Draft { source, apex, at: _, rest, authority, flips } = self;
-        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising } = rest;
-        Plan { source, apex, at, low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, authority, flips }
+        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, secondaries } = rest;
+        Plan {
+            source,
+            apex,
+            at,
+            low_ttl,
+            ttl_after,
+            arming,
+            late,
+            lowering,
+            spread,
+            watch,
+            raising,
+            secondaries,
+            authority,
+            flips,
+        }
     }
 }
 
@@ -252,19 +290,37 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         spread: read_length(&mut form, "spread"),
         watch: read_length(&mut form, "watch"),
         raising: form.choice("raise", Raising::WRITTEN),
+        secondaries: read_secondaries(&mut form),
     };
-    if let (Some(spread), Some(way)) =
-        (&rest.spread, rest.lowering.as_ref().map(|way| way.value).or(Some(Lowering::Ladder)))
-        && way != Lowering::Countdown
-    {
-        let diagnostic = Diagnostic::warning("plan-spread-unused", "only the deadlines of a countdown are spread")
-            .help("leave it out, or write lower = \"countdown\"");
-        form.fault(diagnostic, &spread.span.clone(), "");
-    }
+    check_ways(&mut form, &rest);
     let authority = authority::read(&mut form, apex);
     let mut flips = read_flips(&mut form, apex);
     flips.splice(0..0, authority.as_ref().and_then(|authority| authority.flip(apex)));
     Draft { source: source.clone(), apex: apex.to_owned(), at, rest, authority, flips }
+}
+
+/// What does not go together.
+fn check_ways(form: &mut Form<'_, '_>, rest: &Rest) {
+    let counts_down = rest.lowering.as_ref().filter(|way| way.value == Lowering::Countdown);
+    if let (Some(spread), None) = (&rest.spread, counts_down) {
+        let diagnostic = Diagnostic::warning("plan-spread-unused", "only the deadlines of a countdown are spread")
+            .help("leave it out, or write lower = \"countdown\"");
+        form.fault(diagnostic, &spread.span.clone(), "");
+    }
+    if let (Some(way), Some(_)) = (counts_down, &rest.secondaries) {
+        let message = "a countdown needs all name servers to be this one: secondaries have the TTLs of a transfer";
+        let diagnostic = Diagnostic::error("plan-countdown-secondaries", message).help("write lower = \"ladder\"");
+        form.fault(diagnostic, &way.span.clone(), "");
+    }
+}
+
+fn read_secondaries(form: &mut Form<'_, '_>) -> Option<Secondaries> {
+    let value = form.optional("secondaries")?;
+    let Some(table) = value.get_ref().as_table() else {
+        form.wrong_type("secondaries", value, "a table", "[secondaries] and below it servers = [\"192.0.2.53\"]");
+        return None;
+    };
+    secondaries::read(form, table, value.span())
 }
 
 fn read_version(form: &mut Form<'_, '_>) {

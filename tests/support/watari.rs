@@ -1,0 +1,111 @@
+//! Our own server over a folder of its own: started, asked with `dig`, told with the commands of its operator.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::program::{self, Running};
+
+/// The longest that anything may take here. What is claimed to be fast is measured elsewhere: this
+/// machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server over a folder of its own.
+pub(crate) struct Watari {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) running: Running,
+    pub(crate) port: String,
+}
+
+impl Watari {
+    /// Starts a server over `files`: names below the folder of zones, and their contents.
+    pub(crate) fn serve(files: &[(&str, &str)]) -> Watari {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            write(&folder.path().join("zones").join(name), text);
+        }
+        Watari::start(folder, &[])
+    }
+
+    pub(crate) fn start(folder: tempfile::TempDir, arguments: &[&str]) -> Watari {
+        fs::create_dir_all(folder.path().join("zones")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]).args(arguments);
+        command.current_dir(folder.path()).env_remove("WATARI_LOG");
+        let running = Running::start("watari", command, folder.path().join("log"));
+        let mut server = Watari { folder, running, port: String::new() };
+        server.until("it is ready", |server| server.log().lines().any(|line| line.starts_with("ready: ")));
+        let log = server.log();
+        let line = log.lines().find(|line| line.starts_with("ready: ")).unwrap();
+        server.port = line.rsplit(':').next().unwrap().to_owned();
+        server
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("zones").join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        write(&self.path(name), text);
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.running.log()
+    }
+
+    /// What `dig` shows with these arguments.
+    pub(crate) fn dig(&self, arguments: &[&str]) -> String {
+        let server = ["@127.0.0.1", "-p", &self.port, "+tries=3", "+timeout=2"];
+        let all: Vec<&str> = server.iter().chain(arguments).copied().collect();
+        program::run("dig", self.folder.path(), &all, PATIENCE).stdout
+    }
+
+    /// The data of the answer, line by line.
+    pub(crate) fn data(&self, name: &str, rtype: &str) -> String {
+        self.dig(&["+short", name, rtype]).trim_end().to_owned()
+    }
+
+    /// What `watari`, with these arguments and the folder of state of this server, prints, and whether it ends well.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].map(|octets| String::from_utf8_lossy(&octets).into_owned()).concat();
+        (output.status.success(), text)
+    }
+
+    pub(crate) fn status(&self, name: &str) -> String {
+        let shown = self.dig(&[name, "SOA"]);
+        let status = shown.split("status: ").nth(1).and_then(|rest| rest.split(',').next());
+        status.unwrap_or("no answer").to_owned()
+    }
+
+    pub(crate) fn ttl_and_data(&self, name: &str) -> (u32, String) {
+        let shown = self.dig(&["+noall", "+answer", name, "A"]);
+        let fields: Vec<&str> = shown.split_whitespace().collect();
+        (fields[1].parse().unwrap(), fields[4].to_owned())
+    }
+
+    pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&Watari) -> bool) {
+        let begun = Instant::now();
+        while !condition(self) {
+            let alive = self.running.is_alive();
+            assert!(alive && begun.elapsed() < PATIENCE, "waited for: {what}\n{}", self.log());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    pub(crate) fn until_data(&mut self, name: &str, expected: &str) {
+        self.until(&format!("{name} is {expected}"), |server| server.data(name, "A") == expected);
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.running.id().to_string()]).status().unwrap().success());
+    }
+}
+
+pub(crate) fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
