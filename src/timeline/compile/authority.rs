@@ -11,7 +11,8 @@
 //! 3. *Sticky*: the old NS records come with every answer of the old servers, so nothing ends it but their silence (RFC
 //!    2181 § 5.4.1 ranks what the zone says above what the parent says).
 //! 4. If the old servers give the new NS records from T on, the old ones are learnt last at T, and whoever asks an old
-//!    server after that is told where to go: 2 and 3 are max(T + C, T_reg + P).
+//!    server after that is told where to go: 2 and 3 are max(T + C, T_reg + P). With secondaries, the last of them does so
+//!    from T + D on.
 //! 5. A resolver with a minimum TTL m has max(x, m) for each TTL x.
 //! 6. Old data that an old server gave last is kept for R more. If all servers have equal data, there is none.
 //! 7. Nothing here counts on TTLs that the plan lowers: the old servers may be somebody else's.
@@ -36,6 +37,8 @@ struct Terms {
     at: Instant,
     /// T_reg.
     registered_at: Instant,
+    /// D: how long secondaries may take to follow.
+    lag: Ttl,
     /// P.
     parent: Ttl,
     /// G, if it counts.
@@ -55,7 +58,7 @@ impl Terms {
         let from_parent = self.registered_at.after(parent);
         Some(match class {
             ResolverClass::ParentCentric => from_parent,
-            _ if self.old_follows => from_parent.max(self.at.after(child)),
+            _ if self.old_follows => from_parent.max(self.at.after(seconds(self.lag)).after(child)),
             ResolverClass::ChildCentric => self.registered_at.after(parent.max(child)),
             ResolverClass::ChildCentricAtWorst | ResolverClass::MinimumTtl => from_parent.after(child),
             ResolverClass::Sticky => return None,
@@ -80,6 +83,7 @@ impl Terms {
         let child = if is_short { "max(C, m)" } else { "C" };
         match class {
             ResolverClass::ParentCentric => format!("{registered} + {parent}"),
+            _ if self.old_follows && self.lag > Ttl(0) => format!("max(T + D + {child}, {registered} + {parent})"),
             _ if self.old_follows => format!("max(T + {child}, {registered} + {parent})"),
             ResolverClass::ChildCentric if self.glue.is_some() => format!("{registered} + max(P, G, C)"),
             ResolverClass::ChildCentric => format!("{registered} + max(P, C)"),
@@ -110,8 +114,8 @@ fn minimum(class: ResolverClass) -> Ttl {
     if class.is_conforming() { Ttl(0) } else { MINIMUM_TTL }
 }
 
-/// The terms of `authority` if it is done at `at`.
-fn terms(authority: &plan::Authority, zone: &Zone, at: Instant) -> Terms {
+/// The terms of `authority`, in `plan`, if it is done at `at`.
+fn terms(plan: &Plan, authority: &plan::Authority, zone: &Zone, at: Instant) -> Terms {
     let (old, new) = (names(&authority.from), names(&authority.to));
     let stays = old.iter().any(|name| new.contains(name));
     let servers = zone.find(zone.apex()).and_then(|apex| apex.rrset(Rtype::NS));
@@ -119,6 +123,7 @@ fn terms(authority: &plan::Authority, zone: &Zone, at: Instant) -> Terms {
     Terms {
         at,
         registered_at: at.after(seconds(authority.parent_lag())),
+        lag: plan.lag(),
         parent: authority.parent_ttl.value,
         glue: authority.glue_ttl.as_ref().map(|glue| glue.value).filter(|_| stays),
         child: authority.child_ttl.as_ref().map_or(in_file, |child| child.value),
@@ -138,7 +143,7 @@ fn name_of(rdata: &[u8]) -> Option<Name> {
 /// The hand-over of `plan`, if there is one, done at `at` together with `courses`.
 pub(super) fn lay(plan: &Plan, zone: &Zone, courses: &[Course], at: Instant) -> Option<Authority> {
     let authority = plan.authority.as_ref()?;
-    let terms = terms(authority, zone, at);
+    let terms = terms(plan, authority, zone, at);
     // What caches hold before the flip, as long as it may have been given without the plan.
     let data = courses.iter().filter(|course| course.rtype != Rtype::NS).map(|course| course.held_ttl).max();
     Some(Authority {
@@ -240,7 +245,7 @@ fn check_phases(
     let changes: Vec<_> = plan.flips.iter().zip(found).filter_map(ttl).collect();
     let Some(first) = changes.first().map(|(_, span)| span) else { return };
     let data = changes.iter().map(|(ttl, _)| *ttl).max().unwrap_or(Ttl(0));
-    let terms = terms(authority, zone, plan.at());
+    let terms = terms(plan, authority, zone, plan.at());
     let length = |class| terms.holds_until(class, data).map_or(Duration::ZERO, |until| until.since(terms.at));
     let worst = ResolverClass::ChildCentricAtWorst;
     let sum = |class| format!("{} + R = T + {}", terms.sum(class), Hours(length(class)));
@@ -303,7 +308,7 @@ mod tests {
 
     fn terms(parent: u32, child: u32) -> Terms {
         let (parent, child) = (Ttl(parent), Ttl(child));
-        Terms { at: T, registered_at: T, parent, glue: None, child, old_follows: false }
+        Terms { at: T, registered_at: T, lag: Ttl(0), parent, glue: None, child, old_follows: false }
     }
 
     /// Hours, and seconds besides, from T until no resolver of `class` has old data.
