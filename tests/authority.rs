@@ -16,7 +16,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use watari::clock::Instant;
-use watari::timeline::{Authority, MINIMUM_TTL, ResolverClass, Run, Schedule, load};
+use watari::timeline::run::{Ending, EndingKind};
+use watari::timeline::{Authority, MINIMUM_TTL, ResolverClass, Run, Schedule, load, show};
 use watari::wire::Name;
 use watari::zone::text::{self, NoInclude};
 
@@ -57,8 +58,10 @@ from = ["192.0.2.10"]
 to = ["192.0.2.11"]
 "#;
 
-const KEY: &str =
-    "@ IN DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==\n";
+const SIGNED: &str = "\
+@ IN DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==
+@ 3600 IN RRSIG DNSKEY 13 2 3600 20361201000000 20261101000000 34505 @ oJB1W6WNGv+ldvQ3WDG0MQkg5IEhjRip8WTrPYGv07h108dUKGMeDPKijVCHX3DDKdfb+v6oB9wfuh3DTJXUAfI/M0zmO/zz8bW0Rznl8O3tGNazPwQKkRN20XPXV6nwwfoXmJQbsLNrLfkGJ5D6fwFm8nN+6pBzeDQfsS3Ap3o=
+";
 
 fn folder(zone: &str, plan: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +135,7 @@ fn data_moves_with_authority_only_if_the_plan_says_so() {
 
 #[test]
 fn a_signed_zone_is_handed_over_as_it_is() {
-    let zone = format!("{ZONE}{KEY}");
+    let zone = format!("{ZONE}{SIGNED}");
     let switch = format!("{HEAD}{SERVERS}parent_ttl = \"1d\"\nds = \"present\"\nnew_side = \"signed\"\n");
     let nothing = format!("{switch}here = \"nothing\"\n");
     let shown = transcript(&zone, &switch, &[CHECK]) + "\n----\n" + &transcript(&zone, &nothing, &[CHECK, SHOW]);
@@ -149,7 +152,7 @@ fn a_hand_over_that_is_in_the_zone_file_already_goes_on_at_the_registry() {
 #[test]
 fn faults_are_told_all_at_once_each_with_a_way_out() {
     let authority = |rest: &str| format!("{HEAD}\n[authority]\n{rest}");
-    let signed = format!("{ZONE}{KEY}");
+    let signed = format!("{ZONE}{SIGNED}");
     let nothing_here =
         "here = \"nothing\"\nfrom = [\"ns1\", \"ns9\"]\nto = [\"ns.example.\"]\nparent_ttl = \"0s\"\nds = \"absent\"\n";
     let flip_of_ns = FLIP.replace("\"A\"", "\"NS\"").replace("www", "@");
@@ -188,6 +191,8 @@ struct World {
     data_ttl: u32,
     parent_lag: u32,
     old_follows: bool,
+    /// Which answers bring no NS records, from the lowest bit on.
+    silent: u64,
     /// Seconds from T at which a client asks a resolver.
     asked: Vec<i64>,
 }
@@ -195,23 +200,27 @@ struct World {
 fn worlds() -> impl Strategy<Value = World> {
     let ttl = || prop_oneof![prop::sample::select(&TTLS[..]), 0u32..200_000];
     let asked = prop::collection::vec(-400_000i64..600_000, 60);
-    (ttl(), ttl(), 1u32..100_000, prop_oneof![Just(0u32), 0u32..10_000], any::<bool>(), asked).prop_map(
-        |(parent_ttl, child_ttl, data_ttl, parent_lag, old_follows, asked)| World {
+    (ttl(), ttl(), 1u32..100_000, prop_oneof![Just(0u32), 0u32..10_000], any::<bool>(), any::<u64>(), asked).prop_map(
+        |(parent_ttl, child_ttl, data_ttl, parent_lag, old_follows, silent, asked)| World {
             parent_ttl,
             child_ttl,
             data_ttl,
             parent_lag,
             old_follows,
+            silent,
             asked,
         },
     )
 }
 
 fn schedule(zone: &str, plan: &str) -> Schedule {
+    schedule_of(zone, plan, &Run::proposed(Instant::from_unix_seconds(0)))
+}
+
+fn schedule_of(zone: &str, plan: &str, run: &Run) -> Schedule {
     let apex = Name::from_text("example.com").unwrap();
     let zone = text::load(apex.as_ref(), &"example.com.zone".into(), zone.as_bytes(), &NoInclude).zone.unwrap();
-    let run = Run::proposed(Instant::from_unix_seconds(0));
-    let loaded = load(&zone, &"example.com.plan.toml".into(), plan.as_bytes(), &run);
+    let loaded = load(&zone, &"example.com.plan.toml".into(), plan.as_bytes(), run);
     loaded.schedule.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
 }
 
@@ -287,6 +296,8 @@ struct Resolver<'w> {
     world: &'w World,
     learns: Learns,
     minimum: u32,
+    /// Which of the answers that it gets bring no NS records.
+    silent: u64,
     parent: Option<Known>,
     child: Option<Known>,
     /// The last instant at which it asked an old server.
@@ -294,8 +305,8 @@ struct Resolver<'w> {
 }
 
 impl<'w> Resolver<'w> {
-    fn new(world: &'w World, learns: Learns, minimum: u32) -> Resolver<'w> {
-        Resolver { world, learns, minimum, parent: None, child: None, asked_old_at: None }
+    fn new(world: &'w World, learns: Learns, minimum: u32, silent: u64) -> Resolver<'w> {
+        Resolver { world, learns, minimum, silent, parent: None, child: None, asked_old_at: None }
     }
 
     fn kept(&self, servers: Servers, now: Instant, ttl: u32) -> Known {
@@ -315,6 +326,11 @@ impl<'w> Resolver<'w> {
         if servers == Servers::Old {
             self.asked_old_at = Some(now);
         }
+        let is_silent = self.silent & 1 == 1;
+        self.silent = self.silent.rotate_right(1);
+        if is_silent {
+            return;
+        }
         let has_changed = now >= Instant::from_unix_seconds(T) && self.world.old_follows;
         let told = if servers == Servers::New || has_changed { Servers::New } else { Servers::Old };
         let told = self.kept(told, now, self.world.child_ttl);
@@ -328,17 +344,17 @@ impl<'w> Resolver<'w> {
     }
 }
 
-/// The resolvers that a class is made of.
-fn resolvers(world: &World, class: ResolverClass) -> Vec<Resolver<'_>> {
-    let resolver = |learns| Resolver::new(world, learns, 0);
+/// The resolvers that a class is made of; at worst some answers bring no NS records (`silent`).
+fn resolvers(world: &World, class: ResolverClass, silent: u64) -> Vec<Resolver<'_>> {
+    let resolver = |learns| Resolver::new(world, learns, 0, 0);
     let all = [Learns::Never, Learns::InPlace, Learns::Beside];
     match class {
         ResolverClass::ParentCentric => vec![resolver(Learns::Never)],
-        // Some answers bring no NS records: then it is as if it had learnt none.
+        // Either all answers bring NS records or none does, which is as if it had learnt none.
         ResolverClass::ChildCentric => vec![resolver(Learns::InPlace), resolver(Learns::Never)],
-        ResolverClass::ChildCentricAtWorst => all.map(resolver).into(),
-        ResolverClass::Sticky => vec![resolver(Learns::Always)],
-        ResolverClass::MinimumTtl => all.map(|learns| Resolver::new(world, learns, MINIMUM_TTL.0)).into(),
+        ResolverClass::ChildCentricAtWorst => all.map(|learns| Resolver::new(world, learns, 0, silent)).into(),
+        ResolverClass::Sticky => vec![Resolver::new(world, Learns::Always, 0, silent)],
+        ResolverClass::MinimumTtl => all.map(|learns| Resolver::new(world, learns, MINIMUM_TTL.0, silent)).into(),
     }
 }
 
@@ -358,7 +374,7 @@ proptest! {
             let minimum = if horizon.class.is_conforming() { 0 } else { MINIMUM_TTL.0 };
             // Whatever a resolver was asked before, and since when.
             for since in 0..instants.len() {
-                for mut resolver in resolvers(&world, horizon.class) {
+                for mut resolver in resolvers(&world, horizon.class, world.silent) {
                     instants[since..].iter().for_each(|&at| resolver.asked(at));
                     let Some(last) = resolver.asked_old_at else { continue };
                     prop_assert!(last <= until, "{:?}: {last:?} is after {until:?}", horizon.class);
@@ -389,7 +405,8 @@ proptest! {
             ];
             let mut last = None;
             for way in &ways {
-                for mut resolver in resolvers(&world, horizon.class) {
+                // From the first answer nothing of the zone's own is learnt, or from all something.
+                for mut resolver in [1, 0].into_iter().flat_map(|silent| resolvers(&world, horizon.class, silent)) {
                     // A TTL of 0 ends before the tick before its end.
                     way.iter().filter(|at| **at >= way[0]).for_each(|&at| resolver.asked(at));
                     last = last.max(resolver.asked_old_at);
@@ -408,11 +425,12 @@ fn a_sticky_resolver_stays_for_as_long_as_the_old_servers_answer() {
         data_ttl: 60,
         parent_lag: 0,
         old_follows: false,
+        silent: 0,
         asked: (-1..1000).map(|hours| hours * 3000).collect(),
     };
     let sticky = &world.authority().horizons[3];
     assert_eq!((sticky.class, sticky.asks.at), (ResolverClass::Sticky, None));
-    let mut resolver = Resolver::new(&world, Learns::Always, 0);
+    let mut resolver = Resolver::new(&world, Learns::Always, 0, 0);
     world.asked.iter().for_each(|&at| resolver.asked(Instant::from_unix_seconds(T + at)));
     assert_eq!(resolver.asked_old_at, Some(Instant::from_unix_seconds(T + 999 * 3000)));
 }
@@ -431,4 +449,25 @@ fn what_is_armed_covers_the_hand_over() {
     let mut other = first.clone();
     other.authority.as_mut().unwrap().horizons[0].asks.at = None;
     assert_ne!(first.digest(), other.digest());
+}
+
+#[test]
+fn a_plan_that_is_taken_back_says_that_the_registry_must_be_told() {
+    let plan = format!("{HEAD}{SERVERS}{ASKED}");
+    let flipped_at = Instant::from_unix_seconds(T);
+    let ending = Ending { at: flipped_at.after(length(3600)), kind: EndingKind::RolledBack };
+    let armed = Run { proposed: false, ..Run::proposed(Instant::from_unix_seconds(0)) };
+    let shown = |run: &Run| show::render(&schedule_of(ZONE, &plan, run), flipped_at.after(length(7200)), false);
+    assert!(shown(&armed).contains("may be cancelled"));
+    let taken_back = shown(&Run { ending: Some(ending), ..armed });
+    assert!(!taken_back.contains("may be cancelled") && taken_back.contains("have it undone"), "{taken_back}");
+}
+
+#[test]
+fn a_horizon_reckons_with_secondaries_that_follow_later() {
+    let secondaries = "[secondaries]\nservers = [\"192.0.2.53\"]\nwithin = \"10m\"\n";
+    let plan = format!("{HEAD}{secondaries}{SERVERS}ds = \"absent\"\nparent_ttl = 60\nold_follows = true\n");
+    let authority = schedule(ZONE, &plan).authority.unwrap();
+    assert_eq!(authority.horizons[3].asks.sum, "max(T + D + C, T + P)");
+    assert_eq!(authority.old_servers_until(), Instant::from_unix_seconds(T + 600 + 86_400));
 }

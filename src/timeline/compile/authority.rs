@@ -73,22 +73,21 @@ impl Terms {
     /// The arithmetic of the first.
     fn sum(&self, class: ResolverClass) -> String {
         let registered = if self.registered_at == self.at { "T" } else { "T_reg" };
-        let is_short = minimum(class) > Ttl(0);
-        let parent = match (self.glue, is_short) {
-            (None, false) => "P",
-            (None, true) => "max(P, m)",
-            (Some(_), false) => "max(P, G)",
-            (Some(_), true) => "max(P, G, m)",
-        };
-        let child = if is_short { "max(C, m)" } else { "C" };
+        let changed = if self.lag == Ttl(0) { "T" } else { "T + D" };
+        let minimum = (!class.is_conforming()).then_some("m");
+        let glue = self.glue.map(|_| "G");
+        let from_parent = || longest([Some("P"), glue, None, minimum]);
+        let from_child = || longest([Some("C"), None, None, minimum]);
+        let either = || longest([Some("P"), glue, Some("C"), minimum]);
         match class {
-            ResolverClass::ParentCentric => format!("{registered} + {parent}"),
-            _ if self.old_follows && self.lag > Ttl(0) => format!("max(T + D + {child}, {registered} + {parent})"),
-            _ if self.old_follows => format!("max(T + {child}, {registered} + {parent})"),
-            ResolverClass::ChildCentric if self.glue.is_some() => format!("{registered} + max(P, G, C)"),
-            ResolverClass::ChildCentric => format!("{registered} + max(P, C)"),
+            ResolverClass::ParentCentric => format!("{registered} + {}", from_parent()),
+            _ if self.old_follows && registered == changed => format!("{registered} + {}", either()),
+            _ if self.old_follows => {
+                format!("max({changed} + {}, {registered} + {})", from_child(), from_parent())
+            }
+            ResolverClass::ChildCentric => format!("{registered} + {}", either()),
             ResolverClass::ChildCentricAtWorst | ResolverClass::MinimumTtl => {
-                format!("{registered} + {parent} + {child}")
+                format!("{registered} + {} + {}", from_parent(), from_child())
             }
             ResolverClass::Sticky => "as long as the old servers answer".to_owned(),
         }
@@ -106,6 +105,14 @@ impl Terms {
             asks: Horizon { at: self.asks_until(class), sum },
             holds: data.map(|data| Horizon { at: self.holds_until(class, data), sum: data_sum }),
         }
+    }
+}
+
+/// The longest of what these letters stand for.
+fn longest(letters: [Option<&str>; 4]) -> String {
+    match letters.into_iter().flatten().collect::<Vec<_>>()[..] {
+        [only] => only.to_owned(),
+        ref letters => format!("max({})", letters.join(", ")),
     }
 }
 
@@ -371,6 +378,8 @@ mod tests {
         assert_eq!([parent, usual, worst], ["T_reg + P", "T_reg + max(P, C)", "T_reg + P + C"]);
         assert_eq!([sticky, minimum], ["as long as the old servers answer", "T_reg + max(P, m) + max(C, m)"]);
         let follows = Terms { old_follows: true, glue: Some(Ttl(1)), ..terms(DAY, DAY) };
-        assert_eq!(sums(&follows)[3], "max(T + C, T + max(P, G))");
+        assert_eq!(sums(&follows)[3], "T + max(P, G, C)");
+        let late = Terms { lag: Ttl(60), ..follows };
+        assert_eq!(sums(&late)[4], "max(T + D + max(C, m), T + max(P, G, m))");
     }
 }
