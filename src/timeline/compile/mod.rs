@@ -31,7 +31,6 @@ mod remark;
 mod steps;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::countdown::Countdown;
 use super::edition::{Cap, Edition, PatchId, Timeline};
@@ -90,7 +89,7 @@ pub fn load(zone: &Zone, path: &Arc<str>, text: &[u8], run: &Run) -> Loaded {
 /// All faults, if the plan can't work; remarks about one that can are in the schedule.
 pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diagnostic>> {
     // Promises are in whole seconds, and rather later.
-    let armed_at = run.armed_at.after(Duration::from_nanos(999_999_999)).whole_seconds();
+    let armed_at = run.armed_at.rounded_up();
     let run = Run { armed_at, ..run.clone() };
     let (found, mut diagnostics) = examine(plan, zone);
     let is_done = |found: &Option<Found>| *found == Some(Found::Done);
@@ -110,7 +109,8 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         return Err(diagnostics);
     }
     let time_zone = plan.at.value.time_zone().clone();
-    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone()).above(run.above());
+    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone());
+    let succession = run.above().map_or(succession.clone(), |above| succession.above(above));
     let serial_style = succession.style();
     let Steps { at, mut done, waiting } = steps;
     let authority = authority::lay(plan, zone, &courses, at);
@@ -162,10 +162,10 @@ fn spread(plan: &Plan) -> Ttl {
 pub fn settle(zone: &Zone, run: &Run) -> Timeline {
     let file = Serial(zone.serial());
     let based_at = run.based_at;
-    if file.above(run.above()).is_some() {
+    let Some(above) = run.above().filter(|&above| file.above(above).is_none()) else {
         return Timeline::fixed(zone.clone());
-    }
-    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(run.above());
+    };
+    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(above);
     let serial = if based_at == Instant::MIN { succession.last() } else { succession.next(based_at) };
     Timeline::with_serial(zone.clone(), serial.0)
 }
@@ -202,7 +202,7 @@ fn build(
     let is_anew = run.based_at > Instant::MIN;
     let file = Serial(zone.serial());
     let serial = match is_anew {
-        true if first_state == State::FILE && file.above(run.above()).is_some() => file,
+        true if first_state == State::FILE && run.above().is_none_or(|above| file.above(above).is_some()) => file,
         true => succession.next(run.based_at),
         false => succession.last(),
     };
