@@ -129,9 +129,9 @@ fn ways() -> impl Strategy<Value = String> {
         prop::sample::select(&["", "lower = \"ladder\"\n", "lower = \"once\"\n", "lower = \"countdown\"\n"][..]);
     let raise = prop::sample::select(&["", "raise = \"ladder\"\n", "raise = \"once\"\n"][..]);
     let length = || prop::option::of(prop_oneof![0u32..100, 0u32..10_000]);
-    (lower, raise, length(), length()).prop_map(|(lower, raise, spread, watch)| {
+    (lower, raise, length(), length()).prop_map(|(lower, raise, spread, low_for)| {
         let line = |key, length: Option<u32>| length.map(|length| format!("{key} = {length}\n")).unwrap_or_default();
-        [lower, raise, &line("spread", spread), &line("watch", watch)].concat()
+        [lower, raise, &line("spread", spread), &line("low_for", low_for)].concat()
     })
 }
 
@@ -442,7 +442,7 @@ proptest! {
         let zone = world.zone();
         let schedule = world.schedule(&zone, world.armed_at());
         let (plan, _) = plan::parse(zone.apex(), &"p".into(), world.plan().as_bytes());
-        let watch = plan.unwrap().watch();
+        let low_for = plan.unwrap().low_for();
         for edition in schedule.timeline.editions().filter(|edition| edition.from >= schedule.at) {
             for drain in &schedule.drains {
                 let view = schedule.timeline.view_of(edition, edition.from);
@@ -450,7 +450,7 @@ proptest! {
                 let Some(rrset) = node.rrset(drain.rtype) else { continue };
                 let age = edition.from.since(schedule.at);
                 prop_assert!(length(rrset.ttl()) <= length(schedule.low_ttl).max(age));
-                if age < length(watch) {
+                if age < length(low_for) {
                     prop_assert!(rrset.ttl() <= schedule.low_ttl);
                 }
             }

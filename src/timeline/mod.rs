@@ -20,6 +20,7 @@ pub mod run;
 mod schedule;
 pub mod serial;
 pub mod show;
+mod verdict;
 pub mod when;
 
 pub use authority::{Authority, ClassHorizon, Horizon, ResolverClass};
@@ -34,4 +35,5 @@ pub use schedule::{
     StepKind, Term,
 };
 pub use serial::Serial;
+pub use verdict::Verdict;
 pub use when::When;

@@ -7,7 +7,7 @@
 //!    rung R/2ⁿ⁺¹ is served from T − R/2ⁿ; by a *countdown*, whose answers live until T; or *once*, to r.
 //! 2. All flips happen at T, in one edition. The new data has r at most.
 //! 3. A TTL grows only as fast as confidence: from T + x on an answer may live for x. By a *ladder* of doubling rungs, or
-//!    *once*, at T + max(R, A). Until T + watch it does not grow.
+//!    *once*, at T + max(R, A). Until T + `low_for` it does not grow.
 //!    With secondaries, all this is sooner, or later, by D: how long the last of them may take to follow.
 //! 4. The old data of a flip is gone at T + min(its R, r), with a countdown T + min(its R, max(r, spread)). If the plan is
 //!    obeyed only since T1, after its lowering should have begun, it is gone at max(T1 + its R, that).
