@@ -48,6 +48,12 @@ impl Instant {
         Instant::from_unix_seconds(self.unix_seconds())
     }
 
+    /// The first whole second that is not before this instant: promises are rather later.
+    #[must_use]
+    pub fn rounded_up(self) -> Self {
+        self.after(Duration::from_nanos(999_999_999)).whole_seconds()
+    }
+
     /// This instant moved later by `duration`.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -156,7 +156,10 @@ impl Owner {
         match event {
             Event::Seen(all) => all.into_iter().for_each(|seen| self.seen(seen, now)),
             Event::Scanned(scanned) => self.scanned(scanned, now, &mut effects),
-            Event::Loaded(all) => self.all_loaded(all, clock, &mut effects),
+            Event::Loaded(all) => {
+                self.all_loaded(all, clock, &mut effects);
+                self.ask_again(&mut effects);
+            }
             Event::Journalled { apexes, failure } => {
                 for apex in apexes {
                     self.journalled(&apex, failure.as_deref(), clock, &mut effects);
@@ -429,7 +432,6 @@ impl Owner {
         if !records.is_empty() {
             effects.push(Effect::Journal(records));
         }
-        self.ask_again(effects);
     }
 
     fn journalled(&mut self, apex: &Name, failure: Option<&str>, clock: clock::Instant, effects: &mut Vec<Effect>) {

@@ -62,6 +62,11 @@ impl Itinerary {
         }
     }
 
+    /// How many octets it occupies beside itself.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.kinds) + self.what.len()
+    }
+
     /// What a step does: `flip: www A`.
     pub fn step(&self, step: timeline::StepId) -> String {
         let kind = self.kinds.get(usize::from(step.0)).map_or("step", |kind| kind.name());
@@ -91,20 +96,18 @@ impl Running {
     /// has changed, or the plan's `file` says something else than what was `armed`: it takes the old zone and that text.
     pub fn past(&self, content: u64, file: Option<&PlanText>, armed: Option<&PlanText>, at: Instant) -> Past {
         let Some(timeline) = &self.timeline else {
-            let serial = run::high_water(&self.promised, at);
-            return Past { serial, differs: serial.is_some(), ..Past::default() };
+            return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
         };
         let served = Serial(timeline.at(at).serial);
         let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
         let overtaken = self.overtaken.is_some();
-        let differs = overtaken || timeline.at(at).patch.is_some() || content != self.run.base.zone;
         let is_changed = content != self.run.base.zone || file.is_some_and(|text| text.digest() != self.run.plan);
         if self.run.is_over() || !(is_changed || overtaken) {
-            return Past { serial, kept_until: None, overtaken, differs };
+            return Past { serial, kept_until: None, overtaken };
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken, differs }
+        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken }
     }
 }
 

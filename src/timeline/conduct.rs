@@ -4,7 +4,8 @@
 //! events that must be in the journal *before* anything of it is served, and the timeline that they make.
 //!
 //! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away.
-//!    It counts as obeyed since its file came, or, where the zone was served without it meanwhile, from now on (6).
+//!    It counts as obeyed since its file came, or, where the zone was served without it meanwhile, from now on (6). If it
+//!    doesn't say so any more after an edit, it goes on as it was armed.
 //! 2. A plan that is armed by hand is what it was when it was armed. What happens to its file afterwards is told, and
 //!    changes nothing.
 //! 3. An edit of the zone file goes into service as always; the plan's editions are made anew over it.
@@ -17,9 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{self, settle};
-use super::plan::{self, Arming, Flip, digest_of};
+use super::plan::{self, Arming, digest_of};
 use super::run::{Armed, Base, Ending, EndingKind, Entry, Event, Run};
-use super::schedule::{Course, Price, Schedule, seconds};
+use super::schedule::{Course, Price, Schedule};
 use super::serial::Serial;
 use super::{Digest, Timeline};
 use crate::clock::Instant;
@@ -72,15 +73,6 @@ pub struct Past {
     pub kept_until: Option<Instant>,
     /// Whether steps were taken that the run does not know of, since the journal took too long: their serials count.
     pub overtaken: bool,
-    /// Whether what is served under that serial may be something else than what the zone file says now.
-    pub differs: bool,
-}
-
-impl Past {
-    /// The serial with which a plan begins that is armed where `above` was served last, over a file with the serial `file`.
-    fn beginning(&self, above: Serial, file: Serial) -> Serial {
-        if self.differs && file.above(above).is_none() { above.successor() } else { above }
-    }
 }
 
 /// What files or a decision come to.
@@ -128,7 +120,7 @@ impl Follow<'_> {
     /// The highest serial that was served.
     fn above(&self) -> Serial {
         let file = Serial(self.sources.zone.serial());
-        let run = self.sources.run.map_or(file, Run::above);
+        let run = self.sources.run.and_then(Run::above).unwrap_or(file);
         match self.sources.past.serial {
             Some(served) if served.above(run).is_some() => served,
             _ => run,
@@ -140,11 +132,14 @@ impl Follow<'_> {
         Base { zone: self.sources.content, above: self.above().0, kept_until }
     }
 
-    /// The same for a plan that begins.
+    /// The same for a plan that begins after a run that is over, perhaps over another zone file than that one ended with:
+    /// then what is served is another, and its serial too.
     fn beginning(&self) -> Base {
         let base = self.base();
-        let above = self.sources.past.beginning(Serial(base.above), Serial(self.sources.zone.serial())).0;
-        Base { above, ..base }
+        let is_edited = self.sources.run.is_some_and(|run| run.base.zone != self.sources.content);
+        let has_risen = Serial(self.sources.zone.serial()).above(Serial(base.above)).is_some();
+        let above = if is_edited && !has_risen { Serial(base.above).successor() } else { Serial(base.above) };
+        Base { above: above.0, ..base }
     }
 
     fn note(&mut self, run: Option<Run>, event: Event, by: &str) -> Option<Run> {
@@ -180,7 +175,14 @@ impl Follow<'_> {
         let Some(run) = self.sources.run.cloned() else {
             return self.outcome(None, None, None, Timeline::fixed(zone.clone()));
         };
-        let run = self.rebased(&run);
+        let is_above = |served: Serial| run.above().is_none_or(|above| served.above(above).is_some());
+        let run = if !run.is_over() && self.sources.past.serial.is_some_and(is_above) {
+            // Its plan, which can't be followed, had led further.
+            let base = self.base();
+            self.note(Some(run.clone()), Event::Rebased(base), BY_ZONE_FILE).unwrap_or(run)
+        } else {
+            self.rebased(&run)
+        };
         match self.aftermath(&run) {
             Some(schedule) => {
                 let timeline = schedule.timeline.clone();
@@ -221,10 +223,11 @@ impl Follow<'_> {
         }
         let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
         let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
+        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.beginning() };
         // While something is served, the old data is handed out until this counts; a server that was down handed out
         // nothing since the plan's file came.
         let since = if self.serving || by_hand { self.at } else { since.min(self.at) };
-        let proposed = Run::proposed(since);
+        let proposed = Run::proposed(since).over(base, self.at);
         let loaded = compile::load(zone, &text.path, &text.text, &proposed);
         self.diagnostics = loaded.diagnostics;
         if by_hand {
@@ -235,10 +238,7 @@ impl Follow<'_> {
         match loaded.schedule {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
-            Some(schedule) => {
-                let base = Base { kept_until: None, ..self.beginning() };
-                self.arm(text, &schedule, true, since, base)
-            }
+            Some(schedule) => self.arm(text, &schedule, true, since, base),
         }
     }
 
@@ -276,7 +276,9 @@ impl Follow<'_> {
 
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let (loaded, base) = propose(self.sources, text, self.beginning(), self.at);
+        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.base() };
+        let proposed = Run::proposed(self.at).over(base, self.at);
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
             None => {
                 let mut outcome = self.going_on_despite(run);
@@ -287,6 +289,7 @@ impl Follow<'_> {
                 self.diagnostics = loaded.diagnostics;
                 self.finished(run)
             }
+            Some(schedule) if schedule.arming == Arming::ByHand => self.going_on(run),
             Some(schedule) => {
                 let since = self.at;
                 self.arm(text, &schedule, true, since, base)
@@ -517,22 +520,27 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What it would come to if `text` were armed in place of what is, from `at` on, over `base`; and `base` with what caches
-/// keep of that which flips now and did not before: it was given with the TTL that the file says.
-fn propose(sources: &Sources<'_>, text: &PlanText, base: Base, at: Instant) -> (compile::Loaded, Base) {
-    let load = |base| compile::load(sources.zone, &text.path, &text.text, &Run { base, ..Run::proposed(at) });
-    let loaded = load(base);
-    let (Some(kept_until), Some(schedule)) = (base.kept_until, &loaded.schedule) else { return (loaded, base) };
-    let armed = sources.armed.as_ref().and_then(|armed| plan::parse(sources.zone.apex(), &armed.path, &armed.text).0);
-    let flipped_before = |course: &&Course| {
-        let is_same = |flip: &Flip| flip.owner.value == course.owner && flip.rtype.value == course.rtype;
-        armed.as_ref().is_some_and(|plan| plan.flips.iter().any(is_same))
+/// By when caches have forgotten what they were given until `at` of what `text` flips, where something else was served
+/// than the zone's file says: a plan that is under way has bounded nothing but what it flips itself, and one that was
+/// ended has let go of it. In nanoseconds; `None` where nothing else was served.
+fn kept_until(sources: &Sources<'_>, text: &PlanText, at: Instant) -> Option<i64> {
+    let ended = sources.run.filter(|run| run.is_over());
+    let kept_until = match ended {
+        Some(run) => Instant::from_unix_nanos(run.base.kept_until?),
+        None => sources.past.kept_until?,
     };
-    let held = schedule.courses.iter().filter(|course| !flipped_before(course)).map(|course| course.held_ttl).max();
-    let newly = held.map(|ttl| at.after(seconds(ttl)).unix_nanos()).filter(|&newly| newly > kept_until);
-    let Some(newly) = newly else { return (loaded, base) };
-    let base = Base { kept_until: Some(newly), ..base };
-    (load(base), base)
+    let apex = sources.zone.apex();
+    let flips = |text: &PlanText| plan::parse(apex, &text.path, &text.text).0.map(|plan| plan.flips);
+    let known: Vec<_> = sources.armed.as_ref().filter(|_| ended.is_none()).and_then(flips).unwrap_or_default();
+    let is_known = |course: &Course| {
+        known.iter().any(|flip| (&flip.owner.value, flip.rtype.value) == (&course.owner, course.rtype))
+    };
+    let accepted = Base { zone: 0, above: 0, kept_until: Some(i64::MIN) };
+    let schedule = compile::load(sources.zone, &text.path, &text.text, &Run::proposed(at).over(accepted, at)).schedule;
+    let courses = schedule.iter().flat_map(|schedule| &schedule.courses);
+    let longest = courses.filter(|course| !is_known(course)).map(|course| course.held_ttl).max();
+    let others = longest.map(|ttl| at.after(Duration::from_secs(u64::from(ttl.0))));
+    Some(others.map_or(kept_until, |others| others.max(kept_until)).unix_nanos())
 }
 
 fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> Result<Decided, Refusal> {
@@ -550,12 +558,13 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> R
         before = schedule;
     }
     let file = Serial(sources.zone.serial());
-    let above = sources.run.map_or(file, Run::above);
+    let above = sources.run.and_then(Run::above).unwrap_or(file);
     let above = sources.past.serial.filter(|served| served.above(above).is_some()).unwrap_or(above);
-    let above = sources.past.beginning(above, file);
-    let kept_until = before.as_ref().map(|before| before.kept_until(at).unix_nanos());
+    let past = Past { kept_until: before.as_ref().map(|before| before.kept_until(at)), ..sources.past };
+    let kept_until = kept_until(&Sources { past, ..sources.clone() }, text, at);
     let base = Base { zone: sources.content, above: above.0, kept_until };
-    let (loaded, base) = propose(sources, text, base, at);
+    let proposed = Run::proposed(at).over(base, at);
+    let loaded = compile::load(sources.zone, &text.path, &text.text, &proposed);
     let schedule = loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics.clone()))?;
     if schedule.courses.is_empty() {
         return Err(Refusal::NothingToDo);

@@ -205,7 +205,7 @@ pub(crate) struct PlanFile {
     pub(crate) low: u32,
     pub(crate) lower: &'static str,
     pub(crate) spread: u32,
-    pub(crate) watch: u32,
+    pub(crate) low_for: u32,
     pub(crate) raise: &'static str,
     pub(crate) kinds: Vec<Kind>,
     /// A remark, which means nothing and makes another text.
@@ -227,7 +227,7 @@ impl PlanFile {
             low: chance.one_of(&[1, 5, 30, 60, 120]),
             lower: chance.one_of(&["ladder", "countdown", "once"]),
             spread: chance.one_of(&[0, 10, 30, 200]),
-            watch: chance.one_of(&[0, 0, 50, 700]),
+            low_for: chance.one_of(&[0, 0, 50, 700]),
             raise: chance.one_of(&["ladder", "once"]),
             kinds,
             remark: 0,
@@ -240,7 +240,7 @@ impl PlanFile {
         let mut text = format!("# {}\nversion = 1\nat = \"{at}\"\nlow_ttl = {}\n", self.remark, self.low);
         text += if self.on_load { "arm = \"on-load\"\n" } else { "" };
         text += if self.late { "late = \"accept\"\n" } else { "" };
-        _ = writeln!(text, "lower = \"{}\"\nraise = \"{}\"\nwatch = {}", self.lower, self.raise, self.watch);
+        _ = writeln!(text, "lower = \"{}\"\nraise = \"{}\"\nlow_for = {}", self.lower, self.raise, self.low_for);
         if self.lower == "countdown" {
             _ = writeln!(text, "spread = {}", self.spread);
         }

@@ -16,10 +16,12 @@
 //! [`parse`] knows the zone's name and nothing else of it: it finds all faults that can be seen in the
 //! text alone. What a plan means for a zone is the compiler's. `docs/plan-format.md` describes the format.
 
+mod authority;
 pub mod compose;
 mod flip;
 mod form;
 mod instant;
+pub mod probe;
 mod secondaries;
 mod way;
 
@@ -32,6 +34,7 @@ use jiff::Zoned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use authority::Authority;
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
 pub use secondaries::Secondaries;
@@ -65,9 +68,10 @@ const KEYS: &[&str] = &[
     "ttl_after",
     "lower",
     "spread",
-    "watch",
+    "low_for",
     "raise",
     "secondaries",
+    "authority",
     "flip",
 ];
 
@@ -98,12 +102,14 @@ pub struct Plan {
     /// Over how long the deadlines of a countdown are spread; [`SPREAD_DEFAULT`] if it isn't written.
     pub spread: Option<Written<Ttl>>,
     /// How long after the instant TTLs stay low in any case; no longer than they would if it isn't written.
-    pub watch: Option<Written<Ttl>>,
+    pub low_for: Option<Written<Ttl>>,
     /// How TTLs go up again; by a ladder if it isn't written.
     pub raising: Option<Written<Raising>>,
     /// Who serves the zone besides.
     pub secondaries: Option<Secondaries>,
-    /// What flips, all at once.
+    /// The change of name servers, if there is one.
+    pub authority: Option<Authority>,
+    /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
     pub flips: Vec<Flip>,
 }
 
@@ -139,8 +145,8 @@ impl Plan {
     }
 
     /// How long after the instant TTLs stay low in any case.
-    pub fn watch(&self) -> Ttl {
-        self.watch.as_ref().map_or(Ttl(0), |ttl| ttl.value)
+    pub fn low_for(&self) -> Ttl {
+        self.low_for.as_ref().map_or(Ttl(0), |ttl| ttl.value)
     }
 
     /// D: how long after a step the last server serves it.
@@ -190,6 +196,7 @@ pub(super) struct Draft {
     apex: Name,
     at: Option<Written<Zoned>>,
     rest: Rest,
+    authority: Option<Authority>,
     pub(super) flips: Vec<Flip>,
 }
 
@@ -201,7 +208,7 @@ struct Rest {
     late: Option<Written<bool>>,
     lowering: Option<Written<Lowering>>,
     spread: Option<Written<Ttl>>,
-    watch: Option<Written<Ttl>>,
+    low_for: Option<Written<Ttl>>,
     raising: Option<Written<Raising>>,
     secondaries: Option<Secondaries>,
 }
@@ -246,8 +253,8 @@ impl Draft {
     }
 
     fn with(self, at: Written<Zoned>) -> Plan {
-        let Draft { source, apex, at: _, rest, flips } = self;
-        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, secondaries } = rest;
+        let Draft { source, apex, at: _, rest, authority, flips } = self;
+        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
         Plan {
             source,
             apex,
@@ -258,9 +265,10 @@ impl Draft {
             late,
             lowering,
             spread,
-            watch,
+            low_for,
             raising,
             secondaries,
+            authority,
             flips,
         }
     }
@@ -281,13 +289,15 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         late: form.choice("late", &[("refuse", false), ("accept", true)]),
         lowering: form.choice("lower", Lowering::WRITTEN),
         spread: read_length(&mut form, "spread"),
-        watch: read_length(&mut form, "watch"),
+        low_for: read_length(&mut form, "low_for"),
         raising: form.choice("raise", Raising::WRITTEN),
         secondaries: read_secondaries(&mut form),
     };
     check_ways(&mut form, &rest);
-    let flips = read_flips(&mut form, apex);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
+    let authority = authority::read(&mut form, apex);
+    let mut flips = read_flips(&mut form, apex);
+    flips.splice(0..0, authority.as_ref().and_then(|authority| authority.flip(apex)));
+    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, authority, flips }
 }
 
 /// What does not go together.
@@ -441,7 +451,12 @@ fn read_length(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
 const FLIP_EXAMPLE: &str = "a table [[flip]] with name, type, from and to for each RRset that flips";
 
 fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
-    let Some(value) = form.required("flip", FLIP_EXAMPLE) else { return Vec::new() };
+    // A hand-over of authority is enough for a plan.
+    let value = match form.optional("authority") {
+        Some(_) => form.optional("flip"),
+        None => form.required("flip", FLIP_EXAMPLE),
+    };
+    let Some(value) = value else { return Vec::new() };
     if value.get_ref().is_table() {
         let diagnostic = Diagnostic::error("plan-wrong-type", "`flip` is a list of tables");
         form.fault(diagnostic.help("write [[flip]] with two brackets"), &value.span(), "this is a single table");
