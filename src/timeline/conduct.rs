@@ -132,13 +132,14 @@ impl Follow<'_> {
         Base { zone: self.sources.content, above: self.above().0, kept_until }
     }
 
-    /// The same for a plan that begins after a run that is over, perhaps over another zone file than that one ended with:
-    /// then what is served is another, and its serial too.
-    fn beginning(&self) -> Base {
-        let base = self.base();
-        let is_edited = self.sources.run.is_some_and(|run| run.base.zone != self.sources.content);
+    /// The same for a plan that begins, where caches have forgotten by `kept_until` what was served. If that is not known
+    /// and something else may have been served than the zone file says now, its serial is another too.
+    fn beginning(&self, kept_until: Option<i64>) -> Base {
+        let base = Base { kept_until, ..self.base() };
+        let differs = |run: &Run| !run.is_over() || run.base.zone != self.sources.content;
         let has_risen = Serial(self.sources.zone.serial()).above(Serial(base.above)).is_some();
-        let above = if is_edited && !has_risen { Serial(base.above).successor() } else { Serial(base.above) };
+        let is_same = kept_until.is_some() || has_risen || !self.sources.run.is_some_and(differs);
+        let above = if is_same { Serial(base.above) } else { Serial(base.above).successor() };
         Base { above: above.0, ..base }
     }
 
@@ -223,7 +224,7 @@ impl Follow<'_> {
         }
         let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
         let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
-        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.beginning() };
+        let base = self.beginning(kept_until(self.sources, text, self.at));
         // While something is served, the old data is handed out until this counts; a server that was down handed out
         // nothing since the plan's file came.
         let since = if self.serving || by_hand { self.at } else { since.min(self.at) };
@@ -276,7 +277,7 @@ impl Follow<'_> {
 
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.base() };
+        let base = self.beginning(kept_until(self.sources, text, self.at));
         let proposed = Run::proposed(self.at).over(base, self.at);
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
