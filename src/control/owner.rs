@@ -24,12 +24,13 @@
 //! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
 //!    then nobody else touches that zone: it counts as being read.
 
+mod messages;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fingerprint::Fingerprint;
 use super::load::{Loaded, Outcome, Request};
 use super::names::{self, NameMap, Role};
 use super::registry::{Count, Phase, Registry, Standing};
@@ -37,13 +38,14 @@ use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
 use super::settle::{Change, Settling};
 use super::store::Record;
-use super::tree::{self, Files, Tree};
+use super::tree::{self, Files};
 use super::watch::Seen;
 use crate::clock;
-use crate::timeline::conduct::{self, Decided, Decision, Refusal};
+use crate::timeline::conduct;
 use crate::timeline::run::Entry;
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
+pub use messages::{Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};
 
 /// The most zones that are with the loaders at one time.
 pub const LOADING_MAX: usize = 512;
@@ -61,153 +63,11 @@ const TIDY_FROM: usize = 1000;
 /// How long after that: the catalogs that were replaced must have been let go of.
 const TIDY_AFTER: Duration = Duration::from_millis(400);
 
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// The watch saw something.
-    Seen(Vec<Seen>),
-    /// A folder was read.
-    Scanned(Scanned),
-    /// Zones were loaded.
-    Loaded(Vec<Loaded>),
-    /// Zones' events are in the journal, or can't be.
-    Journalled {
-        /// The zones.
-        apexes: Vec<Name>,
-        /// Why they are not there.
-        failure: Option<String>,
-    },
-    /// A person asks for something to be done with a plan, or to be shown it.
-    Asked(Asked),
-    /// That was worked out.
-    Considered(Box<Considered>),
-    /// Somebody asked to look at every file again.
-    Reread,
-    /// The grace was set anew.
-    Grace(Duration),
-    /// Time has passed.
-    Tick,
-}
-
-/// What a folder held.
-#[derive(Debug)]
-pub struct Scanned {
-    /// The folder.
-    pub under: Arc<Path>,
-    /// What is in it.
-    pub tree: Tree,
-    /// What the files that zones include are on the disk.
-    pub included: Vec<(Arc<Path>, Fingerprint)>,
-}
-
-/// A way back to who asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// What a person asks for.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// The way back.
-    pub ticket: Ticket,
-    /// The zone.
-    pub apex: Name,
-    /// What is to be done.
-    pub decision: Decision,
-    /// Who asks.
-    pub by: String,
-    /// The token of what was shown: it is to be done, if that still stands.
-    pub act: Option<String>,
-}
-
-/// What a decision comes to, and nothing done yet.
-#[derive(Debug)]
-pub struct Considered {
-    /// What was asked.
-    pub asked: Asked,
-    /// What stands for the state in which it was considered.
-    pub token: String,
-    /// What it comes to.
-    pub result: Result<Decided, Refusal>,
-}
-
-/// What who asked is told.
-#[derive(Debug)]
-pub enum Answer {
-    /// What it would come to.
-    Shown(Box<Considered>),
-    /// It is done.
-    Done(Box<Considered>),
-    /// Things have changed since it was shown; nothing is done.
-    Changed(Box<Considered>),
-    /// There is no such zone, or nothing is served of it.
-    NotServed,
-    /// Too much is asked at once.
-    Busy,
-    /// It could not be put into the journal; nothing is done.
-    NotJournalled(String),
-}
-
-/// What must be done.
-#[derive(Debug)]
-pub enum Effect {
-    /// Read the folder, and watch it and all below it first, anew if `anew`.
-    Scan {
-        /// The folder.
-        under: Arc<Path>,
-        /// Whether to look at the files too, not only at their names.
-        stat: bool,
-        /// The files that zones include, to be looked at too.
-        included: Vec<Arc<Path>>,
-        /// Whether watches that stand already are to be made again.
-        anew: bool,
-    },
-    /// Load these zones, one after the other.
-    Load(Vec<Request>),
-    /// Put this into the journal, for good.
-    Journal(Vec<Record>),
-    /// Work out what a decision would come to.
-    Consider(Consider),
-    /// Tell who asked.
-    Answer(Ticket, Answer),
-    /// Serve this from now on.
-    Publish(Vec<(Name, Service)>),
-    /// Tell a person.
-    Report(Report),
-    /// Every zone that was there at the start has been read: start watching, say so.
-    Ready(Count),
-    /// Give back the memory that much work has left behind.
-    Tidy,
-}
-
-/// What a decision is considered about.
-#[derive(Debug)]
-pub struct Consider {
-    /// What was asked.
-    pub asked: Asked,
-    /// The files of the zone.
-    pub files: Files,
-    /// The fingerprint of the content that is served.
-    pub content: u64,
-    /// Where its plan stands.
-    pub running: Option<Arc<Running>>,
-}
-
 /// What waits for the journal.
 #[derive(Debug)]
 enum Pending {
     Loaded(Box<Loaded>),
     Decided(Box<Considered>),
-}
-
-/// How a zone is to be answered for.
-#[derive(Clone, Debug)]
-pub enum Service {
-    /// From its timeline.
-    Timeline(Arc<Timeline>),
-    /// With SERVFAIL.
-    Failed,
-    /// Not at all.
-    Gone,
 }
 
 /// The owner of what is served.
