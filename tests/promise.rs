@@ -293,7 +293,7 @@ fn length(ttl: Ttl) -> Duration {
 const TICK: Duration = Duration::from_nanos(1);
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_conforming_cache_holds_old_data_after_the_horizon(world in worlds()) {
