@@ -17,6 +17,7 @@ pub mod run;
 pub mod running;
 pub mod settings;
 pub mod settle;
+mod shared;
 pub mod socket;
 pub mod store;
 pub mod tree;

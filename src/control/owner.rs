@@ -25,6 +25,7 @@
 //!    then nobody else touches that zone: it counts as being read. And a person is told that it is done when it is
 //!    served.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
 use super::settle::{Change, Settling};
+use super::shared::Shared;
 use super::store::Record;
 use super::tree::{self, Files, Tree};
 use super::watch::Seen;
@@ -44,7 +46,7 @@ use crate::clock;
 use crate::timeline::conduct::{self, Decided, Decision, Refusal};
 use crate::timeline::run::Entry;
 use crate::timeline::{Serial, Timeline};
-use crate::wire::Name;
+use crate::wire::{Name, NameRef};
 
 /// The most zones that are with the loaders at one time.
 pub const LOADING_MAX: usize = 512;
@@ -211,6 +213,43 @@ pub enum Service {
     Gone,
 }
 
+/// When a timeline changes. In order of time; at one time, of the zones' names.
+#[derive(Debug)]
+struct Due {
+    at: clock::Instant,
+    timeline: Arc<Timeline>,
+}
+
+impl Due {
+    fn after(now: clock::Instant, timeline: &Arc<Timeline>) -> Option<Due> {
+        timeline.next_change(now).map(|at| Due { at, timeline: timeline.clone() })
+    }
+
+    fn key(&self) -> (clock::Instant, NameRef<'_>) {
+        (self.at, self.timeline.zone().apex())
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Due) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Due {}
+
 /// The owner of what is served.
 #[derive(Debug)]
 pub struct Owner {
@@ -229,7 +268,8 @@ pub struct Owner {
     /// The zones whose plan is or was obeyed.
     running: NameMap<Arc<Running>>,
     /// When their timelines change next.
-    changes: BTreeSet<(clock::Instant, Name)>,
+    changes: BTreeSet<Due>,
+    shared: Shared,
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     /// Whose decisions are carried out with what is published next.
@@ -262,6 +302,7 @@ impl Owner {
             publish_every: PUBLISH_EVERY,
             running,
             changes: BTreeSet::new(),
+            shared: Shared::default(),
             pending: NameMap::default(),
             asked: VecDeque::new(),
             done: Vec::new(),
@@ -339,7 +380,7 @@ impl Owner {
 
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
-        self.changes.first().map(|(at, _)| *at)
+        self.changes.first().map(|due| due.at)
     }
 
     /// How many zones stand how.
@@ -639,7 +680,7 @@ impl Owner {
         for entry in news.entries() {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
-        let Some((timeline, running)) = news.into_parts() else { return };
+        let Some((timeline, running)) = news.into_parts(&mut self.shared) else { return };
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
         }
@@ -649,18 +690,14 @@ impl Owner {
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.
     fn follow(&mut self, apex: &Name, running: Option<Running>, clock: clock::Instant) {
-        if let Some(old) = self.running.get(apex)
-            && let Some(timeline) = &old.timeline
-        {
+        if let Some(timeline) = self.running.get(apex).and_then(|old| old.timeline.as_ref()) {
             for edition in timeline.editions() {
-                self.changes.remove(&(edition.from, apex.clone()));
+                self.changes.remove(&Due { at: edition.from, timeline: timeline.clone() });
             }
         }
         match running {
             Some(running) => {
-                if let Some(at) = running.timeline.as_ref().and_then(|timeline| timeline.next_change(clock)) {
-                    self.changes.insert((at, apex.clone()));
-                }
+                self.changes.extend(running.timeline.as_ref().and_then(|timeline| Due::after(clock, timeline)));
                 self.running.insert(apex.clone(), Arc::new(running));
             }
             // The journal goes on knowing what was served of a zone that has gone.
@@ -676,20 +713,19 @@ impl Owner {
 
     /// Says which zones have come to another edition (rule 6).
     fn say_what_changed(&mut self, clock: clock::Instant) {
-        while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
-            let Some((at, apex)) = self.changes.pop_first() else { break };
+        while self.changes.first().is_some_and(|due| due.at <= clock) {
+            let Some(Due { at, timeline }) = self.changes.pop_first() else { break };
+            let apex = timeline.zone().apex().to_owned();
             let Some(running) = self.running.get(&apex) else { continue };
-            let Some(timeline) = &running.timeline else { continue };
             let edition = timeline.at(at);
-            let step = edition.step.zip(running.itinerary.as_ref()).map(|(step, itinerary)| itinerary.step(step));
+            let step = edition.step.zip(running.itinerary.as_ref());
+            let step = || step.map_or_else(|| "its plan has taken a step".to_owned(), |(step, plan)| plan.step(step));
             let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step.as_deref().unwrap_or("its plan has taken a step"), serial, next);
+            self.reporter.step(&apex, step, serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
-            if let Some(next) = next {
-                self.changes.insert((next, apex));
-            }
+            self.changes.extend(Due::after(at, &timeline));
         }
     }
 
