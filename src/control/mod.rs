@@ -18,6 +18,7 @@ pub mod run;
 pub mod running;
 pub mod settings;
 pub mod settle;
+pub mod shared;
 pub mod socket;
 pub mod store;
 pub mod tree;

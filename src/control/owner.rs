@@ -26,6 +26,7 @@
 //!    served.
 
 mod decide;
+mod due;
 mod event;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -40,6 +41,7 @@ use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
 use super::settle::{Change, Settling};
+use super::shared::Shared;
 use super::store::Record;
 use super::tree::{self, Files};
 use super::watch::Seen;
@@ -48,6 +50,7 @@ use crate::timeline::conduct;
 use crate::timeline::run::Entry;
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
+use due::Due;
 pub use event::{Act, Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};
 
 /// The most zones that are with the loaders at one time.
@@ -91,7 +94,8 @@ pub struct Owner {
     /// The zones whose plan is or was obeyed.
     running: NameMap<Arc<Running>>,
     /// When their timelines change next.
-    changes: BTreeSet<(clock::Instant, Name)>,
+    changes: BTreeSet<Due>,
+    shared: Shared,
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     followers: Followers,
@@ -125,6 +129,7 @@ impl Owner {
             publish_every: PUBLISH_EVERY,
             running,
             changes: BTreeSet::new(),
+            shared: Shared::default(),
             pending: NameMap::default(),
             asked: VecDeque::new(),
             followers: Followers::default(),
@@ -212,7 +217,7 @@ impl Owner {
 
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
-        let change = self.changes.first().map(|(at, _)| *at);
+        let change = self.changes.first().map(|due| due.at);
         [change, self.followers.next()].into_iter().flatten().min()
     }
 
@@ -514,7 +519,7 @@ impl Owner {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
         let overtaken = self.overtaken(&apex, news.entries(), clock);
-        let Some((timeline, mut running)) = news.into_parts() else { return };
+        let Some((timeline, mut running)) = news.into_parts(&mut self.shared) else { return };
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
         }
@@ -538,18 +543,14 @@ impl Owner {
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.
     fn follow(&mut self, apex: &Name, running: Option<Running>, clock: clock::Instant) {
-        if let Some(old) = self.running.get(apex)
-            && let Some(timeline) = &old.timeline
-        {
+        if let Some(timeline) = self.running.get(apex).and_then(|old| old.timeline.as_ref()) {
             for edition in timeline.editions() {
-                self.changes.remove(&(edition.from, apex.clone()));
+                self.changes.remove(&Due { at: edition.from, timeline: timeline.clone() });
             }
         }
         match running {
             Some(running) => {
-                if let Some(at) = running.timeline.as_ref().and_then(|timeline| timeline.next_change(clock)) {
-                    self.changes.insert((at, apex.clone()));
-                }
+                self.changes.extend(running.timeline.as_ref().and_then(|timeline| Due::after(clock, timeline)));
                 self.running.insert(apex.clone(), Arc::new(running));
             }
             // The journal goes on knowing what was served of a zone that has gone.
@@ -565,22 +566,21 @@ impl Owner {
 
     /// Says which zones have come to another edition (rule 6).
     fn say_what_changed(&mut self, clock: clock::Instant) {
-        while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
-            let Some((at, apex)) = self.changes.pop_first() else { break };
+        while self.changes.first().is_some_and(|due| due.at <= clock) {
+            let Some(Due { at, timeline }) = self.changes.pop_first() else { break };
+            let apex = timeline.zone().apex().to_owned();
             let Some(running) = self.running.get(&apex) else { continue };
-            let Some(timeline) = &running.timeline else { continue };
             let edition = timeline.at(at);
-            let step = edition.step.zip(running.itinerary.as_ref()).map(|(step, itinerary)| itinerary.step(step));
+            let step = edition.step.zip(running.itinerary.as_ref());
+            let step = || step.map_or_else(|| "its plan has taken a step".to_owned(), |(step, plan)| plan.step(step));
             let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step.as_deref().unwrap_or("its plan has taken a step"), serial, next);
+            self.reporter.step(&apex, step, serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
             let edition = *edition;
             self.expect_followers(&apex, &edition, at);
-            if let Some(next) = next {
-                self.changes.insert((next, apex));
-            }
+            self.changes.extend(Due::after(at, &timeline));
         }
     }
 

@@ -29,6 +29,7 @@ use super::owner::{Act, Answer, Asked, Consider, Considered, Effect, Event, Owne
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{self, Archive, Running};
+use super::shared::Shared;
 use super::socket::{self, Caller, Reply, Verb};
 use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
@@ -132,9 +133,10 @@ impl Control {
         published: Arc<Published<Catalog>>,
         clock: Arc<Ratchet>,
     ) -> Result<Control, StoreError> {
-        let runs = store.runs()?.into_iter();
-        let running: NameMap<Arc<Running>> =
-            runs.map(|(apex, run, promised)| (apex, Arc::new(Running::known(run, promised)))).collect();
+        let (mut running, mut shared) = (NameMap::<Arc<Running>>::default(), Shared::default());
+        store.each_run(|apex, run, promised| {
+            running.insert(apex, Arc::new(Running::known(run, shared.promises(promised))));
+        })?;
         let archive = Arc::new(Archive::open(state));
         let queue = mpsc::channel();
         Ok(Control {
