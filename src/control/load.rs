@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
 use super::include::Includes;
-use super::names::Role;
+use super::names::{self, Role};
+use super::portfolio::{self, Portfolio, Reading};
 use super::read::{self, ReadError};
 use super::registry::Content;
 use super::running::{Archive, News, Running, Served};
@@ -49,7 +50,7 @@ pub struct Loaded {
     pub outcome: Outcome,
     /// What the files were on the disk.
     pub disk: Fingerprint,
-    /// Whether there is a plan.
+    /// Whether there is a plan of its own.
     pub plan: bool,
     /// The files that the zone includes, and what they were.
     pub includes: Vec<(PathBuf, Fingerprint)>,
@@ -126,16 +127,19 @@ impl Loader {
         };
         let disk = Fingerprint::default().with_file(&metadata);
         let plan = match self.plan(&apex, &files) {
+            Ok(None) => running.as_deref().and_then(|running| self.kept(&apex, running)),
             Ok(plan) => plan,
             Err(fault) => return Loaded { disk, plan: true, ..Loaded::unusable(apex, vec![fault]) },
         };
-        let disk = plan.as_ref().map_or(disk, |plan| disk.with_file(&plan.metadata));
+        let own = plan.as_ref().and_then(|plan| plan.metadata.as_ref());
+        let disk = own.map_or(disk, |plan| disk.with_file(plan));
+        let has_plan = own.is_some();
         let includes = Includes::new(&self.top, self.real.as_deref(), self.size_max);
         let mut content = Content {
             zone: Fingerprint::default().with_bytes(buffer),
-            plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| Fingerprint::default().with_bytes(&plan.text)),
+            plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| plan.content),
         };
-        let mut loaded = Loaded { disk, plan: plan.is_some(), ..Loaded::unusable(apex, Vec::new()) };
+        let mut loaded = Loaded { disk, plan: has_plan, ..Loaded::unusable(apex, Vec::new()) };
         // A file that includes others says more than itself; only reading them tells.
         if serving == Some(content) {
             loaded.outcome = Outcome::Unchanged;
@@ -162,8 +166,11 @@ impl Loader {
             loaded.faults.extend(contradictions);
             return loaded;
         }
-        let plan = plan.map(|plan| plan.found());
-        let outcome = self.follow(&zone, content, plan, running.as_deref(), now, serving.is_some());
+        let found = plan.as_ref().map(|plan| plan.found(came_at(&metadata), now, serving.is_some()));
+        let mut outcome = self.follow(&zone, content, found, running.as_deref(), now, serving.is_some());
+        if let Some(plan) = &plan {
+            plan.explain(loaded.apex.as_ref(), &mut outcome.diagnostics);
+        }
         // Notes are for who asks (`watari plan show`), not for the log.
         let faults = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.severity > Severity::Note);
         loaded.faults.extend(faults.cloned());
@@ -213,12 +220,36 @@ impl Loader {
         now: Instant,
     ) -> Result<Decided, Refusal> {
         let plan = self.plan(apex, files).map_err(|fault| Refusal::Faults(vec![fault]))?;
-        let plan = plan.map(|plan| plan.found());
-        let armed = served.running.and_then(|running| self.armed(served.zone.apex(), running, plan.as_ref()));
+        let found = plan.as_ref().map(|plan| plan.found(now, now, true));
+        let armed = served.running.and_then(|running| self.armed(served.zone.apex(), running, found.as_ref()));
         let past = served.running.map(|running| running.past(served.content, armed.as_ref(), now)).unwrap_or_default();
         let run = served.running.map(|running| &running.run);
-        let sources = Sources { zone: served.zone, content: served.content, plan, run, armed, past };
-        conduct::decide(&sources, decision, by, now)
+        let sources = Sources { zone: served.zone, content: served.content, plan: found, run, armed, past };
+        let mut decided = conduct::decide(&sources, decision, by, now);
+        let said = match &mut decided {
+            Ok(decided) => Some(&mut decided.outcome.diagnostics),
+            Err(Refusal::Faults(faults)) => Some(faults),
+            Err(_) => None,
+        };
+        if let (Some(plan), Some(said)) = (&plan, said) {
+            plan.explain(apex.as_ref(), said);
+        }
+        decided
+    }
+
+    /// What `running` armed, if that was a portfolio whose file is there and can't be used: it stays as it was armed.
+    fn kept(&self, apex: &Name, running: &Running) -> Option<PlanFile> {
+        if running.run.is_over() {
+            return None;
+        }
+        let text = self.archive.plan_text(apex)?;
+        let path = Path::new(&*text.path);
+        let is_portfolio = path.file_name().and_then(|name| name.to_str()).is_some_and(names::is_portfolio);
+        if !is_portfolio || !matches!(portfolio::read(&path.into()), Reading::Faulty { .. }) {
+            return None;
+        }
+        let content = Fingerprint::default().with_bytes(&text.text);
+        Some(PlanFile { text, content, metadata: None, portfolio: None })
     }
 
     /// What the plan that is armed for a zone is worked out to, as it is served.
@@ -240,31 +271,55 @@ impl Loader {
     }
 
     fn plan(&self, apex: &Name, files: &Files) -> Result<Option<PlanFile>, Diagnostic> {
+        let shared = files.portfolio.as_ref().map(|membership| PlanFile::shared(&membership.portfolio));
         if !files.plan {
-            return Ok(None);
+            return Ok(shared);
         }
         let path = files.path(apex, Role::Plan);
         let mut text = Vec::new();
         match read::whole(&path, self.size_max, &mut text) {
-            Ok(metadata) => Ok(Some(PlanFile { path: path.to_string_lossy().into(), text, metadata })),
-            Err(ReadError::NotFound) => Ok(None),
+            Ok(metadata) => {
+                let content = Fingerprint::default().with_bytes(&text);
+                let text = PlanText { path: path.to_string_lossy().into(), text: text.into() };
+                Ok(Some(PlanFile { text, content, metadata: Some(metadata), portfolio: None }))
+            }
+            Err(ReadError::NotFound) => Ok(shared),
             Err(error) => Err(unreadable(&path, &error)),
         }
     }
 }
 
-/// A plan's file, read.
+/// A plan's file, read: the zone's own, or a portfolio's.
 struct PlanFile {
-    path: Arc<str>,
-    text: Vec<u8>,
-    metadata: std::fs::Metadata,
+    text: PlanText,
+    content: Fingerprint,
+    /// Of its own file.
+    metadata: Option<std::fs::Metadata>,
+    portfolio: Option<Arc<Portfolio>>,
 }
 
 impl PlanFile {
-    /// The text, and since when it is there.
-    fn found(self) -> (PlanText, Instant) {
-        let since = came_at(&self.metadata);
-        (PlanText { path: self.path, text: self.text.into() }, since)
+    fn shared(portfolio: &Arc<Portfolio>) -> PlanFile {
+        let (text, content) = (portfolio.plan.clone(), portfolio.plan_content);
+        PlanFile { text, content, metadata: None, portfolio: Some(portfolio.clone()) }
+    }
+
+    /// The text, and since when it is there for this zone, whose own file came at `zone_came_at`.
+    fn found(&self, zone_came_at: Instant, now: Instant, serving: bool) -> (PlanText, Instant) {
+        let since = match (&self.metadata, &self.portfolio) {
+            (Some(metadata), _) => came_at(metadata),
+            // A zone that is served already may have come to an old portfolio by another file's going.
+            (None, Some(portfolio)) if !serving => portfolio.came_at.max(zone_came_at),
+            (None, _) => now,
+        };
+        (self.text.clone(), since)
+    }
+
+    /// Lets what is said of the plan be about the lines of its file.
+    fn explain(&self, apex: NameRef<'_>, said: &mut Vec<Diagnostic>) {
+        if let Some(portfolio) = &self.portfolio {
+            portfolio.explain(apex, said);
+        }
     }
 }
 

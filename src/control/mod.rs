@@ -10,6 +10,7 @@ pub mod load;
 mod memory;
 pub mod names;
 pub mod owner;
+pub mod portfolio;
 pub mod read;
 pub mod registry;
 mod report;

@@ -24,6 +24,8 @@
 //! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
 //!    then nobody else touches that zone: it counts as being read.
 
+mod portfolio;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use std::time::{Duration, Instant};
 use super::fingerprint::Fingerprint;
 use super::load::{Loaded, Outcome, Request};
 use super::names::{self, NameMap, Role};
+use super::portfolio::{Portfolios, Reading};
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
@@ -81,6 +84,8 @@ pub enum Event {
     Asked(Asked),
     /// That was worked out.
     Considered(Box<Considered>),
+    /// The file of a portfolio was read.
+    PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
     Reread,
     /// The grace was set anew.
@@ -161,6 +166,8 @@ pub enum Effect {
         /// Whether watches that stand already are to be made again.
         anew: bool,
     },
+    /// Read this portfolio's file.
+    ReadPortfolio(Arc<Path>),
     /// Load these zones, one after the other.
     Load(Vec<Request>),
     /// Put this into the journal, for good.
@@ -232,6 +239,9 @@ pub struct Owner {
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     written_twice: HashSet<Name>,
+    portfolios: Portfolios,
+    /// What was said of them last.
+    said_of_portfolios: HashSet<String>,
     reporter: Reporter,
     loaders: usize,
     /// How many zones were found or loaded since the last rest.
@@ -262,6 +272,8 @@ impl Owner {
             pending: NameMap::default(),
             asked: VecDeque::new(),
             written_twice: HashSet::new(),
+            portfolios: Portfolios::default(),
+            said_of_portfolios: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
             handled: 0,
@@ -293,6 +305,7 @@ impl Owner {
             }
             Event::Asked(asked) => self.asked(asked, &mut effects),
             Event::Considered(considered) => self.considered(considered, &mut effects),
+            Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
                 self.scan(self.top.to_path_buf(), &mut effects);
@@ -304,7 +317,10 @@ impl Owner {
             Event::Tick => {}
         }
         for path in self.files.due(now) {
-            self.file_is_due(&path, now);
+            match is_portfolio(&path) {
+                true => effects.push(Effect::ReadPortfolio(path.into())),
+                false => self.file_is_due(&path, now),
+            }
         }
         for folder in self.folders.due(now) {
             self.scan(folder, &mut effects);
@@ -378,7 +394,7 @@ impl Owner {
 
     fn is_ours(&self, path: &Path) -> bool {
         let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names::split(name).is_some());
-        is_named || !self.zones.including(path).is_empty()
+        is_named || is_portfolio(path) || !self.zones.including(path).is_empty()
     }
 
     fn look_again(&mut self, now: Instant) {
@@ -399,7 +415,7 @@ impl Owner {
             Some(known) if Some(&*known.files.folder) == path.parent() => known.files.folder.clone(),
             _ => path.parent().unwrap_or(&self.top).into(),
         };
-        let place = tree::files(&folder, &apex, stem);
+        let place = Files { portfolio: self.portfolios.of(&apex), ..tree::files(&folder, &apex, stem) };
         let known = self.zones.insert(apex.clone(), place.clone());
         if (&known.files.folder, &known.files.spelled) != (&place.folder, &place.spelled) {
             // The zone has a file elsewhere; only a look at all of them says which counts.
@@ -413,6 +429,7 @@ impl Owner {
             // Should this file have gone, another counts from now on: looking at all of them finds it.
             return self.folders.by(self.top.to_path_buf(), now);
         }
+        self.say_if_two_plans(&apex);
         self.enqueue(&apex);
     }
 
@@ -448,6 +465,7 @@ impl Owner {
         if is_top {
             self.written_twice = tree.twice.into_iter().collect();
         }
+        let regroup = self.portfolios_found(&under, tree.portfolios, now);
         let gone: Vec<PathBuf> = self
             .zones
             .below(&under)
@@ -463,6 +481,9 @@ impl Owner {
         for (apex, files) in tree.zones {
             self.found(apex, files, is_top, now);
         }
+        if regroup {
+            self.regroup();
+        }
         for (path, disk) in included {
             for apex in self.zones.including_changed(&path, disk) {
                 self.enqueue(&apex);
@@ -474,7 +495,8 @@ impl Owner {
     }
 
     /// A reading of a folder found the files of a zone.
-    fn found(&mut self, apex: Name, files: Files, is_top: bool, now: Instant) {
+    fn found(&mut self, apex: Name, mut files: Files, is_top: bool, now: Instant) {
+        files.portfolio = self.portfolios.of(&apex);
         let Some(known) = self.zones.get_mut(&apex) else {
             self.queue.push_back(apex.clone());
             self.zones.insert(apex, files).phase = Phase::Queued;
@@ -783,6 +805,10 @@ impl Owner {
         // The watch begins now: what changed before is found by looking once more.
         self.folders.by(self.top.to_path_buf(), now);
     }
+}
+
+fn is_portfolio(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(names::is_portfolio)
 }
 
 /// What the journal must have of `outcome` before it is served.

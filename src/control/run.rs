@@ -25,6 +25,7 @@ use super::load::{Loader, Request};
 use super::memory;
 use super::names::{self, NameMap};
 use super::owner::{Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
+use super::portfolio::{self, Reading};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{self, Archive, Running};
@@ -234,6 +235,7 @@ impl Control {
                     self.catalog = changed(&self.catalog, changes);
                     self.published.publish(self.catalog.clone());
                 }
+                Effect::ReadPortfolio(path) => self.read_portfolio(path),
                 Effect::Journal(records) => _ = self.journal.send(records),
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
@@ -385,6 +387,17 @@ impl Control {
             }
             let included = included.into_iter().map(|path| (path.clone(), include::stat(&path))).collect();
             _ = queue.send(Word::Event(Event::Scanned(Scanned { under, tree, included })));
+        });
+    }
+
+    fn read_portfolio(&self, path: Arc<Path>) {
+        let (top, queue) = (self.top.clone(), self.queue.0.clone());
+        rayon::spawn(move || {
+            let reading = portfolio::read(&path);
+            // If the whole folder has gone, that is a mount or a deployment, not a wish.
+            if !matches!(reading, Reading::Gone) || top.is_dir() {
+                _ = queue.send(Word::Event(Event::PortfolioRead(path, reading)));
+            }
         });
     }
 
