@@ -52,6 +52,8 @@ pub struct Loaded {
     pub disk: Fingerprint,
     /// Whether there is a plan of its own.
     pub plan: bool,
+    /// Whether it goes on with what a portfolio armed that can't be used now.
+    pub kept: bool,
     /// The files that the zone includes, and what they were.
     pub includes: Vec<(PathBuf, Fingerprint)>,
     /// What a person should know.
@@ -139,7 +141,8 @@ impl Loader {
             zone: Fingerprint::default().with_bytes(buffer),
             plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| plan.content),
         };
-        let mut loaded = Loaded { disk, plan: has_plan, ..Loaded::unusable(apex, Vec::new()) };
+        let kept = plan.as_ref().is_some_and(PlanFile::is_kept);
+        let mut loaded = Loaded { disk, plan: has_plan, kept, ..Loaded::unusable(apex, Vec::new()) };
         // A file that includes others says more than itself; only reading them tells.
         if serving == Some(content) {
             loaded.outcome = Outcome::Unchanged;
@@ -304,6 +307,11 @@ impl PlanFile {
         PlanFile { text, content, metadata: None, portfolio: Some(portfolio.clone()) }
     }
 
+    /// Whether it is what was armed, for want of a file that can be used.
+    fn is_kept(&self) -> bool {
+        self.metadata.is_none() && self.portfolio.is_none()
+    }
+
     /// The text, and since when it is there for this zone, whose own file came at `zone_came_at`.
     fn found(&self, zone_came_at: Instant, now: Instant, serving: bool) -> (PlanText, Instant) {
         let since = match (&self.metadata, &self.portfolio) {
@@ -336,7 +344,8 @@ pub fn came_at(plan: &std::fs::Metadata) -> Instant {
 impl Loaded {
     fn unusable(apex: Name, faults: Vec<Diagnostic>) -> Loaded {
         let disk = Fingerprint::default();
-        Loaded { apex, outcome: Outcome::Unusable, disk, plan: false, includes: Vec::new(), faults }
+        let includes = Vec::new();
+        Loaded { apex, outcome: Outcome::Unusable, disk, plan: false, kept: false, includes, faults }
     }
 }
 

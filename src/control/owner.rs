@@ -240,7 +240,9 @@ pub struct Owner {
     asked: VecDeque<Asked>,
     written_twice: HashSet<Name>,
     portfolios: Portfolios,
-    /// What was said of them last.
+    /// Zones that go on with what a portfolio armed that can't be used.
+    kept: HashSet<Name>,
+    /// What was said of portfolios last.
     said_of_portfolios: HashSet<String>,
     reporter: Reporter,
     loaders: usize,
@@ -273,6 +275,7 @@ impl Owner {
             asked: VecDeque::new(),
             written_twice: HashSet::new(),
             portfolios: Portfolios::default(),
+            kept: HashSet::new(),
             said_of_portfolios: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
@@ -603,12 +606,13 @@ impl Owner {
     }
 
     fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
-        let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
+        let Loaded { apex, outcome, disk, plan, kept, includes, faults } = loaded;
         self.handled += 1;
         if self.is_read(&apex) && matches!(outcome, Outcome::Gone) {
             // It may have come back meanwhile.
             return;
         }
+        self.note_kept(&apex, kept);
         let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
         let serving = known.is_served().then_some(serial);

@@ -69,7 +69,8 @@ impl Owner {
     /// Finds out anew which zone belongs to which portfolio.
     pub(super) fn regroup(&mut self) {
         let mut used: HashSet<Arc<Path>> = HashSet::new();
-        let mut changed = Vec::new();
+        // What any of them says now may be for these.
+        let mut changed: Vec<Name> = self.kept.drain().collect();
         let (mut two_plans, mut more) = (Vec::new(), 0_usize);
         for (apex, known) in self.zones.iter_mut() {
             let membership = self.portfolios.of(apex);
@@ -107,6 +108,15 @@ impl Owner {
             if !before.contains(&fault.message) {
                 self.reporter.say(Report::of_fault(fault));
             }
+        }
+    }
+
+    /// Takes note of whether `apex` goes on with what a portfolio armed that can't be used.
+    pub(super) fn note_kept(&mut self, apex: &Name, kept: bool) {
+        if kept {
+            self.kept.insert(apex.clone());
+        } else if !self.kept.is_empty() {
+            self.kept.remove(apex);
         }
     }
 

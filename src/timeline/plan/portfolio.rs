@@ -287,7 +287,7 @@ impl Waves {
             return None;
         };
         let source = portfolio.source;
-        let mut form = Form::new(source, portfolio.faults, table, value.span(), ("waves", WAVES_KEYS));
+        let mut form = Form::new(source, portfolio.faults, table, value.span(), ("[waves]", WAVES_KEYS));
         let count = read_count(&mut form)?;
         if count == 1 {
             // How far one wave is from the next means nothing, but it must be a length all the same.
