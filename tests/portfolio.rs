@@ -85,16 +85,21 @@ impl Watari {
 
     /// What came out of a command, and its exit status.
     fn watari(&self, line: &str) -> (String, i32) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        let output =
-            command.args(line.split(' ')).current_dir(self.folder.path()).stdin(Stdio::null()).output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-        (said, output.status.code().unwrap())
+        let (out, err, status) = self.run(line);
+        (out + &err, status)
     }
 
     fn json(&self, line: &str) -> serde_json::Value {
-        let (said, _) = self.watari(line);
-        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+        let (out, err, _) = self.run(line);
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"))
+    }
+
+    fn run(&self, line: &str) -> (String, String, i32) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+        command.args(line.split(' ')).current_dir(self.folder.path()).env_remove("WATARI_LOG");
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.code().unwrap())
     }
 }
 
@@ -222,6 +227,77 @@ fn a_zone_has_one_plan_and_its_own_counts() {
     watari.until("the portfolio counts", |watari| watari.address("z1.example") == "192.0.2.11");
     watari.write("a.portfolio.toml", &past.replace("192.0.2.11", "192.0.2.13"));
     watari.until("the first by path counts", |watari| watari.address("z2.example") == "192.0.2.13");
+}
+
+#[test]
+fn all_zones_are_armed_held_and_rolled_back_together() {
+    let mut watari = Watari::new();
+    watari.write("0/z3.example.zone", &text("192.0.2.99"));
+    watari.write("0/z6.example.zone", &text("192.0.2.11"));
+    watari.write("spring.portfolio.toml", &portfolio("\"*.example\"", 3600, "[waves]\ncount = 3\nevery = \"1h\"\n"));
+    watari.start();
+    let states = |watari: &Watari| {
+        let mut all: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+        for wave in watari.json("status spring.portfolio --json")["waves"].as_array().unwrap() {
+            for (state, count) in wave["states"].as_object().unwrap() {
+                *all.entry(state.clone()).or_default() += count.as_u64().unwrap();
+            }
+        }
+        all.into_iter().map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(states(&watari), "30 not armed");
+
+    // It is shown, and nothing is done.
+    let (said, status) = watari.watari("arm spring.portfolio");
+    assert_eq!(status, 1);
+    assert!(said.contains("28 of 30 zones would be armed"), "{said}");
+    assert!(said.contains("1 need nothing") && said.contains("z3.example: www.z3.example. A is neither"), "{said}");
+    assert_eq!(states(&watari), "30 not armed");
+
+    // One can't be armed: the others are, and the exit status says so.
+    let (said, status) = watari.watari("arm spring.portfolio.toml --yes");
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("28 of 30 zones are armed"), "{said}");
+    assert_eq!(states(&watari), "28 armed, 2 not armed");
+    let again = watari.json("arm spring.portfolio --json");
+    assert_eq!((again["able"].as_u64(), again["needless"].as_u64()), (Some(0), Some(29)), "{again}");
+    // Its record in the journal is the zone's own.
+    let one = watari.json("status z1.example --json");
+    assert_eq!((one["state"].as_str(), one["journal"].as_array().map(Vec::len)), (Some("armed"), Some(1)), "{one}");
+
+    let (said, status) = watari.watari("hold spring.portfolio --why lunch --yes");
+    assert_eq!(status, 1, "{said}");
+    assert_eq!(states(&watari), "28 held, 2 not armed");
+    let (said, status) = watari.watari("resume spring.portfolio --at 2040-01-01T00:00Z --yes");
+    assert!(status == 1 && said.contains("instants of their own"), "{said}");
+    watari.watari("resume spring.portfolio --yes");
+    assert_eq!(states(&watari), "28 armed, 2 not armed");
+
+    // One zone goes its own way, and nobody rolls back what has not flipped.
+    assert_eq!(watari.watari("abort z1.example --yes").1, 0);
+    let (said, status) = watari.watari("rollback spring.portfolio --yes");
+    assert!(status == 1 && said.contains("nothing has flipped yet"), "{said}");
+    watari.start();
+    assert_eq!(states(&watari), "1 aborted, 27 armed, 2 not armed");
+    watari.watari("abort spring.portfolio --yes");
+    assert_eq!(states(&watari), "28 aborted, 2 not armed");
+    let (said, status) = watari.watari("arm autumn.portfolio --yes");
+    assert!(status == 1 && said.contains("there is no portfolio autumn.portfolio"), "{said}");
+}
+
+#[test]
+fn a_portfolio_that_flipped_goes_back_together() {
+    let mut watari = Watari::new();
+    watari.write("spring.portfolio.toml", &portfolio("\"*.example\"", 0, ""));
+    watari.start();
+    assert_eq!(watari.moved(), 0);
+    let (said, status) = watari.watari("arm spring.portfolio --yes");
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(watari.moved(), ZONES);
+    let (said, status) = watari.watari("rollback spring.portfolio --yes");
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("if you roll back now, the last cache recovers at"), "{said}");
+    assert_eq!(watari.moved(), 0);
 }
 
 fn assert_golden(name: &str, shown: &str) {

@@ -5,6 +5,7 @@ pub mod desk;
 pub mod discipline;
 pub mod examine;
 pub mod fingerprint;
+pub mod gathering;
 mod include;
 pub mod load;
 mod memory;

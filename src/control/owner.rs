@@ -725,6 +725,11 @@ impl Owner {
         self.running.get(apex).cloned()
     }
 
+    /// The same, where nothing is to be kept.
+    pub fn running_ref(&self, apex: &Name) -> Option<&Arc<Running>> {
+        self.running.get(apex)
+    }
+
     /// What a zone's files are, and the fingerprint of the content that is served of it, if it is.
     pub fn served(&self, apex: &Name) -> Option<(&Files, u64)> {
         let known = self.zones.get(apex).filter(|known| known.is_served())?;

@@ -161,6 +161,11 @@ impl Registry {
     }
 
     /// All zones.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Known)> {
+        self.zones.iter()
+    }
+
+    /// All zones.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Name, &mut Known)> {
         self.zones.iter_mut()
     }

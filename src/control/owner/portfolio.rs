@@ -9,8 +9,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Change, Owner};
-use crate::control::portfolio::{self, Reading};
+use crate::control::names;
+use crate::control::portfolio::{self, Portfolio, Reading};
+use crate::control::registry::Known;
 use crate::control::report::{Level, Report};
+use crate::control::socket::Reply;
 use crate::diag::Diagnostic;
 use crate::wire::Name;
 
@@ -109,6 +112,38 @@ impl Owner {
                 self.reporter.say(Report::of_fault(fault));
             }
         }
+    }
+
+    /// The portfolio that a person means by `name`; `None` if it is a zone.
+    ///
+    /// # Errors
+    /// What to reply if it is not clear which one is meant.
+    pub fn portfolio_named(&self, name: &str) -> Result<Option<Arc<Portfolio>>, Reply> {
+        if !portfolio::is_meant(name) {
+            return Ok(None);
+        }
+        let mut found: Vec<_> = self.portfolios.named(name).collect();
+        match (found.pop(), &*found) {
+            (Some(only), []) => Ok(Some(only.clone())),
+            (Some(last), others) => {
+                let paths: Vec<_> = others.iter().chain([&last]).map(|found| &*found.plan.path).collect();
+                let reply = Reply::refused(format!("{name} is the name of more than one portfolio"));
+                Err(reply.help(format!("name one of them: {}", paths.join(", "))))
+            }
+            // `portfolio` may be a top-level domain one day.
+            (None, _) if names::asked(name).is_ok_and(|apex| self.zones.get(&apex).is_some()) => Ok(None),
+            (None, _) => Err(Reply::refused(format!("there is no portfolio {name} that can be used"))
+                .help("`watari check` shows what is wrong with those that are there")),
+        }
+    }
+
+    /// The zones whose plan is `portfolio`.
+    pub fn members<'a>(&'a self, portfolio: &'a Portfolio) -> impl Iterator<Item = &'a Name> {
+        let is_its = |known: &Known| {
+            let found = known.files.portfolio.as_ref().filter(|_| !known.files.plan);
+            found.is_some_and(|found| found.portfolio.path == portfolio.path)
+        };
+        self.zones.iter().filter(move |(_, known)| is_its(known)).map(|(apex, _)| apex)
     }
 
     /// Takes note of whether `apex` goes on with what a portfolio armed that can't be used.
