@@ -165,3 +165,6 @@ impl Owner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

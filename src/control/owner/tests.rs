@@ -171,7 +171,7 @@ impl World {
                 }
             }
         };
-        Loaded { apex: request.apex, outcome, disk, plan: false, includes: Vec::new(), faults }
+        Loaded { apex: request.apex, outcome, disk, plan: false, kept: false, includes: Vec::new(), faults }
     }
 
     /// Lets time pass until `until`, everything happening when it is due.
