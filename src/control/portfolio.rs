@@ -132,12 +132,15 @@ impl PartialEq for Membership {
 
 impl Eq for Membership {}
 
+/// The portfolio that counts for a zone, and the next one that has it too.
+type Claims = (Arc<Path>, Option<Arc<Path>>);
+
 /// All portfolios.
 #[derive(Debug, Default)]
 pub struct Portfolios {
     all: BTreeMap<Arc<Path>, Known>,
     /// One membership for all zones that have the same.
-    memberships: HashMap<(Arc<Path>, Option<Arc<Path>>), Arc<Membership>>,
+    memberships: HashMap<Claims, Arc<Membership>>,
 }
 
 /// A portfolio's file.

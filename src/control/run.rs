@@ -296,7 +296,7 @@ impl Control {
         let portfolio = match self.owner.portfolio_named(name) {
             Ok(portfolio) => portfolio,
             Err(reply) => {
-                caller.reply(reply);
+                caller.reply(*reply);
                 return None;
             }
         };

@@ -118,7 +118,7 @@ impl Owner {
     ///
     /// # Errors
     /// What to reply if it is not clear which one is meant.
-    pub fn portfolio_named(&self, name: &str) -> Result<Option<Arc<Portfolio>>, Reply> {
+    pub fn portfolio_named(&self, name: &str) -> Result<Option<Arc<Portfolio>>, Box<Reply>> {
         if !portfolio::is_meant(name) {
             return Ok(None);
         }
@@ -128,12 +128,14 @@ impl Owner {
             (Some(last), others) => {
                 let paths: Vec<_> = others.iter().chain([&last]).map(|found| &*found.plan.path).collect();
                 let reply = Reply::refused(format!("{name} is the name of more than one portfolio"));
-                Err(reply.help(format!("name one of them: {}", paths.join(", "))))
+                Err(Box::new(reply.help(format!("name one of them: {}", paths.join(", ")))))
             }
             // `portfolio` may be a top-level domain one day.
             (None, _) if names::asked(name).is_ok_and(|apex| self.zones.get(&apex).is_some()) => Ok(None),
-            (None, _) => Err(Reply::refused(format!("there is no portfolio {name} that can be used"))
-                .help("`watari check` shows what is wrong with those that are there")),
+            (None, _) => {
+                let reply = Reply::refused(format!("there is no portfolio {name} that can be used"));
+                Err(Box::new(reply.help("`watari check` shows what is wrong with those that are there")))
+            }
         }
     }
 
