@@ -322,3 +322,124 @@ pub fn overview<'a>(
     });
     Reply::shown(text, data)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::owner::{Asked, Ticket};
+    use super::super::portfolio::{self, Reading};
+    use super::super::{discipline::Synchronisation, socket};
+    use super::*;
+    use crate::timeline::conduct::{Decided, Outcome};
+
+    const ZONES: usize = 1000;
+
+    fn portfolio() -> Arc<Portfolio> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spring.portfolio.toml");
+        let text = "version = 1\nzones = [\"*\"]\nat = \"2040-01-01T00:00Z\"\n[[flip]]\nname = \"www\"\ntype = \"A\"\n\
+                    from = [\"192.0.2.1\"]\nto = [\"192.0.2.2\"]\n";
+        std::fs::write(&path, text).unwrap();
+        match portfolio::read(&path.into()) {
+            Reading::Sound(portfolio) => portfolio,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn clock() -> ClockState {
+        ClockState { synchronisation: Synchronisation::Unsynchronised, held_back: None, stepped: None }
+    }
+
+    fn gathering(act: Option<String>) -> (Gathering, tokio::sync::oneshot::Receiver<Reply>) {
+        let (caller, coming) = Caller::new("uid 1");
+        let zones = (0..ZONES).map(|i| Name::from_text(&format!("z{i}.test")).unwrap()).collect();
+        let question = Question { decision: Decision::Arm, act };
+        (Gathering::new(caller, portfolio(), question, zones), coming)
+    }
+
+    fn considered(apex: &Name, result: Result<Decided, Refusal>) -> Box<Considered> {
+        let asked =
+            Asked { ticket: Ticket(0), apex: apex.clone(), decision: Decision::Arm, by: String::new(), act: None };
+        Box::new(Considered { asked, token: format!("token of {apex}"), result })
+    }
+
+    fn can() -> Result<Decided, Refusal> {
+        let (entries, diagnostics) = (Vec::new(), Vec::new());
+        let outcome = Outcome { entries, plan: None, run: None, schedule: None, timeline: None, diagnostics };
+        Ok(Decided { outcome, before: None, price: None })
+    }
+
+    /// Answers all that is asked, every tenth zone with a refusal; what is to be done is done but for `changed`.
+    fn answer_all(gathering: &mut Gathering, changed: &str) -> Reply {
+        let mut asked = VecDeque::new();
+        loop {
+            while let Some(next) = gathering.ask() {
+                asked.push_back(next);
+            }
+            assert!(asked.len() <= ASKED_MAX);
+            let Some((apex, act)) = asked.pop_front() else {
+                if gathering.is_over() {
+                    return gathering.reply(&clock());
+                }
+                continue;
+            };
+            let zone = names::shown(apex.as_ref());
+            let answer = match act {
+                Some(act) => {
+                    assert_eq!(act, format!("token of {apex}"));
+                    match zone == changed {
+                        true => Answer::Changed(considered(&apex, can())),
+                        false => Answer::Done(considered(&apex, can())),
+                    }
+                }
+                None if zone.ends_with("0.test") => Answer::Shown(considered(&apex, Err(Refusal::NoPlan))),
+                None => Answer::Shown(considered(&apex, can())),
+            };
+            gathering.answered(apex, answer);
+        }
+    }
+
+    #[test]
+    fn all_is_shown_then_done_each_zone_by_its_own_token() {
+        let (mut first, _coming) = gathering(None);
+        let shown = answer_all(&mut first, "");
+        assert_eq!(shown.outcome, socket::Outcome::Shown);
+        assert!(shown.text.contains("900 of 1000 zones would be armed"), "{}", shown.text);
+        assert!(shown.text.contains("and 80 more"), "{}", shown.text);
+
+        let (mut second, _coming) = gathering(shown.token.clone());
+        let done = answer_all(&mut second, "z7.test");
+        assert_eq!((done.outcome, done.refused), (socket::Outcome::Done, 101));
+        assert!(done.text.contains("899 of 1000 zones are armed"), "{}", done.text);
+
+        // What stands for something else is not done, but shown.
+        let (mut third, _coming) = gathering(Some("5f".to_owned()));
+        let again = answer_all(&mut third, "");
+        assert_eq!((again.outcome, again.token), (socket::Outcome::Shown, shown.token));
+    }
+
+    #[test]
+    fn a_zone_that_nobody_could_be_asked_for_is_asked_for_again() {
+        let (mut gathering, _coming) = gathering(None);
+        let (apex, _) = gathering.ask().unwrap();
+        assert!(!gathering.answered(apex.clone(), Answer::Busy));
+        assert!(!gathering.is_over());
+        let rest: Vec<_> = std::iter::from_fn(|| {
+            let (next, _) = gathering.ask()?;
+            gathering.answered(next.clone(), Answer::NotServed);
+            Some(next)
+        })
+        .collect();
+        assert_eq!((rest.len(), rest.last()), (ZONES, Some(&apex)));
+    }
+
+    #[test]
+    fn for_who_has_gone_nothing_more_is_asked() {
+        let (mut gathering, coming) = gathering(None);
+        let (apex, _) = gathering.ask().unwrap();
+        drop(coming);
+        assert_eq!(gathering.ask(), None);
+        gathering.answered(apex, Answer::NotServed);
+        assert!(gathering.is_over());
+    }
+}
