@@ -498,7 +498,8 @@ fn examples_of_the_manual_have_no_faults() {
     let plans = blocks("toml");
     assert!(plans.len() >= 3);
     for plan in plans {
-        let path = "example20121.com.plan.toml".into();
+        let is_portfolio = plan.lines().any(|line| line.starts_with("zones ="));
+        let path = if is_portfolio { "spring.portfolio.toml" } else { "example20121.com.plan.toml" }.into();
         let loaded = timeline::load(&zone, &path, plan.as_bytes(), &Run::proposed(Instant::MIN));
         assert!(loaded.schedule.is_some(), "{plan}\n{}", diag::render(&loaded.diagnostics, false));
         assert!(!loaded.diagnostics.iter().any(diag::Diagnostic::is_error));

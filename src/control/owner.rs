@@ -29,6 +29,8 @@ mod decide;
 mod due;
 mod event;
 
+mod portfolio;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +39,7 @@ use std::time::{Duration, Instant};
 use super::followers::Followers;
 use super::load::{Loaded, Outcome, Request};
 use super::names::{self, NameMap, Role};
+use super::portfolio::Portfolios;
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
@@ -102,6 +105,11 @@ pub struct Owner {
     /// Whose decisions are carried out with what is published next.
     done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
+    portfolios: Portfolios,
+    /// Zones that go on with what a portfolio armed that can't be used.
+    kept: HashSet<Name>,
+    /// What was said of portfolios last.
+    said_of_portfolios: HashSet<String>,
     reporter: Reporter,
     loaders: usize,
     /// How many zones were found or loaded since the last rest.
@@ -135,6 +143,9 @@ impl Owner {
             followers: Followers::default(),
             done: Vec::new(),
             written_twice: HashSet::new(),
+            portfolios: Portfolios::default(),
+            kept: HashSet::new(),
+            said_of_portfolios: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
             handled: 0,
@@ -174,6 +185,7 @@ impl Owner {
                     self.reporter.say(Report::followed(&apex, serial));
                 }
             }
+            Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
                 self.scan(self.top.to_path_buf(), &mut effects);
@@ -185,7 +197,10 @@ impl Owner {
             Event::Tick => {}
         }
         for path in self.files.due(now) {
-            self.file_is_due(&path, now);
+            match is_portfolio(&path) {
+                true => effects.push(Effect::ReadPortfolio(path.into())),
+                false => self.file_is_due(&path, now),
+            }
         }
         for folder in self.folders.due(now) {
             self.scan(folder, &mut effects);
@@ -261,7 +276,7 @@ impl Owner {
 
     fn is_ours(&self, path: &Path) -> bool {
         let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names::split(name).is_some());
-        is_named || !self.zones.including(path).is_empty()
+        is_named || is_portfolio(path) || !self.zones.including(path).is_empty()
     }
 
     fn look_again(&mut self, now: Instant) {
@@ -282,7 +297,7 @@ impl Owner {
             Some(known) if Some(&*known.files.folder) == path.parent() => known.files.folder.clone(),
             _ => path.parent().unwrap_or(&self.top).into(),
         };
-        let place = tree::files(&folder, &apex, stem);
+        let place = Files { portfolio: self.portfolios.of(&apex), ..tree::files(&folder, &apex, stem) };
         let known = self.zones.insert(apex.clone(), place.clone());
         if (&known.files.folder, &known.files.spelled) != (&place.folder, &place.spelled) {
             // The zone has a file elsewhere; only a look at all of them says which counts.
@@ -296,6 +311,7 @@ impl Owner {
             // Should this file have gone, another counts from now on: looking at all of them finds it.
             return self.folders.by(self.top.to_path_buf(), now);
         }
+        self.say_if_two_plans(&apex);
         self.enqueue(&apex);
     }
 
@@ -331,6 +347,7 @@ impl Owner {
         if is_top {
             self.written_twice = tree.twice.into_iter().collect();
         }
+        let regroup = self.portfolios_found(&under, tree.portfolios, now);
         let gone: Vec<PathBuf> = self
             .zones
             .below(&under)
@@ -346,6 +363,9 @@ impl Owner {
         for (apex, files) in tree.zones {
             self.found(apex, files, is_top, now);
         }
+        if regroup {
+            self.regroup();
+        }
         for (path, disk) in included {
             for apex in self.zones.including_changed(&path, disk) {
                 self.enqueue(&apex);
@@ -357,7 +377,8 @@ impl Owner {
     }
 
     /// A reading of a folder found the files of a zone.
-    fn found(&mut self, apex: Name, files: Files, is_top: bool, now: Instant) {
+    fn found(&mut self, apex: Name, mut files: Files, is_top: bool, now: Instant) {
+        files.portfolio = self.portfolios.of(&apex);
         let Some(known) = self.zones.get_mut(&apex) else {
             self.queue.push_back(apex.clone());
             self.zones.insert(apex, files).phase = Phase::Queued;
@@ -464,12 +485,13 @@ impl Owner {
     }
 
     fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
-        let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
+        let Loaded { apex, outcome, disk, plan, kept, includes, faults } = loaded;
         self.handled += 1;
         if self.is_read(&apex) && matches!(outcome, Outcome::Gone) {
             // It may have come back meanwhile.
             return;
         }
+        self.note_kept(&apex, kept);
         let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
         let serving = known.is_served().then_some(serial);
@@ -609,6 +631,10 @@ impl Owner {
         // The watch begins now: what changed before is found by looking once more.
         self.folders.by(self.top.to_path_buf(), now);
     }
+}
+
+fn is_portfolio(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(names::is_portfolio)
 }
 
 /// What the journal must have of `outcome` before it is served.
