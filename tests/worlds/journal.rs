@@ -60,7 +60,7 @@ impl Journal {
 
     /// What a server that is started knows.
     pub(crate) fn running(&self) -> NameMap<Arc<Running>> {
-        self.run().map(|run| (apex(), Arc::new(Running::known(run, self.promised())))).into_iter().collect()
+        self.run().map(|run| (apex(), Arc::new(Running::known(run, self.promised().into())))).into_iter().collect()
     }
 
     /// The clock must not go behind this.

@@ -300,7 +300,11 @@ impl World {
                 }
                 Effect::Publish(changes) => self.publish(changes)?,
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer)?,
-                Effect::AskSerial(..) | Effect::Report(_) | Effect::Ready(_) | Effect::Tidy => {}
+                Effect::AskSerial(..)
+                | Effect::ReadPortfolio(..)
+                | Effect::Report(_)
+                | Effect::Ready(_)
+                | Effect::Tidy => {}
             }
         }
         Ok(())
@@ -355,6 +359,7 @@ impl World {
             outcome,
             disk,
             plan: plan_is_there,
+            kept: false,
             includes: Vec::new(),
             faults: Vec::new(),
         };
