@@ -465,7 +465,7 @@ fn every_code_of_plans_has_a_golden() {
     }
     assert!(codes.len() > 25, "{codes:?}");
     let mut goldens = String::new();
-    for folder in ["tests/transcripts", "tests/plans"] {
+    for folder in ["tests/transcripts", "tests/plans", "tests/portfolio"] {
         for entry in std::fs::read_dir(manifest.join(folder)).unwrap() {
             goldens += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
         }
