@@ -455,14 +455,6 @@ pub struct Price {
     pub recovered_at: Instant,
 }
 
-impl Price {
-    /// What it has cost if it was done at `now`, and not when it was considered.
-    #[must_use]
-    pub fn paid_at(self, now: Instant) -> Price {
-        Price { now, recovered_at: now.after(seconds(self.ttl)), ..self }
-    }
-}
-
 pub(super) fn seconds(ttl: Ttl) -> Duration {
     Duration::from_secs(u64::from(ttl.0))
 }
