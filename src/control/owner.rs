@@ -618,7 +618,8 @@ impl Owner {
     fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
         let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
-        if !self.unpublished.is_empty() && !(more && is_early) {
+        let waits = more && is_early;
+        if !self.unpublished.is_empty() && !waits {
             // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
             self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
             self.published_at = Some(now);
