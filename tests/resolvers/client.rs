@@ -28,7 +28,6 @@ pub(crate) struct Answer {
     pub(crate) sent: Timestamp,
     /// Taken after the answer was received.
     pub(crate) received: Timestamp,
-    pub(crate) ttl: u32,
     pub(crate) data: Data,
 }
 
@@ -47,13 +46,8 @@ pub(crate) fn ask(resolver: SocketAddr, cutovers: &[Cutover]) -> Vec<Vec<Answer>
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a UDP socket");
     socket.connect(resolver).expect("a connected UDP socket");
     socket.set_read_timeout(Some(LOOK_AGAIN)).expect("a read timeout");
-    let begin = |cutover| Course {
-        cutover,
-        due: cutover.asked_from,
-        under_way: None,
-        answers: Vec::new(),
-        is_over: false,
-    };
+    let begin =
+        |cutover| Course { cutover, due: cutover.asked_from, under_way: None, answers: Vec::new(), is_over: false };
     let mut courses: Vec<Course<'_>> = cutovers.iter().map(begin).collect();
     let mut id = 0u16;
     let mut buffer = [0; 4096];
@@ -78,8 +72,8 @@ pub(crate) fn ask(resolver: SocketAddr, cutovers: &[Cutover]) -> Vec<Vec<Answer>
         let is_its = |course: &&mut Course<'_>| course.under_way.is_some_and(|(id, _)| id == message.id);
         let Some(course) = courses.iter_mut().find(is_its) else { continue };
         let Some((_, sent)) = course.under_way.take() else { continue };
-        if let Some((ttl, data)) = Data::of(&message) {
-            course.answers.push(Answer { sent, received, ttl, data });
+        if let Some((_, data)) = Data::of(&message) {
+            course.answers.push(Answer { sent, received, data });
             course.is_over |= data == Data::New && sent > course.cutover.horizon + AFTER;
         }
     }

@@ -96,7 +96,7 @@ pub(crate) struct Cutover {
     pub(crate) way: Way,
     /// The name that flips, with its last dot.
     pub(crate) name: String,
-    /// T.
+    /// T; T1, if the plan came later than that.
     pub(crate) at: Timestamp,
     /// When TTLs begin to go down.
     pub(crate) lowered_at: Timestamp,
@@ -122,7 +122,7 @@ impl Cutover {
         Cutover {
             way,
             name: format!("www.{zone}."),
-            at: instant(&json["at"]),
+            at: instant(&json["at"]).max(instant(&json["armed_at"])),
             lowered_at,
             horizon: instant(&json["horizon"]),
             queries: json["demand"]["queries_per_resolver"].as_f64().unwrap_or(0.0),
