@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::support::message::Message;
@@ -90,7 +90,7 @@ pub(crate) fn zone() -> String {
     format!("$TTL {OLD_TTL}\n@ SOA ns h 1 7200 3600 1209600 2\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.10\n")
 }
 
-/// A cutover, as `watari plan show` tells of it.
+/// A cutover, and what is promised of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Cutover {
     pub(crate) way: Way,
@@ -109,24 +109,47 @@ pub(crate) struct Cutover {
 }
 
 impl Cutover {
-    /// Reads what `server` promises of `zone`, which has this place, from 0 to 1, among those that go its way.
-    pub(crate) fn shown(server: &Watari, way: Way, zone: &str, place: f64) -> Cutover {
-        let (_, text) = server.command(&["plan", "show", zone, "--json"]);
-        let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        let instant = |value: &Value| -> Timestamp {
-            value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no instant in {text}"))
-        };
-        let lowered_at = instant(&json["steps"][0]["from"]);
-        // At the first lowering caches hold copies of all ages.
-        let age = Duration::from_secs(u64::from(OLD_TTL)).mul_f64(place);
-        Cutover {
-            way,
-            name: format!("www.{zone}."),
-            at: instant(&json["at"]).max(instant(&json["armed_at"])),
-            lowered_at,
-            horizon: instant(&json["horizon"]),
-            queries: json["demand"]["queries_per_resolver"].as_f64().unwrap_or(0.0),
-            asked_from: lowered_at - age,
+    /// What `server` promises of all zones: each horizon by `watari status`, the rest, which is alike for all zones that
+    /// go one way, by `watari plan show` of the first of them.
+    ///
+    /// # Panics
+    /// If the two don't say the same.
+    pub(crate) fn all(server: &Watari) -> Vec<Cutover> {
+        let status = read(server, &["status", "--json"]);
+        let stands = status["zones"].as_array().expect("a list of zones");
+        let mut cutovers = Vec::new();
+        for way in Way::ALL {
+            let first = way.zones().next().expect("a zone");
+            let shown = read(server, &["plan", "show", &first, "--json"]);
+            let lead = instant(&shown["at"]).duration_since(instant(&shown["steps"][0]["from"]));
+            for (number, zone) in way.zones().enumerate() {
+                let name = format!("{zone}.");
+                let stand = stands.iter().find(|stand| stand["zone"] == *name).expect("a zone that is armed");
+                let (at, horizon) = (instant(&stand["at"]), instant(&stand["horizon"]));
+                assert!(zone != first || shown["horizon"] == stand["horizon"], "{shown} {stand}");
+                // At the first lowering caches hold copies of all ages.
+                let place = (number as f64 + 0.5) / way.count() as f64;
+                cutovers.push(Cutover {
+                    way,
+                    name: format!("www.{name}"),
+                    at: at.max(horizon - SignedDuration::from_secs(i64::from(OLD_TTL))),
+                    lowered_at: at - lead,
+                    horizon,
+                    queries: shown["demand"]["queries_per_resolver"].as_f64().unwrap_or(0.0),
+                    asked_from: at - lead - Duration::from_secs(u64::from(OLD_TTL)).mul_f64(place),
+                });
+            }
         }
+        cutovers
     }
+}
+
+/// What a command prints as JSON.
+fn read(server: &Watari, arguments: &[&str]) -> Value {
+    let (_, text) = server.command(arguments);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+}
+
+fn instant(value: &Value) -> Timestamp {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no instant: {value}"))
 }

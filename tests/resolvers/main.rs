@@ -78,12 +78,7 @@ fn arm(server: &mut Watari) -> Vec<Cutover> {
     server.until("all plans are armed", |server| {
         server.command(&["status", "--json"]).1.matches("\"armed\"").count() >= count
     });
-    let shown = |way: Way| {
-        let server = &*server;
-        let place = move |number: usize| (number as f64 + 0.5) / way.count() as f64;
-        way.zones().enumerate().map(move |(number, zone)| Cutover::shown(server, way, &zone, place(number)))
-    };
-    Way::ALL.into_iter().flat_map(shown).collect()
+    Cutover::all(server)
 }
 
 /// What clients of each of `caches` were told about each of `cutovers`, all at the same time.
