@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use watari::clock::Instant;
 use watari::diag;
-use watari::timeline;
+use watari::timeline::{self, Run};
 use watari::wire::Name;
 use watari::zone::Zone;
 use watari::zone::text::{NoInclude, load};
@@ -23,8 +23,14 @@ sub     IN NS  ns.sub
 
 const PLAN: &str = r#"version = 1
 at = "2026-12-01T03:00[Asia/Tokyo]"
+arm = "on-load"
+late = "accept"
 low_ttl = "60s"
 ttl_after = "1h"
+lower = "countdown"
+spread = "90s"
+low_for = "20m"
+raise = "once"
 
 [[flip]]
 name = "www"
@@ -102,7 +108,8 @@ fn zone() -> Zone {
 }
 
 fn is_drawn(text: &[u8]) {
-    let loaded = timeline::load(&zone(), &"example.com.plan.toml".into(), text, Instant::from_unix_seconds(0));
+    let loaded =
+        timeline::load(&zone(), &"example.com.plan.toml".into(), text, &Run::proposed(Instant::from_unix_seconds(0)));
     assert_eq!(loaded.schedule.is_none(), loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
     diag::render(&loaded.diagnostics, false);
     if let Some(schedule) = loaded.schedule {
@@ -115,7 +122,7 @@ fn is_drawn(text: &[u8]) {
 fn a_byte_order_mark_or_windows_line_ends_do_no_harm() {
     let plan = PLAN.replace("it''s", "its");
     for text in [plan.clone(), plan.replace('\n', "\r\n"), format!("\u{feff}{plan}")] {
-        let loaded = timeline::load(&zone(), &"p".into(), text.as_bytes(), Instant::MIN);
+        let loaded = timeline::load(&zone(), &"p".into(), text.as_bytes(), &Run::proposed(Instant::MIN));
         assert!(loaded.schedule.is_some(), "{}", diag::render(&loaded.diagnostics, false));
     }
 }
@@ -142,8 +149,11 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_any_key_is_drawn(key in 0usize..9, value in prop::sample::select(&VALUES[..])) {
-        let keys = ["version", "at", "low_ttl", "ttl_after", "flip", "name", "type", "from", "to"];
+    fn any_value_of_any_key_is_drawn(key in 0usize..15, value in prop::sample::select(&VALUES[..])) {
+        let keys = [
+            "version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "low_for", "raise", "flip", "name",
+            "type", "from", "to",
+        ];
         let plan = PLAN.replace("it''s", "its");
         let damaged: Vec<_> = plan
             .lines()

@@ -7,7 +7,7 @@
 //!    rung R/2ⁿ⁺¹ is served from T − R/2ⁿ; by a *countdown*, whose answers live until T; or *once*, to r.
 //! 2. All flips happen at T, in one edition. The new data has r at most.
 //! 3. A TTL grows only as fast as confidence: from T + x on an answer may live for x. By a *ladder* of doubling rungs, or
-//!    *once*, at T + max(R, A). Until T + watch it does not grow.
+//!    *once*, at T + max(R, A). Until T + `low_for` it does not grow.
 //!    With secondaries, all this is sooner, or later, by D: how long the last of them may take to follow.
 //! 4. The old data of a flip is gone at T + min(its R, r), with a countdown T + min(its R, max(r, spread)). If the plan is
 //!    obeyed only since T1, after its lowering should have begun, it is gone at max(T1 + its R, that).
@@ -18,9 +18,12 @@
 //! 7. A hold stops the plan's clock: what had not happened waits, and happens as much later as the run was held for too
 //!    long. A rollback serves the old data at once and lets its TTL grow as rule 3 does, since the rollback. An abort
 //!    serves the zone as its file has it.
-//! 8. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
+//! 8. Name servers change at T as data does, in the zone that is served here. Who asks the old ones for how long is another
+//!    matter: `authority.rs`.
+//! 9. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
 //!    was served.
 
+mod authority;
 mod check;
 mod course;
 mod examine;
@@ -106,9 +109,11 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         return Err(diagnostics);
     }
     let time_zone = plan.at.value.time_zone().clone();
-    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone()).above(run.above());
+    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone());
+    let succession = run.above().map_or(succession.clone(), |above| succession.above(above));
     let serial_style = succession.style();
     let Steps { at, mut done, waiting } = steps;
+    let authority = authority::lay(plan, zone, &courses, at);
     let timeline = match build(plan, zone, &courses, &run, at, &mut done, succession) {
         Ok(timeline) => timeline,
         Err(error) => {
@@ -135,6 +140,7 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         serial: Serial(zone.serial()),
         negative_ttl: zone.negative_ttl(),
         courses,
+        authority,
         steps: done,
         waiting,
         drains,
@@ -156,10 +162,10 @@ fn spread(plan: &Plan) -> Ttl {
 pub fn settle(zone: &Zone, run: &Run) -> Timeline {
     let file = Serial(zone.serial());
     let based_at = run.based_at;
-    if file.above(run.above()).is_some() {
+    let Some(above) = run.above().filter(|&above| file.above(above).is_none()) else {
         return Timeline::fixed(zone.clone());
-    }
-    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(run.above());
+    };
+    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(above);
     let serial = if based_at == Instant::MIN { succession.last() } else { succession.next(based_at) };
     Timeline::with_serial(zone.clone(), serial.0)
 }
@@ -189,14 +195,14 @@ fn build(
     mut succession: Succession,
 ) -> Result<Timeline, EditionError> {
     let mut patches = Patches { zone, courses, patches: Vec::new(), old: None, new: None };
-    // Rule 8: the edition that was there when the zone file was edited is the first one.
+    // Rule 9: the edition that was there when the zone file was edited is the first one.
     let forgotten = steps.iter().take_while(|step| step.from <= run.based_at).count();
     let (before, after) = steps.split_at_mut(forgotten);
     let first_state = before.last().map_or(State::FILE, |step| step.state);
     let is_anew = run.based_at > Instant::MIN;
     let file = Serial(zone.serial());
     let serial = match is_anew {
-        true if first_state == State::FILE && file.above(run.above()).is_some() => file,
+        true if first_state == State::FILE && run.above().is_none_or(|above| file.above(above).is_some()) => file,
         true => succession.next(run.based_at),
         false => succession.last(),
     };
