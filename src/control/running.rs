@@ -104,11 +104,13 @@ impl Running {
         let overtaken = self.overtaken.is_some();
         let is_changed = content != self.run.base.zone || file.is_some_and(|text| text.digest() != self.run.plan);
         if self.run.is_over() || !(is_changed || overtaken) {
-            return Past { serial, kept_until: None, overtaken };
+            return Past { serial, overtaken, ..Past::default() };
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken }
+        let kept_until = schedule.as_ref().map(|schedule| schedule.kept_until(at));
+        let old_kept_until = schedule.map(|schedule| schedule.old_kept_until(at));
+        Past { serial, kept_until, old_kept_until, overtaken }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Both are functions of the sources (zone file, plan file, run) and an instant; what they come to is an [`Outcome`]: the
 //! events that must be in the journal *before* anything of it is served, and the timeline that they make.
 //!
-//! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away.
+//! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away;
+//!    after its flip it is rolled back by that, and an edit that would take it back is refused.
 //!    It counts as obeyed since its file came, or, where the zone was served without it meanwhile, from now on (6). If it
 //!    doesn't say so any more after an edit, it goes on as it was armed.
 //! 2. A plan that is armed by hand is what it was when it was armed. What happens to its file afterwards is told, and
@@ -71,6 +72,8 @@ pub struct Past {
     pub serial: Option<Serial>,
     /// By when caches have forgotten what they were given of what the plan flips.
     pub kept_until: Option<Instant>,
+    /// By when they have forgotten what was there before it flips.
+    pub old_kept_until: Option<Instant>,
     /// Whether steps were taken that the run does not know of, since the journal took too long: their serials count.
     pub overtaken: bool,
 }
@@ -100,7 +103,9 @@ pub fn follow(sources: &Sources<'_>, at: Instant, serving: bool) -> Outcome {
         (None, None) => follow.rest(),
         (None, Some((text, since))) => follow.found(text, *since),
         (Some(run), None) if run.on_load => follow.withdrawn(run),
-        (Some(run), Some((text, _))) if run.on_load && text.digest() != run.plan => follow.edited(run, text),
+        (Some(run), Some((text, since))) if run.on_load && text.digest() != run.plan => {
+            follow.edited(run, text, *since)
+        }
         (Some(run), _) => follow.going_on(run),
     }
 }
@@ -128,7 +133,7 @@ impl Follow<'_> {
     }
 
     fn base(&self) -> Base {
-        let kept_until = self.sources.past.kept_until.map(Instant::unix_nanos);
+        let kept_until = self.sources.past.old_kept_until.map(Instant::unix_nanos);
         Base { zone: self.sources.content, above: self.above().0, kept_until }
     }
 
@@ -184,25 +189,14 @@ impl Follow<'_> {
         } else {
             self.rebased(&run)
         };
-        match self.aftermath(&run) {
-            Some(schedule) => {
-                let timeline = schedule.timeline.clone();
-                self.outcome(None, Some(run), Some(schedule), timeline)
-            }
-            None => {
-                let timeline = settle(zone, &run);
-                self.outcome(None, Some(run), None, timeline)
-            }
-        }
+        self.settled(run)
     }
 
     /// What a decision that ended `run` left to be done, whatever became of the plan's file: after a rollback TTLs grow.
     fn aftermath(&self, run: &Run) -> Option<Schedule> {
         let is_decided = |ending: Ending| matches!(ending.kind, EndingKind::RolledBack | EndingKind::Aborted);
         run.ending.filter(|&ending| is_decided(ending))?;
-        let text = self.text(run)?;
-        let loaded = compile::load(self.sources.zone, &text.path, &text.text, run);
-        loaded.schedule.filter(|schedule| !schedule.courses.is_empty())
+        self.present(run)
     }
 
     /// What was served stays, or, if nothing is, the zone as its file has it: a name that does not resolve is worse
@@ -265,6 +259,9 @@ impl Follow<'_> {
     /// The plan's file has gone, and the plan with it.
     fn withdrawn(mut self, run: &Run) -> Outcome {
         let zone = self.sources.zone;
+        if let Some(schedule) = self.present(run).filter(|schedule| schedule.has_flipped(self.at)) {
+            return self.taken_back(run, &schedule);
+        }
         let base = Base { kept_until: None, ..self.base() };
         let mut run = run.clone();
         if base.above != zone.serial() || base.zone != run.base.zone {
@@ -275,8 +272,33 @@ impl Follow<'_> {
         self.outcome(None, Some(run), None, timeline)
     }
 
+    /// What `run` is worked out to over the zone as it is now; `None` if it can't be, or the zone has all of it.
+    fn present(&self, run: &Run) -> Option<Schedule> {
+        let text = self.text(run)?;
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, run);
+        loaded.schedule.filter(|schedule| !schedule.courses.is_empty())
+    }
+
+    /// The plan's file has gone after the flip, and the zone's has the old data: that is a rollback, with the low TTL
+    /// and the price of one.
+    fn taken_back(mut self, run: &Run, schedule: &Schedule) -> Outcome {
+        let kept_until = Some(schedule.kept_until(self.at).unix_nanos());
+        let base = Base { kept_until, ..self.base() };
+        let back = self.note(Some(run.clone()), Event::RolledBack, BY_PLAN_FILE).unwrap_or_else(|| run.clone());
+        let back = self.note(Some(back.clone()), Event::Rebased(base), BY_PLAN_FILE).unwrap_or(back);
+        self.settled(back)
+    }
+
+    /// `run` is over: what it left to be done, and the zone as its file has it.
+    fn settled(self, run: Run) -> Outcome {
+        let schedule = self.aftermath(&run);
+        let zone = self.sources.zone;
+        let timeline = schedule.as_ref().map_or_else(|| settle(zone, &run), |schedule| schedule.timeline.clone());
+        self.outcome(None, Some(run), schedule, timeline)
+    }
+
     /// The plan's file, which is obeyed as it is, says something else.
-    fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
+    fn edited(mut self, run: &Run, text: &PlanText, since: Instant) -> Outcome {
         let base = self.beginning(kept_until(self.sources, text, self.at));
         let proposed = Run::proposed(self.at).over(base, self.at);
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
@@ -291,11 +313,24 @@ impl Follow<'_> {
                 self.finished(run)
             }
             Some(schedule) if schedule.arming == Arming::ByHand => self.going_on(run),
+            Some(schedule) if self.would_take_back(run, &schedule, since.min(self.at)) => {
+                let message = format!("what {} says now would take back what has flipped", text.path);
+                let help = "it goes on as it was armed; `watari rollback` takes it back, or write the new data into the \
+                            zone file first";
+                self.diagnostics.push(Diagnostic::error("plan-armed-flipped", message).help(help));
+                self.going_on_despite(run)
+            }
             Some(schedule) => {
                 let since = self.at;
                 self.arm(text, &schedule, true, since, base)
             }
         }
+    }
+
+    /// Whether `schedule` would have served old data, when its text came, of which `run` served the new.
+    fn would_take_back(&self, run: &Run, schedule: &Schedule, came_at: Instant) -> bool {
+        let has_flipped = self.present(run).is_some_and(|present| present.has_flipped(came_at));
+        has_flipped && !schedule.has_flipped(came_at)
     }
 
     /// The text that the run armed.
@@ -533,6 +568,15 @@ fn kept_until(sources: &Sources<'_>, text: &PlanText, at: Instant) -> Option<i64
     let apex = sources.zone.apex();
     let flips = |text: &PlanText| plan::parse(apex, &text.path, &text.text).0.map(|plan| plan.flips);
     let known: Vec<_> = sources.armed.as_ref().filter(|_| ended.is_none()).and_then(flips).unwrap_or_default();
+    // What is new to both is not old to either.
+    let leads_alike = |flip: &plan::Flip| {
+        let same =
+            |other: &&plan::Flip| (&other.owner.value, other.rtype.value) == (&flip.owner.value, flip.rtype.value);
+        let other = known.iter().find(same);
+        other.is_none_or(|other| other.to.is(flip.rtype.value, flip.to.records.iter().map(|record| &*record.value)))
+    };
+    let lead_alike = flips(text).is_some_and(|flips| flips.iter().all(leads_alike));
+    let kept_until = sources.past.old_kept_until.filter(|_| lead_alike && ended.is_none()).unwrap_or(kept_until);
     let is_known = |course: &Course| {
         known.iter().any(|flip| (&flip.owner.value, flip.rtype.value) == (&course.owner, course.rtype))
     };
