@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use watari::clock::Instant;
-use watari::timeline;
+use watari::timeline::{self, Run};
 use watari::wire::Name;
 use watari::zone::Zone;
 use watari::zone::text::{NoInclude, load};
@@ -39,8 +39,9 @@ fn compile(criterion: &mut Criterion) {
         let (zone, plan) = (zone(hosts), plan(flips));
         group.bench_function(format!("{flips} of {hosts} hosts"), |bencher| {
             let path = "example.com.plan.toml".into();
+            let run = Run::proposed(Instant::MIN);
             bencher.iter(|| {
-                let loaded = timeline::load(black_box(&zone), &path, black_box(plan.as_bytes()), Instant::MIN);
+                let loaded = timeline::load(black_box(&zone), &path, black_box(plan.as_bytes()), &run);
                 assert!(loaded.schedule.is_some());
             });
         });

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use watari::clock::Instant;
 use watari::diag;
-use watari::timeline;
+use watari::timeline::{self, Run};
 use watari::wire::Name;
 use watari::zone::Zone;
 use watari::zone::text::{NoInclude, load};
@@ -102,7 +102,8 @@ fn zone() -> Zone {
 }
 
 fn is_drawn(text: &[u8]) {
-    let loaded = timeline::load(&zone(), &"example.com.plan.toml".into(), text, Instant::from_unix_seconds(0));
+    let loaded =
+        timeline::load(&zone(), &"example.com.plan.toml".into(), text, &Run::proposed(Instant::from_unix_seconds(0)));
     assert_eq!(loaded.schedule.is_none(), loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
     diag::render(&loaded.diagnostics, false);
     if let Some(schedule) = loaded.schedule {
@@ -115,7 +116,7 @@ fn is_drawn(text: &[u8]) {
 fn a_byte_order_mark_or_windows_line_ends_do_no_harm() {
     let plan = PLAN.replace("it''s", "its");
     for text in [plan.clone(), plan.replace('\n', "\r\n"), format!("\u{feff}{plan}")] {
-        let loaded = timeline::load(&zone(), &"p".into(), text.as_bytes(), Instant::MIN);
+        let loaded = timeline::load(&zone(), &"p".into(), text.as_bytes(), &Run::proposed(Instant::MIN));
         assert!(loaded.schedule.is_some(), "{}", diag::render(&loaded.diagnostics, false));
     }
 }

@@ -1,4 +1,4 @@
-//! The promise of a schedule, held against model caches over random zones, plans and arming instants.
+//! The promise of a schedule, held against model caches over random zones, plans, arming instants, holds and rollbacks.
 //!
 //! A model cache asks at some instant, keeps the answer for as long as its TTL says, and asks nobody
 //! meanwhile. "No cache that obeyed the TTLs we sent holds old data after the horizon" is then: for every
@@ -8,11 +8,16 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use watari::clock::Instant;
-use watari::timeline::{Held, Schedule, Serial, compile, plan};
+use watari::control::running::Running;
+use watari::timeline::conduct::{self, Decided, Decision, Past, PlanText, Refusal, Sources};
+use watari::timeline::plan::{Lowering, digest_of};
+use watari::timeline::run::{Armed, Base, Entry, Event};
+use watari::timeline::{Digest, Held, Run, Schedule, Serial, compile, plan};
 use watari::wire::{Name, NameRef, Rtype};
 use watari::zone::{Ttl, View, Zone, ZoneBuilder};
 
@@ -45,15 +50,26 @@ struct World {
     alias: Option<u32>,
     low_ttl: Option<u32>,
     ttl_after: u32,
+    /// The lines that say how TTLs go down and up.
+    ways: String,
     /// For each RRset, what it flips to; none removes it.
     flips: Vec<Option<BTreeSet<u8>>>,
     /// New names.
     new: Vec<&'static str>,
     /// Seconds from T at which the plan is armed.
     armed: i64,
+    /// Seconds from T at which it is held, and for how long.
+    hold: (i64, u32),
     /// Seconds from T at which random caches ask.
     asked: Vec<i64>,
 }
+
+/// Resolvers of three networks, each of which has its own deadline in a countdown.
+const PEERS: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 53)),
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 53)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x53)),
+];
 
 fn ttl() -> impl Strategy<Value = u32> {
     prop_oneof![prop::sample::select(&TTLS[..]), 0u32..100_000]
@@ -79,10 +95,17 @@ fn worlds() -> impl Strategy<Value = World> {
     let zone = (serial, ttl(), ttl(), ALIVE.map(rrset), prop::option::of(ttl()), prop::option::of(ttl()));
     let low = prop::option::of(prop_oneof![Just(60u32), 1u32..7200]);
     let new = prop::sample::subsequence(vec!["new", "x.y.www", "b"], 0..=3);
-    let plan = (low, 1u32..200_000, [to(), to(), to(), to()], new);
+    let plan = (low, 1u32..200_000, ways(), [to(), to(), to(), to()], new);
+    let hold = (-200_000i64..200_000, prop_oneof![1u32..200, 1u32..200_000]);
     let armed = prop_oneof![Just(-1_000_000_000i64), -200_000i64..200_000, -100i64..100];
-    (zone, plan, armed, prop::collection::vec(-300_000i64..300_000, 30)).prop_map(
-        |((serial, soa_ttl, minimum, rrsets, wildcard, alias), (low_ttl, ttl_after, flips, new), armed, asked)| World {
+    (zone, plan, armed, hold, prop::collection::vec(-300_000i64..300_000, 30)).prop_map(
+        |(
+            (serial, soa_ttl, minimum, rrsets, wildcard, alias),
+            (low_ttl, ttl_after, ways, flips, new),
+            armed,
+            hold,
+            asked,
+        )| World {
             serial,
             soa_ttl,
             minimum,
@@ -91,12 +114,25 @@ fn worlds() -> impl Strategy<Value = World> {
             alias,
             low_ttl,
             ttl_after,
+            ways,
             flips: flips.into(),
             new,
             armed,
+            hold,
             asked,
         },
     )
+}
+
+fn ways() -> impl Strategy<Value = String> {
+    let lower =
+        prop::sample::select(&["", "lower = \"ladder\"\n", "lower = \"once\"\n", "lower = \"countdown\"\n"][..]);
+    let raise = prop::sample::select(&["", "raise = \"ladder\"\n", "raise = \"once\"\n"][..]);
+    let length = || prop::option::of(prop_oneof![0u32..100, 0u32..10_000]);
+    (lower, raise, length(), length()).prop_map(|(lower, raise, spread, low_for)| {
+        let line = |key, length: Option<u32>| length.map(|length| format!("{key} = {length}\n")).unwrap_or_default();
+        [lower, raise, &line("spread", spread), &line("low_for", low_for)].concat()
+    })
 }
 
 impl World {
@@ -133,7 +169,7 @@ impl World {
             let quoted: Vec<_> = addresses.iter().rev().map(|last| format!("\"192.0.2.{last}\"")).collect();
             quoted.join(", ")
         };
-        let mut text = "version = 1\nat = \"2026-12-01T03:00[Asia/Tokyo]\"\n".to_owned();
+        let mut text = "version = 1\nat = \"2026-12-01T03:00[Asia/Tokyo]\"\n".to_owned() + &self.ways;
         if let Some(low) = self.low_ttl {
             text += &format!("low_ttl = {low}\n");
         }
@@ -160,17 +196,67 @@ impl World {
         Instant::from_unix_seconds(T + self.armed)
     }
 
+    /// A run of the plan that is armed so.
+    fn run(&self, zone: &Zone, armed_at: Instant) -> Run {
+        let base = Base { zone: 0, above: zone.serial(), kept_until: None };
+        let (plan, schedule) = (digest_of(self.plan().as_bytes()), Digest([0; 32]));
+        let armed = Armed { plan, schedule, on_load: false, since: armed_at.unix_nanos(), base };
+        Run::fold([&Entry { at: armed_at, event: Event::Armed(armed), by: "a test".to_owned() }]).unwrap()
+    }
+
     fn schedule(&self, zone: &Zone, armed_at: Instant) -> Schedule {
+        self.compile(zone, &self.run(zone, armed_at))
+    }
+
+    fn compile(&self, zone: &Zone, run: &Run) -> Schedule {
         let path = "example.com.plan.toml".into();
         let (plan, faults) = plan::parse(zone.apex(), &path, self.plan().as_bytes());
         let plan = plan.unwrap_or_else(|| panic!("{faults:#?}"));
-        compile::compile(&plan, zone, armed_at).unwrap_or_else(|faults| panic!("{faults:#?}"))
+        compile::compile(&plan, zone, run).unwrap_or_else(|faults| panic!("{faults:#?}"))
     }
 
-    /// What is served at `at`: the zone file's contents until the plan is armed.
-    fn served<'a>(&self, zone: &'a Zone, schedule: &'a Schedule, at: Instant) -> View<'a> {
-        if at < self.armed_at() { zone.view() } else { schedule.timeline.view_of(schedule.timeline.at(at), at) }
+    fn decide(&self, zone: &Zone, run: &Run, decision: &Decision, now: Instant) -> Result<Decided, Refusal> {
+        let text = PlanText { path: "example.com.plan.toml".into(), text: self.plan().as_bytes().into() };
+        let plan = Some((text, Instant::MIN));
+        let sources = Sources { zone, content: 0, plan, run: Some(run), armed: None, past: Past::default() };
+        conduct::decide(&sources, decision, "a test", now)
     }
+
+    /// Where the plan stands, from when on: armed, and held and resumed if that can be.
+    fn course(&self, zone: &Zone) -> Vec<(Instant, Schedule)> {
+        let (armed_at, held_at) = (self.armed_at(), Instant::from_unix_seconds(T + self.hold.0));
+        let mut course = vec![(armed_at, self.schedule(zone, armed_at))];
+        let resumed_at = held_at.after(length(Ttl(self.hold.1)));
+        let hold = Decision::Hold { why: String::new() };
+        for (decision, at) in [(hold, held_at), (Decision::Resume { at: None }, resumed_at)] {
+            let run = course.last().unwrap().1.run.clone();
+            if at <= armed_at {
+                return course;
+            }
+            match self.decide(zone, &run, &decision, at) {
+                Ok(decided) => course.push((at, decided.outcome.schedule.unwrap())),
+                Err(Refusal::AtHand { .. }) => return course,
+                Err(refusal) => panic!("{refusal}"),
+            }
+        }
+        course
+    }
+
+    fn asked(&self) -> Vec<Instant> {
+        self.asked.iter().map(|&at| Instant::from_unix_seconds(T + at)).collect()
+    }
+}
+
+/// What was served to `peer` at `at` where the plan stood as `course` says: the zone file's contents until it is armed.
+fn served<'a>(zone: &'a Zone, course: &'a [(Instant, Schedule)], at: Instant, peer: IpAddr) -> View<'a> {
+    let stood = course.iter().rev().find(|(from, _)| *from <= at);
+    stood.map_or(zone.view(), |(_, schedule)| schedule.timeline.view(at, peer))
+}
+
+/// The instants that matter: right before something changes, and when it has.
+fn changes(course: &[(Instant, Schedule)]) -> Vec<Instant> {
+    let editions = course.iter().flat_map(|(_, schedule)| schedule.timeline.editions().map(|edition| edition.from));
+    editions.chain(course.iter().map(|(from, _)| *from)).flat_map(|at| [at.before(TICK), at]).collect()
 }
 
 /// What a resolver is told, and for how long it may keep it.
@@ -212,21 +298,15 @@ proptest! {
     #[test]
     fn no_conforming_cache_holds_old_data_after_the_horizon(world in worlds()) {
         let zone = world.zone();
-        let armed_at = world.armed_at();
-        let schedule = world.schedule(&zone, armed_at);
-        let mut asked: Vec<Instant> = world.asked.iter().map(|&at| Instant::from_unix_seconds(T + at)).collect();
-        asked.push(armed_at.before(TICK));
-        asked.push(armed_at);
-        for edition in schedule.timeline.editions() {
-            asked.push(edition.from.before(TICK));
-            asked.push(edition.from);
-        }
+        let course = [(world.armed_at(), world.schedule(&zone, world.armed_at()))];
+        let schedule = &course[0].1;
+        let asked = [world.asked(), changes(&course)].concat();
         for drain in &schedule.drains {
-            let latest = ask(world.served(&zone, &schedule, Instant::MAX), drain.owner.as_ref(), drain.rtype);
             let mut last_kept = Instant::MIN;
-            for &at in &asked {
-                let answer = ask(world.served(&zone, &schedule, at), drain.owner.as_ref(), drain.rtype);
-                if answer.data != latest.data {
+            for (&at, peer) in asked.iter().flat_map(|at| PEERS.map(|peer| (at, peer))) {
+                let told = |at| ask(served(&zone, &course, at, peer), drain.owner.as_ref(), drain.rtype);
+                let answer = told(at);
+                if answer.data != told(Instant::MAX).data {
                     let kept_until = at.after(length(answer.ttl));
                     prop_assert!(
                         kept_until <= drain.horizon,
@@ -236,11 +316,80 @@ proptest! {
                     last_kept = last_kept.max(kept_until);
                 }
             }
-            // Nor is the promise longer than it must be; of a wildcard the longest TTL is taken.
+            // Nor is the promise longer than it must be; of a wildcard the longest TTL is taken, and of a countdown the
+            // last deadline, which may be nobody's.
+            let slack = match schedule.lowering {
+                Lowering::Countdown => length(Ttl(schedule.spread.0.saturating_sub(schedule.low_ttl.0))) + TICK,
+                _ => TICK,
+            };
             if !matches!(drain.held, Held::Wildcard(_)) && drain.rtype != Rtype::CNAME {
-                prop_assert!(drain.horizon.since(last_kept) <= TICK, "{drain:?} {last_kept:?}");
+                prop_assert!(drain.horizon.since(last_kept) <= slack, "{drain:?} {last_kept:?}");
             }
             prop_assert!(drain.horizon >= drain.in_time);
+            prop_assert!(drain.pessimistic >= drain.horizon);
+        }
+    }
+
+    #[test]
+    fn a_hold_moves_the_horizon_and_keeps_the_promise(world in worlds()) {
+        let zone = world.zone();
+        let course = world.course(&zone);
+        let last = &course.last().unwrap().1;
+        if last.run.is_held() {
+            prop_assert_eq!(last.horizon().is_some(), last.has_flipped(course.last().unwrap().0));
+        }
+        let asked = [world.asked(), changes(&course)].concat();
+        for drain in last.horizon().iter().flat_map(|_| &last.drains) {
+            for (&at, peer) in asked.iter().flat_map(|at| PEERS.map(|peer| (at, peer))) {
+                let told = |at| ask(served(&zone, &course, at, peer), drain.owner.as_ref(), drain.rtype);
+                let answer = told(at);
+                if answer.data != told(Instant::MAX).data {
+                    let kept_until = at.after(length(answer.ttl));
+                    prop_assert!(kept_until <= drain.horizon, "{at:?} {kept_until:?} {drain:?}");
+                }
+            }
+        }
+        for pair in course.windows(2) {
+            let (at, serial) = (pair[1].0, |schedule: &Schedule| schedule.serial_at(pair[1].0));
+            // What was served is not undone, and its serials only rise.
+            prop_assert!(serial(&pair[1].1) >= serial(&pair[0].1), "{at:?}");
+            prop_assert!(pair[1].1.at >= pair[0].1.at);
+        }
+    }
+
+    #[test]
+    fn after_a_rollback_the_new_data_is_gone_when_its_price_says(world in worlds(), since in 0u32..300_000) {
+        let zone = world.zone();
+        let mut course = world.course(&zone);
+        let (from, stood) = course.last().unwrap().clone();
+        let back_at = from.max(stood.at).after(length(Ttl(since)));
+        let decided = match world.decide(&zone, &stood.run, &Decision::RollBack, back_at) {
+            Ok(decided) => decided,
+            Err(Refusal::AtHand { .. }) => return Ok(()),
+            Err(Refusal::NotFlipped) if stood.run.is_held() => return Ok(()),
+            Err(refusal) => panic!("{refusal}"),
+        };
+        let (price, schedule) = (decided.price.unwrap(), decided.outcome.schedule.unwrap());
+        prop_assert!(schedule.serial_at(back_at) > stood.serial_at(back_at));
+        prop_assert_eq!(schedule.horizon(), None);
+        let is_at_once = stood.steps.iter().any(|step| step.from == back_at);
+        prop_assert!(is_at_once || schedule.recovery() >= Some(price.recovered_at));
+        let courses = schedule.courses.clone();
+        course.push((back_at, schedule));
+        let asked = [world.asked(), changes(&course)].concat();
+        for one in &courses {
+            let old = |peer| ask(zone.view(), one.owner.as_ref(), one.rtype).data == ask(served(&zone, &course, Instant::MAX, peer), one.owner.as_ref(), one.rtype).data;
+            for (&at, peer) in asked.iter().flat_map(|at| PEERS.map(|peer| (at, peer))) {
+                prop_assert!(old(peer));
+                let answer = ask(served(&zone, &course, at, peer), one.owner.as_ref(), one.rtype);
+                if answer.data != ask(zone.view(), one.owner.as_ref(), one.rtype).data {
+                    prop_assert!(at < back_at);
+                    prop_assert!(at.after(length(answer.ttl)) <= price.recovered_at, "{at:?} {answer:?} {price:?}");
+                } else if at >= back_at && one.before.is_some() && !is_at_once {
+                    let age = at.since(back_at);
+                    prop_assert!(length(answer.ttl) <= length(stood.low_ttl).max(age), "{at:?} {answer:?}");
+                }
+            }
         }
     }
 
@@ -248,7 +397,7 @@ proptest! {
     fn in_time_the_old_data_is_gone_at_the_instant_plus_the_low_ttl(world in worlds()) {
         let zone = world.zone();
         let schedule = world.schedule(&zone, Instant::MIN);
-        let promised = schedule.at.after(length(schedule.low_ttl));
+        let promised = schedule.at.after(length(schedule.low_ttl.max(schedule.spread)));
         for drain in schedule.drains.iter().filter(|drain| drain.held == Held::Data) {
             prop_assert!(drain.horizon <= promised);
         }
@@ -292,6 +441,8 @@ proptest! {
     fn ttls_grow_only_as_fast_as_confidence(world in worlds()) {
         let zone = world.zone();
         let schedule = world.schedule(&zone, world.armed_at());
+        let (plan, _) = plan::parse(zone.apex(), &"p".into(), world.plan().as_bytes());
+        let low_for = plan.unwrap().low_for();
         for edition in schedule.timeline.editions().filter(|edition| edition.from >= schedule.at) {
             for drain in &schedule.drains {
                 let view = schedule.timeline.view_of(edition, edition.from);
@@ -299,6 +450,9 @@ proptest! {
                 let Some(rrset) = node.rrset(drain.rtype) else { continue };
                 let age = edition.from.since(schedule.at);
                 prop_assert!(length(rrset.ttl()) <= length(schedule.low_ttl).max(age));
+                if age < length(low_for) {
+                    prop_assert!(rrset.ttl() <= schedule.low_ttl);
+                }
             }
         }
     }
@@ -315,8 +469,16 @@ fn an_armed_plan_costs_less_than_a_kibibyte() {
     let plan = "version = 1\nat = \"2026-12-01T03:00[Asia/Tokyo]\"\n[[flip]]\nname = \"www\"\ntype = \"A\"\n\
                 from = [\"192.0.2.10\"]\nto = [\"192.0.2.20\"]\n";
     let path = "example.com.plan.toml".into();
-    let loaded = watari::timeline::load(&zone, &path, plan.as_bytes(), Instant::MIN);
-    let timeline = loaded.schedule.unwrap().timeline;
-    assert_eq!(timeline.editions().count(), 4);
-    assert!(timeline.size() < 1024);
+    let text = PlanText { path, text: plan.as_bytes().into() };
+    let past = Past::default();
+    let sources = Sources { zone: &zone, content: 0, plan: Some((text, Instant::MIN)), run: None, armed: None, past };
+    let armed = conduct::decide(&sources, &Decision::Arm, "a test", Instant::from_unix_seconds(T - 1_000_000)).unwrap();
+    let news = watari::control::running::News::new(armed.outcome);
+    let itinerary = news.itinerary().unwrap().size();
+    let (timeline, running) = news.into_parts().unwrap();
+    // Eleven rungs down, the flip, eleven up, and the zone as it stands in its file.
+    assert_eq!(timeline.editions().count(), 24);
+    assert!(running.is_some());
+    let all = timeline.size() + size_of::<Running>() + itinerary;
+    assert!(all < 1024 + 0, "{all}: {} for the timeline, {itinerary} for its words", timeline.size());
 }

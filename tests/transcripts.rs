@@ -6,10 +6,17 @@
 //! == zone example.com                  the zone's file, up to the next `==` or `$`: written at this instant
 //! == plan example.com                  the same for its plan
 //! == no plan example.com               the plan's file is removed
-//! == restart                           the server forgets all but the files
-//! $ dig www.example.com A              an answer on the wire, read by hickory-proto; also +dnssec, +tcp
+//! == restart                           the server forgets all but the files and the journal
+//! == lost state                        it forgets the journal too
+//! == lost plan                         it forgets what was armed, and nothing else
+//! $ dig www.example.com A              an answer on the wire, read by hickory-proto; also +dnssec, +tcp, +from=ADDRESS
 //! $ watari check                       what there is to say of the files
 //! $ watari plan show example.com       the timeline; also --json
+//! $ watari arm example.com             what the command shows, and what it does; with --yes only what it did, with
+//!                                      --dry-run only what it would; also hold, resume [--at INSTANT], rollback, abort
+//! $ watari status example.com          where the plan stands, and its journal
+//! $ watari status                      where all stand
+//! $ log                                what the server warned of when it read the files last
 //! # a remark
 //! ```
 
@@ -17,7 +24,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,54 +32,184 @@ use std::time::Duration;
 use hickory_proto::op::Message;
 use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
 use watari::clock::Instant;
-use watari::diag;
-use watari::timeline::{self, Schedule, Timeline, show};
+use watari::control::desk::{self, ClockState};
+use watari::control::discipline::Synchronisation;
+use watari::control::fingerprint::Fingerprint;
+use watari::control::owner::{Act, Answer, Asked, Considered, Ticket};
+use watari::control::running::{News, Running};
+use watari::control::socket::{Outcome, Reply};
+use watari::diag::{self, Severity};
+use watari::timeline::conduct::{self, Decision, PlanText, Sources};
+use watari::timeline::plan::{self, Arming};
+use watari::timeline::run::{Entry, Event, Promised};
+use watari::timeline::{self, Run, Schedule, Timeline, show};
 use watari::wire::{Name, Rcode, Rtype};
+use watari::zone::Zone;
 use watari::zone::text::{self, NoInclude};
 
-/// The files of a zone, and what became of them.
+/// What the disk keeps of the runs of a zone.
+#[derive(Default)]
+struct Journal {
+    entries: Vec<(i64, Entry)>,
+    /// What the present run armed, and the serials that it was promised.
+    armed: Option<PlanText>,
+    promised: Vec<Promised>,
+}
+
+impl Journal {
+    fn append(&mut self, outcome: &conduct::Outcome) {
+        for (number, entry) in outcome.entries.iter().enumerate() {
+            if number == 0 && outcome.plan.is_some() {
+                self.armed.clone_from(&outcome.plan);
+            }
+            let run = self.entries.last().map_or(0, |(run, _)| *run);
+            let run = run + i64::from(matches!(entry.event, Event::Armed(_)));
+            self.entries.push((run, entry.clone()));
+            self.promised = outcome.timeline.iter().flat_map(Timeline::promised).collect();
+        }
+    }
+
+    /// The present run, as a server that starts finds it.
+    fn known(&self) -> Option<Running> {
+        let run = Run::fold(self.entries.iter().map(|(_, entry)| entry))?;
+        Some(Running::known(run, self.promised.clone()))
+    }
+}
+
+/// The files of a zone, its journal, and what became of them.
 #[derive(Default)]
 struct Files {
     zone: String,
     plan: Option<(String, Instant)>,
-    schedule: Option<Schedule>,
-    served: Option<Arc<Timeline>>,
+    journal: Journal,
+    running: Option<Running>,
+    /// What is served, and the fingerprint of the file that it is made of.
+    served: Option<(Arc<Timeline>, u64)>,
+    /// What was warned of when they were read last.
+    said: Vec<diag::Diagnostic>,
 }
 
 impl Files {
-    /// As a server does it: a plan counts from when its file was written, and a file that can't be used leaves
-    /// what is served as it is.
-    fn load(&mut self, apex: &str) {
-        self.schedule = None;
-        let Some(zone) = self.zone(apex).zone else { return };
-        let Some((plan, armed_at)) = &self.plan else {
-            self.served = Some(Arc::new(Timeline::fixed(zone)));
+    /// As a server does it: what must be in the journal is there first, and a file that can't be used leaves what is
+    /// served as it is.
+    fn load(&mut self, apex: &str, now: Instant) {
+        let text::Loaded { zone, diagnostics, .. } = self.zone(apex);
+        self.said = diagnostics;
+        let Some(zone) = zone else { return };
+        let content = Fingerprint::default().with_bytes(self.zone.as_bytes()).number();
+        let outcome = conduct::follow(&self.sources(&zone, content, apex, now), now, self.served.is_some());
+        self.said.extend(outcome.diagnostics.iter().filter(|said| said.severity > Severity::Note).cloned());
+        self.serve(outcome, content);
+    }
+
+    fn serve(&mut self, outcome: conduct::Outcome, content: u64) {
+        if outcome.timeline.is_none() {
+            assert!(outcome.entries.is_empty(), "what is not served is not in the journal");
             return;
-        };
-        let loaded = timeline::load(&zone, &plan_path(apex), plan.as_bytes(), *armed_at);
-        match &loaded.schedule {
-            Some(schedule) => self.served = Some(Arc::new(schedule.timeline.clone())),
-            None => drop(self.served.get_or_insert_with(|| Arc::new(Timeline::fixed(zone)))),
         }
-        self.schedule = loaded.schedule;
+        self.journal.append(&outcome);
+        let folded = self.journal.known().map(|running| running.run);
+        let (timeline, running) = News::new(outcome).into_parts().unwrap();
+        assert_eq!(running.as_ref().map(|running| &running.run), folded.as_ref(), "a run is the fold of its journal");
+        self.served = Some((timeline, content));
+        self.running = running;
+    }
+
+    fn sources<'a>(&'a self, zone: &'a Zone, content: u64, apex: &str, now: Instant) -> Sources<'a> {
+        let plan = self.plan_text(apex);
+        let armed = self.running.as_ref().and_then(|running| match &plan {
+            Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
+            _ => self.journal.armed.clone(),
+        });
+        let past = self.running.as_ref().map(|running| running.past(content, armed.as_ref(), now));
+        let (past, run) = (past.unwrap_or_default(), self.running.as_ref().map(|running| &running.run));
+        Sources { zone, content, plan, run, armed, past }
+    }
+
+    fn decide(&mut self, apex: &str, decision: Decision, act: bool, now: Instant) -> Reply {
+        let (timeline, content) = self.served.clone().expect("it is served");
+        let sources = self.sources(timeline.zone(), content, apex, now);
+        let by = "uid 1000 over the control socket";
+        let result = conduct::decide(&sources, &decision, by, now);
+        let token = desk::token(&decision, &result, content, now);
+        let ticket = Ticket(0);
+        let asked = Asked { ticket, apex: name(apex), decision, by: by.to_owned(), act: Act::No };
+        let outcome = result.as_ref().ok().map(|decided| decided.outcome.clone());
+        let considered = Box::new(Considered { asked, token, result });
+        match outcome.filter(|_| act) {
+            Some(outcome) => {
+                self.serve(outcome, content);
+                desk::reply(Answer::Done(considered), &clock(), now, false)
+            }
+            None => desk::reply(Answer::Shown(considered), &clock(), now, false),
+        }
+    }
+
+    /// The schedule of what is armed, or was armed last.
+    fn standing(&self, apex: &str, now: Instant) -> Reply {
+        let timeline = self.served.as_ref().map(|(timeline, _)| timeline);
+        let schedule = self.running.as_ref().zip(self.journal.armed.as_ref()).zip(timeline).and_then(
+            |((running, text), timeline)| {
+                timeline::load(timeline.zone(), &text.path, &text.text, &running.run).schedule
+            },
+        );
+        let (running, entries) = (self.running.as_ref(), &self.journal.entries);
+        desk::standing(&name(apex), schedule.as_ref(), running, entries, (&clock(), now, false))
+    }
+
+    fn plan_text(&self, apex: &str) -> Option<(PlanText, Instant)> {
+        let (text, since) = self.plan.as_ref()?;
+        Some((PlanText { path: format!("{apex}.plan.toml").into(), text: text.as_bytes().into() }, *since))
     }
 
     fn zone(&self, apex: &str) -> text::Loaded {
-        let name = Name::from_text(apex).expect("an apex");
-        text::load(name.as_ref(), &format!("{apex}.zone").into(), self.zone.as_bytes(), &NoInclude)
+        text::load(name(apex).as_ref(), &format!("{apex}.zone").into(), self.zone.as_bytes(), &NoInclude)
     }
 
-    fn check(&self, apex: &str) -> Vec<diag::Diagnostic> {
+    /// Where the plan with this text stands: as the journal says, or as it would if it were armed now.
+    fn run_of(&self, zone: &Zone, text: &PlanText, since: Instant, now: Instant) -> Run {
+        let known = self.running.as_ref().map(|running| &running.run).filter(|run| run.plan == text.digest());
+        known.cloned().unwrap_or_else(|| match plan::parse(zone.apex(), &text.path, &text.text).0 {
+            Some(plan) if plan.arming() == Arming::OnLoad => Run::proposed(since),
+            _ => Run::proposed(now),
+        })
+    }
+
+    fn check(&self, apex: &str, now: Instant) -> Vec<diag::Diagnostic> {
         let text::Loaded { zone, mut diagnostics, .. } = self.zone(apex);
-        if let (Some(zone), Some((plan, armed_at))) = (zone, &self.plan) {
-            diagnostics.extend(timeline::check(&zone, &plan_path(apex), plan.as_bytes(), *armed_at));
+        if let (Some(zone), Some((text, since))) = (zone, self.plan_text(apex)) {
+            let run = self.run_of(&zone, &text, since, now);
+            diagnostics.extend(timeline::check(&zone, &text.path, &text.text, &run));
         }
         diagnostics
     }
+
+    fn schedule(&self, apex: &str, now: Instant) -> Option<Schedule> {
+        let (zone, (text, since)) = (self.zone(apex).zone?, self.plan_text(apex)?);
+        let run = self.run_of(&zone, &text, since, now);
+        timeline::load(&zone, &text.path, &text.text, &run).schedule
+    }
 }
 
-fn plan_path(apex: &str) -> Arc<str> {
-    format!("{apex}.plan.toml").into()
+fn name(text: &str) -> Name {
+    Name::from_text(text).expect("a name")
+}
+
+/// A clock that is kept right.
+fn clock() -> ClockState {
+    let synchronisation = Synchronisation::Synchronised { max_error: Duration::from_millis(1) };
+    ClockState { synchronisation, held_back: None, stepped: None }
+}
+
+fn printed(reply: &Reply) -> String {
+    match reply.outcome {
+        Outcome::Shown | Outcome::Done => reply.text.clone(),
+        _ if !reply.faults.is_empty() => reply.text.clone(),
+        outcome => {
+            let help = reply.help.as_ref().map(|help| format!("help: {help}\n")).unwrap_or_default();
+            format!("{}: {}\n{help}", format!("{outcome:?}").to_lowercase(), reply.text.trim_end())
+        }
+    }
 }
 
 #[derive(Default)]
@@ -101,44 +238,83 @@ impl World {
                 });
             }
             ["zone", apex] => {
+                let now = self.now();
                 let files = self.files.entry((*apex).to_owned()).or_default();
                 body.clone_into(&mut files.zone);
-                files.load(apex);
+                files.load(apex, now);
             }
             ["plan", apex] => {
                 let now = self.now();
                 let files = self.files.get_mut(*apex).expect("the zone comes before its plan");
                 files.plan = Some((body.to_owned(), now));
-                files.load(apex);
+                files.load(apex, now);
             }
             ["no", "plan", apex] => {
+                let now = self.now();
                 let files = self.files.get_mut(*apex).expect("a zone");
                 files.plan = None;
-                files.load(apex);
+                files.load(apex, now);
             }
-            ["restart"] => {
-                for (apex, files) in &mut self.files {
-                    files.served = None;
-                    files.load(apex);
-                }
+            ["restart"] => self.start(),
+            ["lost", "state"] => {
+                self.files.values_mut().for_each(|files| files.journal = Journal::default());
+                self.start();
+            }
+            ["lost", "plan"] => {
+                self.files.values_mut().for_each(|files| files.journal.armed = None);
+                self.start();
             }
             _ => panic!("unknown directive {words:?}"),
         }
     }
 
-    fn command(&self, words: &[&str]) -> String {
+    fn start(&mut self) {
+        let now = self.now();
+        for (apex, files) in &mut self.files {
+            files.served = None;
+            files.running = files.journal.known();
+            files.load(apex, now);
+        }
+    }
+
+    fn command(&mut self, words: &[&str]) -> String {
+        let now = self.now();
         match words {
             ["dig", arguments @ ..] => self.dig(arguments),
             ["watari", "check"] => {
-                let all: Vec<_> = self.files.iter().flat_map(|(apex, files)| files.check(apex)).collect();
+                let all: Vec<_> = self.files.iter().flat_map(|(apex, files)| files.check(apex, now)).collect();
                 if all.is_empty() { "nothing to say\n".to_owned() } else { diag::render(&all, false) + "\n" }
             }
-            ["watari", "plan", "show", apex] => match &self.files[*apex].schedule {
-                Some(schedule) => show::render(schedule, self.now(), false),
+            ["log"] => {
+                let all: Vec<_> = self.files.values().flat_map(|files| files.said.clone()).collect();
+                if all.is_empty() { "nothing to say\n".to_owned() } else { diag::render(&all, false) + "\n" }
+            }
+            ["watari", "plan", "show", apex] => match self.files[*apex].schedule(apex, now) {
+                Some(schedule) => show::render(&schedule, now, false),
                 None => "no plan\n".to_owned(),
             },
             ["watari", "plan", "show", "--json", apex] => {
-                serde_json::to_string_pretty(&self.files[*apex].schedule).unwrap() + "\n"
+                serde_json::to_string_pretty(&self.files[*apex].schedule(apex, now)).unwrap() + "\n"
+            }
+            ["watari", "status"] => {
+                let all: BTreeMap<_, _> = self
+                    .files
+                    .iter()
+                    .filter_map(|(apex, files)| Some((name(apex), Arc::new(files.running.clone()?))))
+                    .collect();
+                printed(&desk::overview(all.iter(), &clock(), now))
+            }
+            ["watari", "status", apex] => printed(&self.files[*apex].standing(apex, now)),
+            ["watari", verb, apex, options @ ..] => {
+                let decision = decision(verb, options);
+                let files = self.files.get_mut(*apex).expect("a zone");
+                let shown = files.decide(apex, decision.clone(), false, now);
+                if shown.token.is_none() || options.contains(&"--dry-run") {
+                    return printed(&shown);
+                }
+                let done = files.decide(apex, decision, true, now);
+                let shown = if options.contains(&"--yes") { String::new() } else { printed(&shown) + "\n" };
+                shown + &printed(&done)
             }
             _ => panic!("unknown command {words:?}"),
         }
@@ -160,18 +336,34 @@ impl World {
             false => Transport::Udp,
         };
         let served = self.files.iter().map(|(apex, files)| match &files.served {
-            Some(timeline) => Served::Zone(timeline.clone()),
+            Some((timeline, _)) => Served::Zone(timeline.clone()),
             None => Served::Unavailable(Arc::new(Name::from_text(apex).unwrap())),
         });
         let catalog = Catalog::default().with(served);
         let mut out = vec![0; 65_535];
         let mut answerer = Answerer::new(Identity::default());
-        let peer = (Ipv4Addr::LOCALHOST, 5353).into();
-        let length = answerer.answer(&catalog, self.now(), peer, transport, &request, &mut out);
+        let from = options.iter().find_map(|option| option.strip_prefix("+from="));
+        let peer: IpAddr = from.map_or(Ipv4Addr::LOCALHOST.into(), |from| from.parse().expect("an address"));
+        let length = answerer.answer(&catalog, self.now(), (peer, 5353).into(), transport, &request, &mut out);
         if length == 0 {
             return ";; no answer\n".to_owned();
         }
         draw(&Message::from_vec(&out[..length]).expect("hickory-proto reads our answers"))
+    }
+}
+
+fn decision(verb: &str, options: &[&str]) -> Decision {
+    let option = |name: &str| options.iter().position(|word| *word == name).map(|at| options[at + 1]);
+    match verb {
+        "arm" => Decision::Arm,
+        "hold" => Decision::Hold { why: option("--why").unwrap_or_default().to_owned() },
+        "resume" => {
+            let at = option("--at").map(|at| plan::parse_instant(at).expect("an instant"));
+            Decision::Resume { at: at.as_ref().map(plan::to_instant) }
+        }
+        "rollback" => Decision::RollBack,
+        "abort" => Decision::Abort,
+        _ => panic!("unknown command {verb}"),
     }
 }
 
@@ -193,6 +385,12 @@ fn draw(message: &Message) -> String {
     out
 }
 
+/// The words of a command; quotes hold some together.
+fn words(command: &str) -> Vec<&str> {
+    let parts = command.split('"').enumerate();
+    parts.flat_map(|(at, part)| if at % 2 == 1 { vec![part] } else { part.split_whitespace().collect() }).collect()
+}
+
 /// Runs the script and gives it back with the output that it has.
 fn run(script: &str) -> String {
     let mut world = World::default();
@@ -212,7 +410,7 @@ fn run(script: &str) -> String {
             let words: Vec<_> = directive.split_whitespace().collect();
             world.directive(&words, &body);
         } else if let Some(command) = line.strip_prefix("$ ") {
-            let words: Vec<_> = command.split_whitespace().collect();
+            let words = words(command);
             out += world.command(&words).trim_end();
             out += "\n\n";
         }
@@ -300,7 +498,7 @@ fn examples_of_the_manual_have_no_faults() {
     assert!(plans.len() >= 3);
     for plan in plans {
         let path = "example20121.com.plan.toml".into();
-        let loaded = timeline::load(&zone, &path, plan.as_bytes(), Instant::MIN);
+        let loaded = timeline::load(&zone, &path, plan.as_bytes(), &Run::proposed(Instant::MIN));
         assert!(loaded.schedule.is_some(), "{plan}\n{}", diag::render(&loaded.diagnostics, false));
         assert!(!loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
     }

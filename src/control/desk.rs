@@ -192,7 +192,7 @@ fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> Str
             if moved.is_zero() {
                 _ = writeln!(text, "{zone}: it goes on as if it had not been held; T is {}", at(after.at));
             } else {
-                _ = writeln!(text, "{zone}: it goes on, {moved:?} later; T is {} now", at(after.at));
+                _ = writeln!(text, "{zone}: it goes on, {} later; T is {} now", show::length(moved), at(after.at));
             }
             if let Some(horizon) = after.horizon() {
                 _ = writeln!(text, "  no cache that obeys TTLs holds old data after {}", at(horizon));
@@ -210,15 +210,19 @@ fn done(considered: &Considered, now: Instant) -> Reply {
     let text = match &considered.asked.decision {
         Decision::Arm => match schedule {
             Some(schedule) => format!(
-                "{zone}: armed, plan {}; it flips at {}\n",
+                "{zone}: armed, plan {}; it {} at {}\n",
                 schedule.plan.short(),
+                show::tense(schedule, now),
                 moment(schedule.at, &schedule.time_zone)
             ),
             None => format!("{zone}: armed\n"),
         },
         Decision::Hold { .. } => format!("{zone}: held; `watari resume {zone}` lets it go on\n"),
         Decision::Resume { .. } => match schedule {
-            Some(schedule) => format!("{zone}: resumed; it flips at {}\n", moment(schedule.at, &schedule.time_zone)),
+            Some(schedule) => {
+                let (flips, at) = (show::tense(schedule, now), moment(schedule.at, &schedule.time_zone));
+                format!("{zone}: resumed; it {flips} at {at}\n")
+            }
             None => format!("{zone}: resumed\n"),
         },
         Decision::RollBack => format!("{zone}: the old data is served again, with serial {serial}\n"),
@@ -263,7 +267,7 @@ pub fn overview<'a>(
         }));
         _ = write!(text, "{zone}: {state}");
         if let Some(plan) = &running.itinerary {
-            _ = write!(text, "; {} flips at {}, {}", plan.what(), shown_instant(plan.at), show::distance(plan.at, now));
+            _ = write!(text, "; {} at {}, {}", plan.what(), shown_instant(plan.at), show::distance(plan.at, now));
         }
         if let Some(serial) = serial {
             _ = write!(text, "; serial {serial}");
@@ -308,7 +312,8 @@ pub fn standing(
             Event::Held { why } if !why.is_empty() => format!(": {why}"),
             Event::Armed(armed) => format!(", plan {}", armed.plan.short()),
             Event::Rebased(base) => format!(", above serial {}", base.above),
-            Event::Resumed { shift } => format!(", {:?} later", Duration::from_nanos(*shift)),
+            Event::Resumed { shift: 0 } => ", nothing moves".to_owned(),
+            Event::Resumed { shift } => format!(", {} later", show::length(Duration::from_nanos(*shift))),
             _ => String::new(),
         };
         let at = schedule

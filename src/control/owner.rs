@@ -153,7 +153,10 @@ impl Owner {
         match event {
             Event::Seen(all) => all.into_iter().for_each(|seen| self.seen(seen, now)),
             Event::Scanned(scanned) => self.scanned(scanned, now, &mut effects),
-            Event::Loaded(all) => self.all_loaded(all, clock, &mut effects),
+            Event::Loaded(all) => {
+                self.all_loaded(all, clock, &mut effects);
+                self.ask_again(&mut effects);
+            }
             Event::Journalled { apexes, failure } => {
                 for apex in apexes {
                     self.journalled(&apex, failure.as_deref(), clock, &mut effects);

@@ -62,6 +62,11 @@ impl Itinerary {
         }
     }
 
+    /// How many octets it occupies beside itself.
+    pub fn size(&self) -> usize {
+        size_of_val(&*self.kinds) + self.what.len()
+    }
+
     /// What a step does: `flip: www A`.
     pub fn step(&self, step: timeline::StepId) -> String {
         let kind = self.kinds.get(usize::from(step.0)).map_or("step", |kind| kind.name());

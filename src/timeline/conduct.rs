@@ -4,7 +4,7 @@
 //! events that must be in the journal *before* anything of it is served, and the timeline that they make.
 //!
 //! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away.
-//!    It counts as obeyed since its file came.
+//!    It counts as obeyed since its file came. If it doesn't say so any more after an edit, it goes on as it was armed.
 //! 2. A plan that is armed by hand is what it was when it was armed. What happens to its file afterwards is told, and
 //!    changes nothing.
 //! 3. An edit of the zone file goes into service as always; the plan's editions are made anew over it.
@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::compile::{self, settle};
 use super::plan::{self, Arming, digest_of};
 use super::run::{Armed, Base, Entry, Event, Run};
-use super::schedule::{Price, Schedule};
+use super::schedule::{Course, Price, Schedule};
 use super::serial::Serial;
 use super::{Digest, Timeline};
 use crate::clock::Instant;
@@ -119,7 +119,7 @@ impl Follow<'_> {
     /// The highest serial that was served.
     fn above(&self) -> Serial {
         let file = Serial(self.sources.zone.serial());
-        let run = self.sources.run.map_or(file, Run::above);
+        let run = self.sources.run.and_then(Run::above).unwrap_or(file);
         match self.sources.past.serial {
             Some(served) if served.above(run).is_some() => served,
             _ => run,
@@ -164,7 +164,14 @@ impl Follow<'_> {
         let Some(run) = self.sources.run.cloned() else {
             return self.outcome(None, None, None, Timeline::fixed(zone.clone()));
         };
-        let run = self.rebased(&run);
+        let is_above = |served: Serial| run.above().is_none_or(|above| served.above(above).is_some());
+        let run = if !run.is_over() && self.sources.past.serial.is_some_and(is_above) {
+            // Its plan, which can't be followed, had led further.
+            let base = self.base();
+            self.note(Some(run.clone()), Event::Rebased(base), BY_ZONE_FILE).unwrap_or(run)
+        } else {
+            self.rebased(&run)
+        };
         let timeline = settle(zone, &run);
         self.outcome(None, Some(run), None, timeline)
     }
@@ -188,10 +195,11 @@ impl Follow<'_> {
         }
         let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
         let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
+        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.base() };
         // While something is served, the old data is handed out until this counts; a server that was down handed out
         // nothing since the plan's file came.
         let since = if self.serving || by_hand { self.at } else { since.min(self.at) };
-        let proposed = Run::proposed(since);
+        let proposed = Run::proposed(since).over(base, self.at);
         let loaded = compile::load(zone, &text.path, &text.text, &proposed);
         self.diagnostics = loaded.diagnostics;
         if by_hand {
@@ -202,10 +210,7 @@ impl Follow<'_> {
         match loaded.schedule {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
-            Some(schedule) => {
-                let base = Base { kept_until: None, ..self.base() };
-                self.arm(text, &schedule, true, since, base)
-            }
+            Some(schedule) => self.arm(text, &schedule, true, since, base),
         }
     }
 
@@ -259,8 +264,8 @@ impl Follow<'_> {
 
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let base = self.base();
-        let proposed = Run { base: Base { zone: 0, ..base }, ..Run::proposed(self.at) };
+        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.base() };
+        let proposed = Run::proposed(self.at).over(base, self.at);
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
             None => {
@@ -272,6 +277,7 @@ impl Follow<'_> {
                 self.diagnostics = loaded.diagnostics;
                 self.finished(run)
             }
+            Some(schedule) if schedule.arming == Arming::ByHand => self.going_on(run),
             Some(schedule) => {
                 let since = self.at;
                 self.arm(text, &schedule, true, since, base)
@@ -502,6 +508,29 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// By when caches have forgotten what they were given until `at` of what `text` flips, where something else was served
+/// than the zone's file says: a plan that is under way has bounded nothing but what it flips itself, and one that was
+/// ended has let go of it. In nanoseconds; `None` where nothing else was served.
+fn kept_until(sources: &Sources<'_>, text: &PlanText, at: Instant) -> Option<i64> {
+    let ended = sources.run.filter(|run| run.is_over());
+    let kept_until = match ended {
+        Some(run) => Instant::from_unix_nanos(run.base.kept_until?),
+        None => sources.past.kept_until?,
+    };
+    let apex = sources.zone.apex();
+    let flips = |text: &PlanText| plan::parse(apex, &text.path, &text.text).0.map(|plan| plan.flips);
+    let known: Vec<_> = sources.armed.as_ref().filter(|_| ended.is_none()).and_then(flips).unwrap_or_default();
+    let is_known = |course: &Course| {
+        known.iter().any(|flip| (&flip.owner.value, flip.rtype.value) == (&course.owner, course.rtype))
+    };
+    let accepted = Base { zone: 0, above: 0, kept_until: Some(i64::MIN) };
+    let schedule = compile::load(sources.zone, &text.path, &text.text, &Run::proposed(at).over(accepted, at)).schedule;
+    let courses = schedule.iter().flat_map(|schedule| &schedule.courses);
+    let longest = courses.filter(|course| !is_known(course)).map(|course| course.held_ttl).max();
+    let others = longest.map(|ttl| at.after(Duration::from_secs(u64::from(ttl.0))));
+    Some(others.map_or(kept_until, |others| others.max(kept_until)).unix_nanos())
+}
+
 fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> Result<Decided, Refusal> {
     let (text, _) = sources.plan.as_ref().ok_or(Refusal::NoPlan)?;
     let mut before = None;
@@ -517,11 +546,12 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> R
         before = schedule;
     }
     let file = Serial(sources.zone.serial());
-    let above = sources.run.map_or(file, Run::above);
+    let above = sources.run.and_then(Run::above).unwrap_or(file);
     let above = sources.past.serial.filter(|served| served.above(above).is_some()).unwrap_or(above);
-    let kept_until = before.as_ref().map(|before| before.kept_until(at).unix_nanos());
+    let past = Past { kept_until: before.as_ref().map(|before| before.kept_until(at)), ..sources.past };
+    let kept_until = kept_until(&Sources { past, ..sources.clone() }, text, at);
     let base = Base { zone: sources.content, above: above.0, kept_until };
-    let proposed = Run { base, ..Run::proposed(at) };
+    let proposed = Run::proposed(at).over(base, at);
     let loaded = compile::load(sources.zone, &text.path, &text.text, &proposed);
     let schedule = loaded.schedule.ok_or(Refusal::Faults(loaded.diagnostics.clone()))?;
     if schedule.courses.is_empty() {

@@ -19,6 +19,7 @@ pub mod run;
 mod schedule;
 pub mod serial;
 pub mod show;
+mod verdict;
 pub mod when;
 
 pub use compile::{Loaded, check, load, settle};
@@ -32,4 +33,5 @@ pub use schedule::{
     StepKind, Term,
 };
 pub use serial::Serial;
+pub use verdict::Verdict;
 pub use when::When;

@@ -120,7 +120,8 @@ pub struct Run {
     pub on_load: bool,
     /// Since when it counts as obeyed (T1).
     pub armed_at: Instant,
-    /// From when the zone is as `base` says; [`Instant::MIN`] if it was never edited since.
+    /// From when the zone is as `base` says; [`Instant::MIN`] if it was never edited since, and nothing else was under
+    /// way.
     pub based_at: Instant,
     /// The zone that it is for.
     pub base: Base,
@@ -164,21 +165,29 @@ pub enum EndingKind {
 }
 
 impl Run {
+    /// The same, where what was served until `at` is as `base` says.
+    #[must_use]
+    pub fn over(self, base: Base, at: Instant) -> Run {
+        let based_at = if base.kept_until.is_some() { at } else { Instant::MIN };
+        Run { base, based_at, ..self }
+    }
+
     /// A run of a plan that nobody has armed, as if it were obeyed since `at`: what the compiler shows beforehand.
     pub fn proposed(at: Instant) -> Run {
         let base = Base { zone: 0, above: 0, kept_until: None };
         let nothing = Digest([0; 32]);
         let armed = Armed { plan: nothing, schedule: nothing, on_load: false, since: at.unix_nanos(), base };
-        Run { proposed: true, ..Run::of(&armed) }
+        Run { proposed: true, ..Run::of(&armed, at) }
     }
 
-    fn of(armed: &Armed) -> Run {
+    /// A run that was armed `at`. Where another was under way, what is served changes with it, and so does the serial.
+    fn of(armed: &Armed, at: Instant) -> Run {
         Run {
             plan: armed.plan,
             schedule: armed.schedule,
             on_load: armed.on_load,
             armed_at: Instant::from_unix_nanos(armed.since),
-            based_at: Instant::MIN,
+            based_at: if armed.base.kept_until.is_some() { at } else { Instant::MIN },
             base: armed.base,
             holds: Vec::new(),
             ending: None,
@@ -189,7 +198,7 @@ impl Run {
     /// `run` after one more event; `None` before the first, which arms. What can't follow changes nothing.
     pub fn after(run: Option<Run>, entry: &Entry) -> Option<Run> {
         match (&entry.event, run) {
-            (Event::Armed(armed), _) => Some(Run::of(armed)),
+            (Event::Armed(armed), _) => Some(Run::of(armed, entry.at)),
             (_, None) => None,
             (event, Some(run)) => Some(run.with(entry.at, event)),
         }
@@ -243,9 +252,10 @@ impl Run {
         self.ending.is_some()
     }
 
-    /// The highest serial that was served before the zone was as it is now.
-    pub fn above(&self) -> Serial {
-        Serial(self.base.above)
+    /// The highest serial that was served before the zone was as it is now; of a run that nobody armed it is not known,
+    /// unless another went before.
+    pub fn above(&self) -> Option<Serial> {
+        (!self.proposed || self.base.above != 0).then_some(Serial(self.base.above))
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::plan::{Arming, Lowering, Raising};
-use super::run::Run;
+use super::run::{EndingKind, Run};
 use super::serial::{Serial, Style};
 use super::{Digest, StepId, Timeline};
 use crate::clock::Instant;
@@ -77,6 +77,8 @@ pub struct Course {
     pub held: Held,
     /// And for how long, if nothing is done about it: R.
     pub held_ttl: Ttl,
+    /// How long caches may hold what they are told where it is removed: that there is none, or what a wildcard gives.
+    pub gone_ttl: Ttl,
     /// What the RRset is before the flip; `None` if there is none.
     pub before: Option<Contents>,
     /// What it is in the end; `None` if there is none.
@@ -262,15 +264,27 @@ impl fmt::Display for Reason {
 }
 
 impl Schedule {
-    /// From when on no conforming cache may hold any old data; `None` if nothing flips.
+    /// From when on no conforming cache may hold any old data; `None` if nothing flips, or not until the run is resumed.
     pub fn horizon(&self) -> Option<Instant> {
-        self.drains.iter().map(|drain| drain.horizon).max()
+        self.drains.iter().map(|drain| drain.horizon).max().filter(|_| self.is_to_stay())
+    }
+
+    /// Whether the new data is served at some instant, and from then on.
+    fn is_to_stay(&self) -> bool {
+        self.steps.last().is_some_and(|step| step.state.data == Data::New)
+    }
+
+    /// From when on no conforming cache may hold any new data; `None` if it was not rolled back.
+    pub fn recovery(&self) -> Option<Instant> {
+        let ending = self.run.ending.filter(|ending| ending.kind == EndingKind::RolledBack)?;
+        let kept = self.run.base.kept_until.map(Instant::from_unix_nanos);
+        kept.filter(|_| self.steps.iter().any(|step| step.kind == StepKind::Rollback)).map(|kept| kept.max(ending.at))
     }
 
     /// From when on the old service may be switched off: when resolvers with a minimum TTL of their own have forgotten
     /// it too; `None` if nothing flips.
     pub fn pessimistic_horizon(&self) -> Option<Instant> {
-        self.drains.iter().map(|drain| drain.pessimistic).max()
+        self.drains.iter().map(|drain| drain.pessimistic).max().filter(|_| self.is_to_stay())
     }
 
     /// The step whose edition is served at `now`; `None` while that is the zone as its file has it.
@@ -339,7 +353,7 @@ impl Schedule {
         let ttl = |course: &Course| match self.contents(course, state, now) {
             Some(contents) => contents.ttl,
             // That there is none is kept too.
-            None if state.data == Data::New => self.negative_ttl,
+            None if state.data == Data::New => course.gone_ttl,
             None => course.held_ttl,
         };
         self.courses.iter().map(ttl).max().unwrap_or(Ttl(0))

@@ -53,15 +53,23 @@ impl Drawing<'_> {
         let when = self.paint.bold(&self.moment(schedule.at));
         let place = schedule.time_zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
         let distance = distance(schedule.at, self.now);
-        writeln!(self.out, "{zone}  flips at T = {when}{place}, {distance}")?;
+        let flips = tense(schedule, self.now);
+        writeln!(self.out, "{zone}  {flips} at T = {when}{place}, {distance}")?;
         self.stand()?;
-        writeln!(self.out)?;
-        let served = match schedule.timeline.first().serial == schedule.serial.0 {
-            true => format!("serial {}, as in the zone file", schedule.serial),
-            false => format!("serial {}; the zone file says {}", schedule.timeline.first().serial, schedule.serial),
-        };
-        self.row("until then", &self.paint.dim(&served))?;
+        if schedule.run.based_at == Instant::MIN {
+            writeln!(self.out)?;
+            self.row("until then", &self.paint.dim(&self.first()))?;
+        }
         self.steps()
+    }
+
+    /// The serial of the first edition, which has no step of its own.
+    fn first(&self) -> String {
+        let (first, file) = (self.schedule.timeline.first().serial, self.schedule.serial);
+        match first == file.0 {
+            true => format!("serial {file}, as in the zone file"),
+            false => format!("serial {first}; the zone file says {file}"),
+        }
     }
 
     /// Where the plan stands.
@@ -90,7 +98,8 @@ impl Drawing<'_> {
         };
         let line = if run.proposed { self.paint.dim(&line) } else { self.paint.green(&line) };
         writeln!(self.out, "  {line}")?;
-        if let Some(demand) = demand::predict(self.schedule) {
+        let is_to_come = !run.is_over() && !run.is_held() && self.now < self.schedule.at;
+        if let Some(demand) = demand::predict(self.schedule).filter(|_| is_to_come) {
             let line = format!(
                 "a busy resolver asks {:.1} times before T; {} of them ask at most {} times a second",
                 demand.queries_per_resolver,
@@ -104,13 +113,15 @@ impl Drawing<'_> {
 
     fn steps(&mut self) -> std::fmt::Result {
         let schedule = self.schedule;
-        // What lies in the future of a run that is over or held, and will not happen, has no horizon.
-        let is_open = schedule.waiting.iter().any(|step| step.kind == StepKind::Flip);
-        let has_flip = schedule.steps.iter().any(|step| step.kind == StepKind::Flip);
-        let mut gone = schedule.horizon().filter(|_| has_flip && !is_open);
+        let mut gone = schedule.horizon().or(schedule.recovery());
         let mut shown_now = false;
         let mut before = None;
+        let mut based_at = Some(schedule.run.based_at).filter(|&based_at| based_at > Instant::MIN);
         for step in &schedule.steps[self.passed()?..] {
+            if let Some(at) = based_at.filter(|&at| at < step.from) {
+                self.anew(at)?;
+                (based_at, before) = (None, None);
+            }
             if let Some(horizon) = gone.filter(|&gone| gone <= step.from) {
                 self.mark_now(horizon, &mut shown_now)?;
                 self.horizon(horizon)?;
@@ -121,6 +132,9 @@ impl Drawing<'_> {
             }
             self.step(step, before == Some(step.kind))?;
             before = Some(step.kind);
+        }
+        if let Some(at) = based_at {
+            self.anew(at)?;
         }
         if let Some(horizon) = gone {
             self.mark_now(horizon, &mut shown_now)?;
@@ -150,6 +164,13 @@ impl Drawing<'_> {
             self.row("", &self.paint.dim(&format!("steps that {why}: {count}")))?;
         }
         Ok(count)
+    }
+
+    /// Shows the edition that is served since `at`, when the zone file was edited or the plan changed.
+    fn anew(&mut self, at: Instant) -> std::fmt::Result {
+        writeln!(self.out)?;
+        let served = format!("anew      {}", self.first());
+        self.row(&self.moment(at.whole_seconds()), &self.paint.dim(&served))
     }
 
     /// Shows where `now` is, once, before what begins at `next`; whether it did.
@@ -182,7 +203,7 @@ impl Drawing<'_> {
         if !again {
             writeln!(self.out)?;
         }
-        let serial = step.serial.map_or_else(|| "served before".to_owned(), |serial| format!("serial {serial}"));
+        let serial = step.serial.map_or_else(String::new, |serial| format!("serial {serial}"));
         let title = format!("{}  {serial:<17}  {}", self.paint.bold(&format!("{:8}", step.kind)), self.bar(step));
         self.row(&self.moment(step.from), &title)?;
         let mut left = utc(step.from);
@@ -234,6 +255,12 @@ impl Drawing<'_> {
     fn horizon(&mut self, gone: Instant) -> std::fmt::Result {
         let schedule = self.schedule;
         writeln!(self.out)?;
+        if schedule.recovery().is_some() {
+            let title = "no cache that obeys TTLs holds the new data from here on";
+            self.row(&self.moment(gone), &self.paint.bold(title))?;
+            let why = "what was given before the rollback has been forgotten";
+            return self.row(&utc(gone), &self.paint.dim(why));
+        }
         let title = "no cache that obeys TTLs holds old data from here on";
         self.row(&self.moment(gone), &self.paint.bold(title))?;
         let mut left = utc(gone);
@@ -271,6 +298,23 @@ impl Drawing<'_> {
     }
 }
 
+/// How one speaks of the flip of `schedule` at `now`.
+pub fn tense(schedule: &Schedule, now: Instant) -> &'static str {
+    let flips = |step: &Step| step.kind == StepKind::Flip;
+    if schedule.waiting.iter().any(flips) || !schedule.steps.iter().any(flips) && schedule.run.is_over() {
+        "was to flip"
+    } else if now < schedule.at {
+        "flips"
+    } else {
+        "flipped"
+    }
+}
+
+/// A length of time as a person reads it.
+pub fn length(length: std::time::Duration) -> String {
+    Span(length.as_secs()).to_string()
+}
+
 /// How far `at` is from `now`, in words.
 pub fn distance(at: Instant, now: Instant) -> String {
     if now < at {
@@ -294,6 +338,7 @@ fn describe(change: &RrsetChange, apex: NameRef<'_>, kind: StepKind) -> String {
     let name = format!("{} {}", relative(&change.owner, apex), change.rtype);
     let data = |contents: &Contents| list(change.rtype, contents.rdatas.iter().map(|rdata| &**rdata));
     match (&change.before, &change.after) {
+        (_, Some(after)) if kind == StepKind::Hold => format!("{name}: TTL {}, as the hold met it", after.ttl),
         (Some(before), Some(after)) if before.rdatas == after.rdatas && before.ttl == after.ttl => {
             format!("{name}: TTL {}, and a second less with each second", before.ttl)
         }
@@ -428,6 +473,7 @@ struct Json {
     serial_style: super::serial::Style,
     horizon: Option<String>,
     old_service_until: Option<String>,
+    recovery: Option<String>,
     demand: Option<demand::Demand>,
     steps: Vec<JsonStep>,
     waiting: Vec<JsonStep>,
@@ -527,6 +573,7 @@ fn json(schedule: &Schedule) -> Json {
         serial_style: schedule.serial_style,
         horizon: schedule.horizon().map(rfc3339),
         old_service_until: schedule.pessimistic_horizon().map(rfc3339),
+        recovery: schedule.recovery().map(rfc3339),
         demand: demand::predict(schedule),
         steps: schedule.steps.iter().map(step).collect(),
         waiting: schedule.waiting.iter().map(step).collect(),

@@ -11,7 +11,7 @@ use hickory_proto::op::Message;
 use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
 use watari::clock::Instant;
 use watari::diag;
-use watari::timeline::{self, Timeline};
+use watari::timeline::{self, Run, Timeline};
 use watari::wire::{Name, NameRef, Rtype, rdata};
 use watari::zone::Zone;
 use watari::zone::text::{NoInclude, load, parse_rdata, print_canonical, print_rdata};
@@ -144,7 +144,8 @@ fn print(zone: &Zone) -> String {
 /// (RFC 1982 § 3.2), or no secondary would follow.
 pub fn plan(text: &[u8]) {
     let armed_at = Instant::from_unix_seconds(1_790_000_000);
-    let loaded = timeline::load(zone(), &Arc::from("example.plan.toml"), text, armed_at);
+    let run = Run::proposed(armed_at);
+    let loaded = timeline::load(zone(), &Arc::from("example.plan.toml"), text, &run);
     let _ = diag::render(&loaded.diagnostics, false);
     assert!(loaded.schedule.is_some() || loaded.diagnostics.iter().any(diag::Diagnostic::is_error));
     if let Some(schedule) = loaded.schedule {

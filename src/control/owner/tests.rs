@@ -44,16 +44,16 @@ fn name(stem: &str) -> Name {
     names::apex(stem).unwrap()
 }
 
-fn timeline(apex: &Name, serial: u32) -> Arc<Timeline> {
+fn timeline(apex: &Name, serial: u32) -> Timeline {
     let text = format!("@ 60 SOA ns h {serial} 1 1 1 1\n@ 60 NS ns.other.\n");
     let zone = text::load(apex.as_ref(), &"z".into(), text.as_bytes(), &text::NoInclude).zone.unwrap();
-    Arc::new(Timeline::fixed(zone))
+    Timeline::fixed(zone)
 }
 
 impl World {
     fn of(disk: &[(&'static str, Text)]) -> World {
         let mut world = World {
-            owner: Owner::new(Path::new(TOP), 2, GRACE),
+            owner: Owner::new(Path::new(TOP), 2, GRACE, NameMap::default()),
             start: Instant::now(),
             now: Duration::ZERO,
             disk: BTreeMap::new(),
@@ -131,6 +131,7 @@ impl World {
                 }
                 Effect::Report(report) => self.reports.push(report),
                 Effect::Ready(count) => self.ready = Some(count),
+                Effect::Journal(_) | Effect::Consider(_) | Effect::Answer(..) => unreachable!("nobody asks"),
                 Effect::Tidy => {}
             }
         }
@@ -165,8 +166,8 @@ impl World {
                 match request.serving == Some(content) {
                     true => (Outcome::Unchanged, Vec::new()),
                     false => {
-                        let timeline = timeline(&request.apex, *serial);
-                        (Outcome::Ready { timeline, steps: Vec::new(), content }, Vec::new())
+                        let news = Box::new(News::plain(timeline(&request.apex, *serial)));
+                        (Outcome::Ready { news, content }, Vec::new())
                     }
                 }
             }

@@ -24,12 +24,12 @@ fn at(seconds: i64) -> Instant {
 
 fn armed(plan: &PlanText) -> Event {
     let base = Base { zone: u64::MAX, above: 2_026_070_101, kept_until: None };
-    let digest = Digest::of([plan.text.as_slice()]);
+    let digest = plan.digest();
     Event::Armed(Armed { plan: digest, schedule: Digest([7; 32]), on_load: true, since: -1, base })
 }
 
 fn plan(text: &str) -> PlanText {
-    PlanText { path: "zones/a.plan".to_owned(), text: text.into() }
+    PlanText { path: "zones/a.plan".into(), text: text.as_bytes().into() }
 }
 
 fn promised(serials: impl IntoIterator<Item = u32>) -> Vec<Promised> {
@@ -164,7 +164,7 @@ fn the_latest_instant_is_the_clocks_floor_in_whatever_order_they_come() {
 #[test]
 fn a_plan_is_kept_octet_by_octet() {
     let (_folder, mut store) = empty();
-    let octets = PlanText { path: "p".to_owned(), text: (0..=255).cycle().take(100_000).collect() };
+    let octets = PlanText { path: "p".into(), text: (0..=255).cycle().take(100_000).collect() };
     let record = Record { plan: Some(octets.clone()), ..begins("a.example", 1, "") };
     store.append(&[record]).unwrap();
     assert_eq!(store.plan_text(&name("A.example")).unwrap(), Some(octets));
@@ -232,7 +232,7 @@ fn record() -> impl Strategy<Value = Record> {
             Record {
                 apex: name(["a.example", "b.example", "."][zone]),
                 entry: Entry { at: Instant::from_unix_nanos(at), event, by },
-                plan: begins.then_some(PlanText { path: "p".to_owned(), text }),
+                plan: begins.then_some(PlanText { path: "p".into(), text: text.into() }),
                 promised: promised.into_iter().map(promise).collect(),
             }
         },

@@ -1,6 +1,6 @@
 //! One RRset's way through a plan: what is before and after, and when the old data is gone (rules 4 and 5).
 
-use super::examine::Found;
+use super::examine::{Found, ancestors};
 use super::steps::{Steps, before, lead, longest};
 use super::{remark, spread};
 use crate::clock::Instant;
@@ -8,6 +8,8 @@ use crate::diag::Diagnostic;
 use crate::timeline::plan::{Flip, Plan};
 use crate::timeline::run::Run;
 use crate::timeline::schedule::{Contents, Course, Drain, Held, MINIMUM_TTL, Since, Term, seconds};
+use crate::wire::Name;
+use crate::wire::name::join;
 use crate::zone::{Ttl, Zone};
 
 /// The course of `flip`, which finds in the zone what `found` says; `None` if there is none, or none can be.
@@ -42,7 +44,17 @@ pub(super) fn lay(
     let rdatas = flip.to.rdatas();
     let after = (!rdatas.is_empty()).then_some(Contents { ttl: after_ttl, rdatas });
     let owner = node.map_or_else(|| flip.owner.value.clone(), |node| node.name());
-    Some(Course { owner, rtype: flip.rtype.value, held, held_ttl, before, after })
+    let gone_ttl = gone_ttl(zone, &owner);
+    Some(Course { owner, rtype: flip.rtype.value, held, held_ttl, gone_ttl, before, after })
+}
+
+/// How long caches may hold what they are told when `owner` is not there. With the name its parents may go, so that any
+/// wildcard above it may be the one that answers (RFC 4592 § 3.3.1).
+fn gone_ttl(zone: &Zone, owner: &Name) -> Ttl {
+    let above = ancestors(owner.as_ref()).skip(1).filter(|name| name.is_at_or_below(zone.apex()));
+    let wildcards = above.filter_map(|name| join(b"\x01*", name).ok());
+    let ttls = wildcards.filter_map(|name| zone.find(name.as_ref())?.rrsets().map(|rrset| rrset.ttl()).max());
+    ttls.fold(zone.negative_ttl(), Ttl::max)
 }
 
 /// When the old data of `course`, one of `courses`, is gone (rule 4).

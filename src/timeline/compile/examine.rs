@@ -383,6 +383,6 @@ impl<'a> Examination<'a> {
 }
 
 /// The name itself, its parent, and so on to the root.
-fn ancestors(name: NameRef<'_>) -> impl Iterator<Item = NameRef<'_>> {
+pub(super) fn ancestors(name: NameRef<'_>) -> impl Iterator<Item = NameRef<'_>> {
     std::iter::successors(Some(name), |name| name.parent())
 }

@@ -7,7 +7,7 @@
 //!    rung R/2ⁿ⁺¹ is served from T − R/2ⁿ; by a *countdown*, whose answers live until T; or *once*, to r.
 //! 2. All flips happen at T, in one edition. The new data has r at most.
 //! 3. A TTL grows only as fast as confidence: from T + x on an answer may live for x. By a *ladder* of doubling rungs, or
-//!    *once*, at T + max(R, A). Until T + watch it does not grow.
+//!    *once*, at T + max(R, A). Until T + `low_for` it does not grow.
 //!    With secondaries, all this is sooner, or later, by D: how long the last of them may take to follow.
 //! 4. The old data of a flip is gone at T + min(its R, r), with a countdown T + min(its R, max(r, spread)). If the plan is
 //!    obeyed only since T1, after its lowering should have begun, it is gone at max(T1 + its R, that).
@@ -106,7 +106,8 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         return Err(diagnostics);
     }
     let time_zone = plan.at.value.time_zone().clone();
-    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone()).above(run.above());
+    let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone());
+    let succession = run.above().map_or(succession.clone(), |above| succession.above(above));
     let serial_style = succession.style();
     let Steps { at, mut done, waiting } = steps;
     let timeline = match build(plan, zone, &courses, &run, at, &mut done, succession) {
@@ -156,10 +157,10 @@ fn spread(plan: &Plan) -> Ttl {
 pub fn settle(zone: &Zone, run: &Run) -> Timeline {
     let file = Serial(zone.serial());
     let based_at = run.based_at;
-    if file.above(run.above()).is_some() {
+    let Some(above) = run.above().filter(|&above| file.above(above).is_none()) else {
         return Timeline::fixed(zone.clone());
-    }
-    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(run.above());
+    };
+    let mut succession = Succession::new(file, based_at, jiff::tz::TimeZone::UTC).above(above);
     let serial = if based_at == Instant::MIN { succession.last() } else { succession.next(based_at) };
     Timeline::with_serial(zone.clone(), serial.0)
 }
@@ -196,7 +197,7 @@ fn build(
     let is_anew = run.based_at > Instant::MIN;
     let file = Serial(zone.serial());
     let serial = match is_anew {
-        true if first_state == State::FILE && file.above(run.above()).is_some() => file,
+        true if first_state == State::FILE && run.above().is_none_or(|above| file.above(above).is_some()) => file,
         true => succession.next(run.based_at),
         false => succession.last(),
     };

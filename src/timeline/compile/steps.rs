@@ -173,7 +173,7 @@ impl Laying<'_> {
 
     /// Rule 3: from r up to `new`, and to `last` in the end.
     fn raise(&mut self, new: Ttl, last: State, since: Since) {
-        let (low, watch) = (self.plan.low_ttl(), self.plan.watch());
+        let (low, low_for) = (self.plan.low_ttl(), self.plan.low_for());
         if new <= low {
             return;
         }
@@ -187,15 +187,15 @@ impl Laying<'_> {
             before = after;
         };
         if self.plan.raising() == Raising::Once {
-            return step(self, self.old.max(new).max(watch), last, new);
+            return step(self, self.old.max(new).max(low_for), last, new);
         }
         let mut ladder: Vec<Ttl> = rungs(new, low).map(|(above, _)| above).collect();
         ladder.reverse();
-        // Of the rungs that the watch lets wait only the last is climbed.
-        let skipped = ladder.partition_point(|&rung| rung <= watch).saturating_sub(1);
+        // Of the rungs that have to wait only the last is climbed.
+        let skipped = ladder.partition_point(|&rung| rung <= low_for).saturating_sub(1);
         for rung in ladder.drain(..).skip(skipped) {
             let state = if rung == new { last } else { State { bound: Bound::Most(rung), ..last } };
-            step(self, rung.max(watch), state, rung);
+            step(self, rung.max(low_for), state, rung);
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod compose;
 mod flip;
 mod form;
 mod instant;
+pub mod probe;
 mod secondaries;
 mod way;
 
@@ -65,7 +66,7 @@ const KEYS: &[&str] = &[
     "ttl_after",
     "lower",
     "spread",
-    "watch",
+    "low_for",
     "raise",
     "secondaries",
     "flip",
@@ -98,7 +99,7 @@ pub struct Plan {
     /// Over how long the deadlines of a countdown are spread; [`SPREAD_DEFAULT`] if it isn't written.
     pub spread: Option<Written<Ttl>>,
     /// How long after the instant TTLs stay low in any case; no longer than they would if it isn't written.
-    pub watch: Option<Written<Ttl>>,
+    pub low_for: Option<Written<Ttl>>,
     /// How TTLs go up again; by a ladder if it isn't written.
     pub raising: Option<Written<Raising>>,
     /// Who serves the zone besides.
@@ -139,8 +140,8 @@ impl Plan {
     }
 
     /// How long after the instant TTLs stay low in any case.
-    pub fn watch(&self) -> Ttl {
-        self.watch.as_ref().map_or(Ttl(0), |ttl| ttl.value)
+    pub fn low_for(&self) -> Ttl {
+        self.low_for.as_ref().map_or(Ttl(0), |ttl| ttl.value)
     }
 
     /// D: how long after a step the last server serves it.
@@ -201,7 +202,7 @@ struct Rest {
     late: Option<Written<bool>>,
     lowering: Option<Written<Lowering>>,
     spread: Option<Written<Ttl>>,
-    watch: Option<Written<Ttl>>,
+    low_for: Option<Written<Ttl>>,
     raising: Option<Written<Raising>>,
     secondaries: Option<Secondaries>,
 }
@@ -247,7 +248,7 @@ impl Draft {
 
     fn with(self, at: Written<Zoned>) -> Plan {
         let Draft { source, apex, at: _, rest, flips } = self;
-        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, watch, raising, secondaries } = rest;
+        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
         Plan {
             source,
             apex,
@@ -258,7 +259,7 @@ impl Draft {
             late,
             lowering,
             spread,
-            watch,
+            low_for,
             raising,
             secondaries,
             flips,
@@ -281,7 +282,7 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         late: form.choice("late", &[("refuse", false), ("accept", true)]),
         lowering: form.choice("lower", Lowering::WRITTEN),
         spread: read_length(&mut form, "spread"),
-        watch: read_length(&mut form, "watch"),
+        low_for: read_length(&mut form, "low_for"),
         raising: form.choice("raise", Raising::WRITTEN),
         secondaries: read_secondaries(&mut form),
     };

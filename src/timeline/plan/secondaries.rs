@@ -59,7 +59,7 @@ fn read_servers(form: &mut Form<'_, '_>) -> Option<Vec<Written<SocketAddr>>> {
             }
         }
     }
-    if servers.is_empty() || servers.len() > SERVERS_MAX {
+    if array.is_empty() || array.len() > SERVERS_MAX {
         let message = format!("from 1 to {SERVERS_MAX} servers are expected");
         let diagnostic =
             Diagnostic::error("plan-secondaries", message).help("leave `[secondaries]` out if there are none");
