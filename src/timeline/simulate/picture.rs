@@ -18,7 +18,7 @@ const GUTTER: usize = 9;
 const ROWS: usize = 6;
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// How wide the name of a way is, where several are compared.
-const WAY: usize = 24;
+const WAY: usize = 23;
 
 /// `outcome` of `schedule`, drawn for a terminal of `width` columns; with `styled`, in colours.
 pub fn picture(outcome: &Outcome, schedule: &Schedule, width: usize, styled: bool) -> String {
@@ -83,7 +83,7 @@ impl Scale {
         let high = outcomes.clone().map(|outcome| f64::from(outcome.peak.queries)).fold(1.0, f64::max);
         let loads = outcomes.flat_map(|outcome| &outcome.buckets).map(|bucket| bucket.load);
         let low = loads.filter(|load| *load > 0.0).fold(high, f64::min);
-        Scale { low: (low / 2.0).max(high / 1e6), high }
+        Scale { low: (low / 2.0).max(high / 1e5), high }
     }
 
     /// Where `load` is: 0 at the bottom, 1 at the top.
@@ -310,9 +310,9 @@ fn compare(out: &mut String, ways: &[Outcome], schedule: &Schedule, width: usize
     let Some(first) = ways.first() else { return Ok(()) };
     head(out, first, schedule, paint)?;
     let scale = Scale::of(ways.iter());
-    let cells = width - WAY - 47;
+    let cells = width - WAY - 43;
     let heading = format!(
-        "  {:WAY$}{:>7}{:>8}{:>14}{:>13}  load",
+        "  {:WAY$}{:>6}{:>8}{:>14}{:>11}  load",
         "TTLs go down by", "asked", "peak/s", "last old copy", "promised"
     );
     writeln!(out, "{}", paint.bold(&heading))?;
@@ -321,7 +321,7 @@ fn compare(out: &mut String, ways: &[Outcome], schedule: &Schedule, width: usize
         let asked = outcome.queries_per_cache().map_or_else(|| "-".to_owned(), |asked| format!("{asked:.1}"));
         let last = outcome.last_old().map_or_else(|| "none".to_owned(), |last| from_flip(&outcome.axis, last));
         let promised = from_flip(&outcome.axis, outcome.horizon);
-        write!(out, "  {name:WAY$}{asked:>7}{:>8}{last:>14}{promised:>13}  ", outcome.peak.queries)?;
+        write!(out, "  {name:WAY$}{asked:>6}{:>8}{last:>14}{promised:>11}  ", outcome.peak.queries)?;
         let line: String = columns(outcome, &first.axis, cells)
             .into_iter()
             .map(|column| {

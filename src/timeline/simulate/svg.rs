@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::picture::{Scale, short, way};
+use super::picture::{Scale, from_flip, way};
 use super::{Axis, Outcome};
 use crate::clock::Instant;
 use crate::timeline::Schedule;
@@ -24,7 +24,7 @@ text { fill: #24292f; } .dim { fill: #6e7781; } .title { font-size: 17px; font-w
 .flip { stroke: #24292f; stroke-width: 1.5; } .horizon { stroke: #1a7f37; stroke-width: 1.5; stroke-dasharray: 5 3; }
 .late { stroke: #8250df; stroke-width: 1.5; stroke-dasharray: 2 3; }
 .t-horizon { fill: #1a7f37; } .t-late { fill: #8250df; }
-.line { fill: none; stroke-width: 2; stroke-linejoin: round; } .peak { fill: none; stroke-width: 1; opacity: .55; }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; } .thin { stroke-width: 1.5; } .peak { fill: none; stroke-width: 1; opacity: .55; }
 .area { stroke: none; opacity: .14; }
 .s0 { stroke: #0969da; } .s1 { stroke: #cf222e; } .s2 { stroke: #bf8700; } .s3 { stroke: #1b7c83; } .s4 { stroke: #a0378a; }
 .f0 { fill: #0969da; } .f1 { fill: #cf222e; } .f2 { fill: #bf8700; } .f3 { fill: #1b7c83; } .f4 { fill: #a0378a; }
@@ -85,10 +85,13 @@ impl Drawing<'_> {
         }
         let scale = Scale::of(self.outcomes.iter().copied());
         self.text("head", LEFT, LOAD.0 - 14.0, "start", "Queries a second at our server")?;
-        let note = "thick: on average; thin: in the worst second; logarithmic";
+        let note = match self.outcomes {
+            [_] => "thick: on average; thin: in the worst second; logarithmic",
+            _ => "in the worst second of each time; logarithmic",
+        };
         self.text("dim", RIGHT, LOAD.0 - 14.0, "end", note)?;
         for decade in scale.decades() {
-            self.level(LOAD, scale.height(decade), &short(decade))?;
+            self.level(LOAD, scale.height(decade), &decade.to_string())?;
         }
         for plot in [OLD, LOAD] {
             self.time(axis, plot)?;
@@ -160,8 +163,11 @@ impl Drawing<'_> {
                 )?;
             }
         }
-        writeln!(self.out, "<path class=\"peak s{colour}\" d=\"{peak}\"/>")?;
         writeln!(self.out, "<path class=\"line s{colour}\" d=\"{old}\"/>")?;
+        if self.outcomes.len() > 1 {
+            return writeln!(self.out, "<path class=\"line thin s{colour}\" d=\"{peak}\"/>");
+        }
+        writeln!(self.out, "<path class=\"peak s{colour}\" d=\"{peak}\"/>")?;
         writeln!(self.out, "<path class=\"line s{colour}\" d=\"{load}\"/>")
     }
 
@@ -175,15 +181,15 @@ impl Drawing<'_> {
                 self.line(class, (x, top - 6.0), (x, bottom))?;
             }
         }
-        let told = |instant| moment(instant, &self.schedule.time_zone);
+        let told = |instant| from_flip(axis, instant);
         let (horizon, late) = (told(first.horizon), told(first.pessimistic));
         let (x_horizon, x_late) = (x(axis, first.horizon), x(axis, first.pessimistic));
         self.text("head", x(axis, axis.at) - 5.0, OLD.0 - 8.0, "end", "T")?;
         let beside = |x: f64| if x > RIGHT - 260.0 { (x - 5.0, "end") } else { (x + 5.0, "start") };
         let (place, anchor) = beside(x_horizon);
-        self.text("t-horizon", place, OLD.0 - 26.0, anchor, &format!("horizon {horizon}"))?;
+        self.text("t-horizon", place, OLD.0 - 26.0, anchor, &format!("promised horizon: {horizon}"))?;
         let (place, anchor) = beside(x_late);
-        self.text("t-late", place, OLD.0 - 9.0, anchor, &format!("with minimum TTLs {late}"))
+        self.text("t-late", place, OLD.0 - 9.0, anchor, &format!("with minimum TTLs: {late}"))
     }
 
     fn legend(&mut self) -> std::fmt::Result {
