@@ -297,7 +297,10 @@ fn a_plan_lowers_the_ttl_and_flips_the_record_at_its_instant() {
     let mut server = Watari::serve(&[("a.example.zone", &zone(1, "192.0.2.10").replace("$TTL 300", "$TTL 3"))]);
     let at = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + 6).unwrap();
     let flip = "[[flip]]\nname = \"www\"\ntype = \"A\"\nfrom = [\"192.0.2.10\"]\nto = [\"192.0.2.11\"]\n";
-    server.write("a.example.plan.toml", &format!("version = 1\nat = \"{at}\"\nlow_ttl = \"1s\"\n\n{flip}"));
+    server.write(
+        "a.example.plan.toml",
+        &format!("version = 1\nat = \"{at}\"\narm = \"on-load\"\nlow_ttl = \"1s\"\n\n{flip}"),
+    );
     let mut seen = Vec::new();
     let begun = Instant::now();
     while seen.len() < 4 {
@@ -316,7 +319,7 @@ fn a_plan_lowers_the_ttl_and_flips_the_record_at_its_instant() {
     assert_eq!(seen, expected.map(|(ttl, data)| (ttl, data.to_owned())));
     server.until("it says what was done", |server| {
         let log = server.log();
-        ["lower: www A", "flip: www A", "restore: www A"].iter().all(|step| log.contains(step))
+        ["lower: www A", "flip: www A", "raise: www A"].iter().all(|step| log.contains(step))
     });
     assert_eq!(server.data("a.example", "SOA").split(' ').nth(2), Some("4"));
 }

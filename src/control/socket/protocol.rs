@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_as_it_was_written() {
-        let fault = Diagnostic::error("plan-text", "it is wrong").help("right it");
+        let fault = Diagnostic::error("plan-syntax", "it is wrong").help("right it");
         for reply in [
             Reply::shown("one\ntwo\n", json!({ "steps": [1, 2] })).token("5f"),
             Reply::done("armed", json!(null)),
@@ -328,9 +328,9 @@ mod tests {
 
     #[test]
     fn faults_are_there_for_people_and_for_programs() {
-        let reply = Reply::faulty(&[Diagnostic::error("plan-text", "it is wrong")], false);
-        assert_eq!((reply.outcome, &*reply.text), (Outcome::Refused, "error[plan-text]: it is wrong"));
-        assert_eq!(reply.faults[0]["code"], "plan-text");
+        let reply = Reply::faulty(&[Diagnostic::error("plan-syntax", "it is wrong")], false);
+        assert_eq!((reply.outcome, &*reply.text), (Outcome::Refused, "error[plan-syntax]: it is wrong"));
+        assert_eq!(reply.faults[0]["code"], "plan-syntax");
     }
 
     #[test]

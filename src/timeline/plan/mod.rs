@@ -16,6 +16,7 @@
 //! [`parse`] knows the zone's name and nothing else of it: it finds all faults that can be seen in the
 //! text alone. What a plan means for a zone is the compiler's. `docs/plan-format.md` describes the format.
 
+mod authority;
 pub mod compose;
 mod flip;
 mod form;
@@ -33,6 +34,7 @@ use jiff::Zoned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use authority::Authority;
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
 pub use secondaries::Secondaries;
@@ -69,6 +71,7 @@ const KEYS: &[&str] = &[
     "low_for",
     "raise",
     "secondaries",
+    "authority",
     "flip",
 ];
 
@@ -104,7 +107,9 @@ pub struct Plan {
     pub raising: Option<Written<Raising>>,
     /// Who serves the zone besides.
     pub secondaries: Option<Secondaries>,
-    /// What flips, all at once.
+    /// The change of name servers, if there is one.
+    pub authority: Option<Authority>,
+    /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
     pub flips: Vec<Flip>,
 }
 
@@ -191,6 +196,7 @@ pub(super) struct Draft {
     apex: Name,
     at: Option<Written<Zoned>>,
     rest: Rest,
+    authority: Option<Authority>,
     pub(super) flips: Vec<Flip>,
 }
 
@@ -247,7 +253,7 @@ impl Draft {
     }
 
     fn with(self, at: Written<Zoned>) -> Plan {
-        let Draft { source, apex, at: _, rest, flips } = self;
+        let Draft { source, apex, at: _, rest, authority, flips } = self;
         let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
         Plan {
             source,
@@ -262,6 +268,7 @@ impl Draft {
             low_for,
             raising,
             secondaries,
+            authority,
             flips,
         }
     }
@@ -287,8 +294,10 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         secondaries: read_secondaries(&mut form),
     };
     check_ways(&mut form, &rest);
-    let flips = read_flips(&mut form, apex);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
+    let authority = authority::read(&mut form, apex);
+    let mut flips = read_flips(&mut form, apex);
+    flips.splice(0..0, authority.as_ref().and_then(|authority| authority.flip(apex)));
+    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, authority, flips }
 }
 
 /// What does not go together.
@@ -442,7 +451,12 @@ fn read_length(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
 const FLIP_EXAMPLE: &str = "a table [[flip]] with name, type, from and to for each RRset that flips";
 
 fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
-    let Some(value) = form.required("flip", FLIP_EXAMPLE) else { return Vec::new() };
+    // A hand-over of authority is enough for a plan.
+    let value = match form.optional("authority") {
+        Some(_) => form.optional("flip"),
+        None => form.required("flip", FLIP_EXAMPLE),
+    };
+    let Some(value) = value else { return Vec::new() };
     if value.get_ref().is_table() {
         let diagnostic = Diagnostic::error("plan-wrong-type", "`flip` is a list of tables");
         form.fault(diagnostic.help("write [[flip]] with two brackets"), &value.span(), "this is a single table");
