@@ -16,9 +16,11 @@
 
 mod axis;
 mod chance;
+mod handover;
 mod outcome;
 mod picture;
 mod population;
+mod scale;
 mod served;
 mod svg;
 #[cfg(test)]
@@ -29,6 +31,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 pub use axis::Axis;
+pub use handover::{HandOver, ResolverOutcome};
 pub use outcome::{Bucket, ClassOutcome, Outcome, Peak};
 pub use picture::{compared, picture};
 pub use population::{Asks, CACHES_MAX, Class, Population};
@@ -52,22 +55,31 @@ const LEAD_MAX: Duration = Duration::from_secs(31_536_000);
 /// One day.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Runs `schedule` against `population`; `None` if nothing flips, or not until the run is resumed.
+/// Runs `schedule` against `population`; `None` if nothing flips and no authority is handed over, or not until the run
+/// is resumed.
 pub fn simulate(schedule: &Schedule, population: &Population) -> Option<Outcome> {
-    let (horizon, pessimistic) = (schedule.horizon()?, schedule.pessimistic_horizon()?);
-    let window = Window::of(schedule, pessimistic);
-    let mut tally = Tally::new(schedule, population, &window, horizon, pessimistic);
-    let mut served = Served::new(schedule);
-    let mut left = ANSWERS_MAX;
-    for number in 0..population.caches.min(CACHES_MAX) {
-        let cache = Cache::new(schedule, population, number);
-        tally.begin(cache.class, cache.course);
-        left = left.saturating_sub(cache.follow(schedule, &window, &mut served, &mut tally, left));
-        if left == 0 {
-            break;
+    let window = Window::of(schedule, schedule.pessimistic_horizon()?);
+    let mut tally = Tally::new(schedule, population, &window)?;
+    if schedule.served_horizon().is_some() {
+        let mut served = Served::new(schedule);
+        let mut left = ANSWERS_MAX;
+        for number in 0..population.caches.min(CACHES_MAX) {
+            let cache = Cache::new(schedule, population, number);
+            tally.begin(cache.class, cache.course);
+            left = left.saturating_sub(cache.follow(schedule, &window, &mut served, &mut tally, left));
+            if left == 0 {
+                break;
+            }
         }
     }
-    Some(tally.finish())
+    let mut outcome = tally.finish();
+    if let Some(authority) = schedule.handed_over() {
+        let edges: Vec<_> = outcome.buckets.iter().map(|bucket| bucket.from).chain([window.axis.end]).collect();
+        let resolvers = population.caches.min(CACHES_MAX);
+        let done = (schedule.at, schedule.lag);
+        outcome.hand_over = Some(handover::follow(authority, done, &edges, resolvers, population.seed));
+    }
+    Some(outcome)
 }
 
 /// The time that is looked at.
@@ -90,6 +102,7 @@ impl Window {
         }
         let begin = begin.whole_seconds();
         let drain = pessimistic.since(at).min(LEAD_MAX);
+        // What is a matter of days has the same room as what is one of minutes.
         let end = at.after(lead.max(drain + drain / 2));
         let near = seconds(schedule.low_ttl.max(Ttl(20))) / 2;
         Window { axis: Axis { at, begin, end, near }, last: at.before(held.clamp(Duration::from_secs(1), DAY)) }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-use super::{Axis, Population, Window};
+use super::{Axis, HandOver, Population, ResolverOutcome, Window};
 use crate::clock::Instant;
 use crate::timeline::plan::Lowering;
 use crate::timeline::{Schedule, show};
@@ -45,6 +45,8 @@ pub struct Outcome {
     pub last: u64,
     /// How many copies outlived what was promised for their RRset and class. None should.
     pub overdue: u64,
+    /// What became of the hand-over of authority, if there is one.
+    pub hand_over: Option<HandOver>,
 }
 
 /// A part of the time.
@@ -102,7 +104,16 @@ impl Outcome {
 
     /// The share of all caches that hold old data at `instant`.
     pub fn old_at(&self, instant: Instant) -> f64 {
-        self.buckets.iter().rev().find(|bucket| bucket.from <= instant).map_or(1.0, |bucket| bucket.old)
+        let part = self.buckets.partition_point(|bucket| bucket.from <= instant).saturating_sub(1);
+        self.buckets.get(part).map_or(0.0, |bucket| bucket.old)
+    }
+}
+
+impl Outcome {
+    /// The share of resolvers that would ask an old name server at `instant`; 0 if no authority is handed over.
+    pub fn asking_old_at(&self, instant: Instant) -> f64 {
+        let part = self.buckets.partition_point(|bucket| bucket.from <= instant).saturating_sub(1);
+        self.hand_over.as_ref().and_then(|hand_over| hand_over.asking_old.get(part).copied()).unwrap_or(0.0)
     }
 }
 
@@ -127,13 +138,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(
-        schedule: &Schedule,
-        population: &Population,
-        window: &Window,
-        horizon: Instant,
-        pessimistic: Instant,
-    ) -> Tally {
+    /// `None` if nothing is promised.
+    pub(super) fn new(schedule: &Schedule, population: &Population, window: &Window) -> Option<Tally> {
+        // Of what is served here, if anything is; who asks other servers is another matter.
+        let horizon = schedule.served_horizon().or(schedule.horizon())?;
+        let late = schedule.drains.iter().map(|drain| drain.pessimistic).max();
+        let pessimistic = late.or(schedule.pessimistic_horizon())?;
         let axis = window.axis;
         let edges = axis.edges(BUCKETS);
         let is_conforming: Vec<_> = population.classes.iter().map(super::Class::is_conforming).collect();
@@ -147,7 +157,7 @@ impl Tally {
             queries: None,
         });
         let count = usize::try_from(axis.end.since(axis.begin).as_secs()).unwrap_or(SECONDS_MAX).min(SECONDS_MAX) + 2;
-        Tally {
+        Some(Tally {
             outcome: Outcome {
                 lowering: schedule.lowering,
                 low_ttl: schedule.low_ttl,
@@ -163,6 +173,7 @@ impl Tally {
                 peak: Peak { queries: 0, at: axis.begin },
                 last: axis.at.since(window.last).as_secs(),
                 overdue: 0,
+                hand_over: None,
             },
             last: window.last,
             more: vec![0; edges.len()],
@@ -175,7 +186,7 @@ impl Tally {
             is_leading: (0..schedule.courses.len()).map(|course| super::is_leading(schedule, course)).collect(),
             class: 0,
             course: 0,
-        }
+        })
     }
 
     /// What comes next is of a cache of `class` that asks for `course`.
@@ -277,6 +288,8 @@ impl Serialize for Outcome {
             holding_old: f64,
             queries_per_second: f64,
             peak_per_second: u32,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            asking_old: Option<f64>,
         }
         #[derive(Serialize)]
         struct OfClass {
@@ -296,7 +309,9 @@ impl Serialize for Outcome {
         let said = |instant: Instant| {
             show::rfc3339(Instant::from_unix_nanos(instant.unix_nanos().div_euclid(1_000_000) * 1_000_000))
         };
-        let part = |bucket: &Bucket| Part {
+        let asking = |number: usize| Some(self.hand_over.as_ref()?.asking_old.get(number).copied()?);
+        let part = |(number, bucket): (usize, &Bucket)| Part {
+            asking_old: asking(number).map(|share| (share * 1e6).round() / 1e6),
             offset: rounded(self.axis.offset(bucket.from)),
             seconds: rounded(bucket.until.since(bucket.from).as_secs_f64()),
             holding_old: (bucket.old * 1e6).round() / 1e6,
@@ -316,7 +331,31 @@ impl Serialize for Outcome {
             at: said(self.peak.at),
             offset: rounded(self.axis.offset(self.peak.at)),
         };
-        let mut json = serializer.serialize_struct("Outcome", 15)?;
+        #[derive(Serialize)]
+        struct OfResolvers {
+            class: &'static str,
+            resolvers: u32,
+            last_asked: Option<String>,
+            promised: Option<String>,
+        }
+        #[derive(Serialize)]
+        struct OfHandOver {
+            resolvers: u32,
+            overdue: u64,
+            classes: Vec<OfResolvers>,
+        }
+        let resolvers = |one: &ResolverOutcome| OfResolvers {
+            class: one.class.name(),
+            resolvers: one.resolvers,
+            last_asked: one.last_asked.map(said),
+            promised: one.promised.map(said),
+        };
+        let hand_over = self.hand_over.as_ref().map(|hand_over| OfHandOver {
+            resolvers: hand_over.resolvers,
+            overdue: hand_over.overdue,
+            classes: hand_over.classes.iter().map(resolvers).collect(),
+        });
+        let mut json = serializer.serialize_struct("Outcome", 16)?;
         json.serialize_field("lower", &self.lowering)?;
         json.serialize_field("low_ttl", &self.low_ttl.0)?;
         json.serialize_field("spread", &self.spread.0)?;
@@ -331,7 +370,8 @@ impl Serialize for Outcome {
         json.serialize_field("peak", &peak)?;
         json.serialize_field("overdue", &self.overdue)?;
         json.serialize_field("classes", &self.classes.iter().map(class).collect::<Vec<_>>())?;
-        json.serialize_field("series", &self.buckets.iter().map(part).collect::<Vec<_>>())?;
+        json.serialize_field("hand_over", &hand_over)?;
+        json.serialize_field("series", &self.buckets.iter().enumerate().map(part).collect::<Vec<_>>())?;
         json.end()
     }
 }

@@ -3,8 +3,8 @@
 //! [`Population::of_the_internet`] is a model and no measurement: the classes are those that resolvers are known to
 //! make (their documentation, and what was seen of public ones in 2023), the weights are round numbers.
 //!
-//! NOTE: these classes differ in what they do with a TTL. Those that differ in whom they ask for the name servers
-//! (parent-centric, child-centric, sticky) matter where a plan changes NS records; they come with [`Asks`].
+//! These classes differ in what they do with a TTL. Those that differ in whom they ask for the name servers
+//! (parent-centric, child-centric, sticky) matter where authority is handed over: `handover.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use super::picture::{Scale, from_flip, way};
+use super::picture::{from_flip, way};
+use super::scale::Scale;
 use super::{Axis, Outcome};
 use crate::clock::Instant;
 use crate::timeline::Schedule;

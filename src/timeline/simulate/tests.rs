@@ -40,7 +40,7 @@ fn run(ways: &str, population: &Population) -> Outcome {
 
 /// How often a busy cache asks in the last day before T, of so many.
 fn queries(ways: &str) -> f64 {
-    run(ways, &Population::conforming(1000, 1)).queries_per_cache().unwrap()
+    run(ways, &Population::conforming(5000, 1)).queries_per_cache().unwrap()
 }
 
 #[test]
@@ -140,6 +140,51 @@ fn a_new_name_is_held_to_be_missing_for_the_negative_ttl() {
     assert!(outcome.horizon.since(outcome.last_old().unwrap()) < Duration::from_secs(10));
 }
 
+/// A hand-over of authority whose parent keeps NS records for two days and whose servers keep them for one.
+fn hand_over(more: &str) -> Outcome {
+    let zone = zone(ZONE);
+    let plan = format!(
+        "version = 1\nat = \"2026-12-01T03:00[Asia/Tokyo]\"\n[authority]\nfrom = [\"ns1\"]\n\
+         to = [\"ns1.new.example.\"]\nparent_ttl = \"2d\"\nds = \"absent\"\n{more}"
+    );
+    let loaded = load(&zone, &"example.com.plan.toml".into(), plan.as_bytes(), &Run::proposed(Instant::MIN));
+    let schedule = loaded.schedule.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics));
+    simulate(&schedule, &Population::of_the_internet(2000, 1)).unwrap()
+}
+
+#[test]
+fn resolvers_follow_a_hand_over_by_what_each_class_was_promised() {
+    let outcome = hand_over("here = \"nothing\"");
+    let hand_over = outcome.hand_over.as_ref().unwrap();
+    assert_eq!((outcome.caches, hand_over.overdue), (0, 0));
+    for class in &hand_over.classes {
+        let last = class.last_asked.unwrap();
+        match class.promised {
+            Some(promised) => {
+                assert!(last < promised, "{}", class.class);
+                let early = promised.since(last);
+                // Few learn the zone's records at the very end of the parent's.
+                assert!(early < DAY * 3 / 2, "{}: {early:?}", class.class);
+            }
+            // Until the last that is looked at.
+            None => assert!(outcome.axis.end.since(last) < DAY, "{}", class.class),
+        }
+    }
+    assert!((outcome.asking_old_at(Instant::from_unix_seconds(T - 1)) - 1.0).abs() < 1e-9);
+    // Who is sticky stays.
+    let rest = hand_over.asking_old.last().unwrap();
+    assert!((0.03..0.07).contains(rest), "{rest}");
+}
+
+#[test]
+fn old_servers_that_follow_let_nobody_stay() {
+    let outcome = hand_over("old_follows = true");
+    let hand_over = outcome.hand_over.as_ref().unwrap();
+    assert_eq!((outcome.overdue, hand_over.overdue), (0, 0));
+    assert!(hand_over.classes.iter().all(|class| class.promised.is_some()));
+    assert_eq!(hand_over.asking_old.last(), Some(&0.0));
+}
+
 #[test]
 fn without_a_flip_there_is_nothing_to_simulate() {
     let zone = zone(&ZONE.replace("192.0.2.10", "192.0.2.20"));
@@ -185,7 +230,7 @@ fn a_picture_is_well_formed_whatever_the_names() {
     assert_eq!(opened, drawn.matches("</text>").count());
     for width in [0, 80, 400] {
         let text = picture(&outcome, &schedule, width, false);
-        assert!(text.lines().all(|line| line.chars().count() <= width.clamp(90, 160)), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= width.clamp(80, 160)), "{text}");
         assert!(!text.contains('\x1b'));
     }
 }
