@@ -189,7 +189,7 @@ impl Drawing<'_> {
         let classes = outcome.hand_over.iter().flat_map(|hand_over| &hand_over.classes);
         let last = classes.filter_map(|class| class.promised).max().unwrap_or(outcome.axis.end);
         let column = self.column_of(last).max(at + 1);
-        let meaning = "promised: no resolver has to ask old name servers";
+        let meaning = "promised: only sticky resolvers still ask them";
         vec![
             Mark { column: at, letter: 'T', colour: "1", instant: outcome.axis.at, meaning: "the hand-over" },
             Mark { column, letter: 'O', colour: "36", instant: last, meaning },
