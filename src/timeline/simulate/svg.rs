@@ -19,7 +19,7 @@ const RIGHT: f64 = 936.0;
 const TOP: f64 = 112.0;
 const SHARE: f64 = 180.0;
 const LOAD: f64 = 200.0;
-const BETWEEN: f64 = 64.0;
+const BETWEEN: f64 = 84.0;
 /// A line of the legend.
 const ENTRY: f64 = 24.0;
 
@@ -227,7 +227,7 @@ impl Drawing<'_> {
         let flip = x(axis, axis.at);
         for (top, bottom) in [self.old, self.load, self.asking].into_iter().flatten() {
             self.line("flip", (flip, top - 6.0), (flip, bottom))?;
-            self.text("head", flip - 6.0, top + 4.0, "end", "T")?;
+            self.text("head", flip - 6.0, top - 9.0, "end", "T")?;
         }
         let beside = |x: f64| if x > RIGHT - 220.0 { (x - 6.0, "end") } else { (x + 6.0, "start") };
         let horizons = [

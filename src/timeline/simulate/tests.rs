@@ -122,6 +122,22 @@ fn the_same_seed_gives_the_same_outcome_and_another_another() {
     assert_ne!(outcome(1).buckets, outcome(2).buckets);
 }
 
+/// What `plan show` predicts is reckoned from the schedule's states, without an answer: two tellers of one thing.
+#[test]
+fn what_is_predicted_of_demand_is_what_caches_do() {
+    for ways in ["lower = \"ladder\"", "lower = \"countdown\"", "lower = \"once\"\nlow_ttl = 600"] {
+        let schedule = schedule(ways);
+        let predicted = crate::timeline::demand::predict(&schedule).unwrap();
+        let outcome = simulate(&schedule, &Population::conforming(crate::timeline::demand::POPULATION, 1)).unwrap();
+        let asked = outcome.queries_per_cache().unwrap();
+        let ratio = predicted.queries_per_resolver / asked;
+        assert!((0.95..1.05).contains(&ratio), "{ways}: {predicted:?}, {asked}");
+        // Chance makes some seconds worse than even ages do.
+        let ratio = f64::from(predicted.peak_per_second) / f64::from(outcome.peak.queries);
+        assert!((0.5..1.5).contains(&ratio), "{ways}: {predicted:?}, {:?}", outcome.peak);
+    }
+}
+
 #[test]
 fn more_caches_are_asked_for_no_more_by_each() {
     let asked = |caches| run("lower = \"ladder\"", &Population::conforming(caches, 1)).queries_per_cache().unwrap();
