@@ -118,7 +118,8 @@ pub(super) fn run(arguments: &Simulate) -> Result<Exit, PlanError> {
 fn print(first: &Outcome, outcomes: &[Outcome], schedule: &Schedule, compare: bool) -> io::Result<()> {
     let width = style::stdout_width().unwrap_or(WIDTH_DEFAULT);
     let styled = style::stdout_is_styled();
-    let shown = match compare {
+    // Of a hand-over that changes nothing here, TTLs are not lowered in any way.
+    let shown = match compare && first.caches > 0 {
         true => simulate::compared(outcomes, schedule, width, styled),
         false => simulate::picture(first, schedule, width, styled),
     };

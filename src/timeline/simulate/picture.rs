@@ -178,7 +178,7 @@ impl Drawing<'_> {
         let mark = |column, letter, colour, instant, meaning| Mark { column, letter, colour, instant, meaning };
         vec![
             mark(at, 'T', "1", outcome.axis.at, "the flip"),
-            mark(horizon, 'H', "32", outcome.horizon, "promised: no cache that obeys TTLs holds old data"),
+            mark(horizon, 'H', "32", outcome.horizon, "promised: none that obeys TTLs holds old data"),
             mark(late, 'M', "35", outcome.pessimistic, "nor does any that keeps everything for 300 s"),
         ]
     }
@@ -335,7 +335,8 @@ impl Drawing<'_> {
 fn head(out: &mut String, outcome: &Outcome, schedule: &Schedule, paint: Paint) -> std::fmt::Result {
     let zone = paint.bold(&schedule.apex.to_string());
     let at = paint.bold(&moment(outcome.axis.at, &schedule.time_zone));
-    writeln!(out, "{zone}  flips at T = {at}")?;
+    let does = if outcome.caches > 0 { "flips" } else { "hands authority over" };
+    writeln!(out, "{zone}  {does} at T = {at}")?;
     let line = match outcome.caches {
         0 => format!("  simulated; seed {}", outcome.seed),
         caches => format!("  simulated: {}; {caches} caches, each of one RRset; seed {}", way(outcome), outcome.seed),

@@ -132,9 +132,8 @@ fn what_is_predicted_of_demand_is_what_caches_do() {
         let asked = outcome.queries_per_cache().unwrap();
         let ratio = predicted.queries_per_resolver / asked;
         assert!((0.95..1.05).contains(&ratio), "{ways}: {predicted:?}, {asked}");
-        // Chance makes some seconds worse than even ages do.
-        let ratio = f64::from(predicted.peak_per_second) / f64::from(outcome.peak.queries);
-        assert!((0.5..1.5).contains(&ratio), "{ways}: {predicted:?}, {:?}", outcome.peak);
+        // It follows a tenth of them, so that its worst second is a rough one, and rather too bad.
+        assert!(predicted.peak_per_second >= outcome.peak.queries, "{ways}: {predicted:?}, {:?}", outcome.peak);
     }
 }
 
@@ -246,7 +245,8 @@ fn a_picture_is_well_formed_whatever_the_names() {
     assert_eq!(opened, drawn.matches("</text>").count());
     for width in [0, 80, 400] {
         let text = picture(&outcome, &schedule, width, false);
-        assert!(text.lines().all(|line| line.chars().count() <= width.clamp(80, 160)), "{text}");
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= width.clamp(80, 160), "{longest}\n{text}");
         assert!(!text.contains('\x1b'));
     }
 }
