@@ -102,7 +102,6 @@ impl Window {
         }
         let begin = begin.whole_seconds();
         let drain = pessimistic.since(at).min(LEAD_MAX);
-        // What is a matter of days has the same room as what is one of minutes.
         let end = at.after(lead.max(drain + drain / 2));
         let near = seconds(schedule.low_ttl.max(Ttl(20))) / 2;
         Window { axis: Axis { at, begin, end, near }, last: at.before(held.clamp(Duration::from_secs(1), DAY)) }
@@ -144,7 +143,7 @@ impl<'a> Cache<'a> {
         let mut answers = 0;
         while now < window.axis.end && answers < most {
             answers += 1;
-            let is_ours = servers == 1 || self.chance.bits() % servers == 0;
+            let is_ours = servers == 1 || self.chance.bits().is_multiple_of(servers);
             let asked_at = if is_ours { now } else { now.before(lag) };
             let answer = served.answer(self.course, asked_at, self.peer);
             // What may not be kept at all is asked for once a second.

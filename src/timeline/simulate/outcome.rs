@@ -309,7 +309,7 @@ impl Serialize for Outcome {
         let said = |instant: Instant| {
             show::rfc3339(Instant::from_unix_nanos(instant.unix_nanos().div_euclid(1_000_000) * 1_000_000))
         };
-        let asking = |number: usize| Some(self.hand_over.as_ref()?.asking_old.get(number).copied()?);
+        let asking = |number: usize| self.hand_over.as_ref()?.asking_old.get(number).copied();
         let part = |(number, bucket): (usize, &Bucket)| Part {
             asking_old: asking(number).map(|share| (share * 1e6).round() / 1e6),
             offset: rounded(self.axis.offset(bucket.from)),

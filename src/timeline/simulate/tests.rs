@@ -132,8 +132,9 @@ fn what_is_predicted_of_demand_is_what_caches_do() {
         let asked = outcome.queries_per_cache().unwrap();
         let ratio = predicted.queries_per_resolver / asked;
         assert!((0.95..1.05).contains(&ratio), "{ways}: {predicted:?}, {asked}");
-        // It follows a tenth of them, so that its worst second is a rough one, and rather too bad.
-        assert!(predicted.peak_per_second >= outcome.peak.queries, "{ways}: {predicted:?}, {:?}", outcome.peak);
+        // It follows a tenth of them, so that its worst second is a rough one.
+        let ratio = f64::from(predicted.peak_per_second) / f64::from(outcome.peak.queries);
+        assert!((0.33..3.0).contains(&ratio), "{ways}: {predicted:?}, {:?}", outcome.peak);
     }
 }
 
