@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::names;
+use super::shared::Shared;
 use super::store::Store;
 use crate::clock::Instant;
 use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
@@ -25,15 +26,15 @@ pub struct Running {
     /// What is served; `None` if its zone was not loaded yet.
     pub timeline: Option<Arc<Timeline>>,
     /// The serials that the journal has promised, until the zone is loaded.
-    pub promised: Box<[Promised]>,
+    pub promised: Arc<[Promised]>,
     /// What its steps do.
-    pub itinerary: Option<Itinerary>,
+    pub itinerary: Option<Arc<Itinerary>>,
     /// The serial of a step that was served although the run does not know of it, since the journal took too long.
     pub overtaken: Option<Serial>,
 }
 
 /// What the steps of a plan do, in few words, and what it is all about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Itinerary {
     /// The instant of the flip.
     pub at: Instant,
@@ -88,26 +89,28 @@ fn shown(owner: &Name, apex: NameRef<'_>) -> String {
 
 impl Running {
     /// A run that the journal knew when the server was started.
-    pub fn known(run: Run, promised: Vec<Promised>) -> Running {
-        Running { run, timeline: None, promised: promised.into(), itinerary: None, overtaken: None }
+    pub fn known(run: Run, promised: Arc<[Promised]>) -> Running {
+        Running { run, timeline: None, promised, itinerary: None, overtaken: None }
     }
 
     /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
-    /// has changed, or the plan: it takes the old zone and the text that was `armed`.
-    pub fn past(&self, content: u64, armed: Option<&PlanText>, at: Instant) -> Past {
+    /// has changed, or the plan's `file` says something else than what was `armed`: it takes the old zone and that text.
+    pub fn past(&self, content: u64, file: Option<&PlanText>, armed: Option<&PlanText>, at: Instant) -> Past {
         let Some(timeline) = &self.timeline else {
             return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
         };
         let served = Serial(timeline.at(at).serial);
         let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
         let overtaken = self.overtaken.is_some();
-        let is_changed = content != self.run.base.zone || armed.is_none_or(|text| text.digest() != self.run.plan);
+        let is_changed = content != self.run.base.zone || file.is_some_and(|text| text.digest() != self.run.plan);
         if self.run.is_over() || !(is_changed || overtaken) {
-            return Past { serial, kept_until: None, overtaken };
+            return Past { serial, overtaken, ..Past::default() };
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken }
+        let kept_until = schedule.as_ref().map(|schedule| schedule.kept_until(at));
+        let old_kept_until = schedule.map(|schedule| schedule.old_kept_until(at));
+        Past { serial, kept_until, old_kept_until, overtaken }
     }
 }
 
@@ -163,7 +166,9 @@ impl Served<'_> {
             Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
             _ => archive(),
         });
-        let past = running.map(|running| running.past(content, armed.as_ref(), at)).unwrap_or_default();
+        let past = running
+            .map(|running| running.past(content, plan.as_ref().map(|(text, _)| text), armed.as_ref(), at))
+            .unwrap_or_default();
         Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
     }
 }
@@ -214,14 +219,16 @@ impl News {
         self.outcome.timeline.as_ref().map(|timeline| Serial(timeline.at(now).serial))
     }
 
-    /// The zone over time, and where its plan stands, if there was ever one that was obeyed.
-    pub fn into_parts(self) -> Option<(Arc<Timeline>, Option<Running>)> {
+    /// The zone over time, and where its plan stands, if there was ever one that was obeyed; what other zones have too is
+    /// `shared` with them.
+    pub fn into_parts(self, shared: &mut Shared) -> Option<(Arc<Timeline>, Option<Running>)> {
         let News { outcome: Outcome { run, timeline, .. }, itinerary } = self;
-        let timeline = Arc::new(timeline?);
+        let timeline = Arc::new(shared.timeline(timeline?));
+        let itinerary = itinerary.map(|itinerary| shared.itinerary(itinerary));
         let running = run.map(|run| Running {
             run,
             timeline: Some(timeline.clone()),
-            promised: Box::new([]),
+            promised: Arc::default(),
             itinerary,
             overtaken: None,
         });

@@ -373,6 +373,13 @@ impl Schedule {
         self.courses.iter().map(ttl).max().unwrap_or(Ttl(0))
     }
 
+    /// By when every conforming cache has forgotten old data, if nothing else is given from `now` on.
+    pub fn old_kept_until(&self, now: Instant) -> Instant {
+        // Once the new data is served, the last of the old was given at T.
+        let gone = self.drains.iter().map(|drain| drain.horizon).max().filter(|_| self.has_flipped(now));
+        gone.unwrap_or_else(|| self.kept_until(now))
+    }
+
     /// By when every conforming cache has forgotten what it was given before `now` of what the plan flips.
     pub fn kept_until(&self, now: Instant) -> Instant {
         let (armed_at, mut state) = (self.run.armed_at, State::FILE);

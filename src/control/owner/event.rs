@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::fingerprint::Fingerprint;
 use crate::control::load::{Loaded, Request};
+use crate::control::portfolio::Reading;
 use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
@@ -46,6 +47,8 @@ pub enum Event {
         /// What.
         said: Result<Serial, String>,
     },
+    /// The file of a portfolio was read.
+    PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
     Reread,
     /// The grace was set anew.
@@ -137,10 +140,15 @@ pub enum Effect {
         /// Whether watches that stand already are to be made again.
         anew: bool,
     },
+    /// Read this portfolio's file.
+    ReadPortfolio(Arc<Path>),
     /// Load these zones, one after the other.
     Load(Vec<Request>),
     /// Put this into the journal, for good.
     Journal(Vec<Record>),
+    /// Steps of plans were served until this instant: put into the journal that it was reached, so that no clock which
+    /// is set back takes them back after a restart.
+    Reached(crate::clock::Instant),
     /// Work out what a decision would come to.
     Consider(Consider),
     /// Ask a secondary which serial of the zone it serves.

@@ -188,7 +188,7 @@ impl World {
                     self.coming.push((self.now + Duration::from_millis(1), Event::Considered(Box::new(considered))));
                 }
                 Effect::Answer(ticket, answer) => self.answers.push((ticket, answer)),
-                Effect::AskSerial(..) => {}
+                Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) => {}
                 Effect::Tidy => {}
             }
         }
@@ -238,7 +238,7 @@ impl World {
             }
         };
         let plan = self.plans.contains_key(&*stem);
-        Loaded { apex: request.apex, outcome, disk, plan, includes: Vec::new(), faults }
+        Loaded { apex: request.apex, outcome, disk, plan, kept: false, includes: Vec::new(), faults }
     }
 
     fn sources<'a>(&self, apex: &Name, zone: &'a Zone, content: u64, running: Option<&'a Running>) -> Sources<'a> {
@@ -247,7 +247,8 @@ impl World {
         let plan = self.plans.get(stem.trim_end_matches('.')).map(|plan| (text(plan), self.clock()));
         let armed =
             self.journal.iter().rev().filter(|record| record.apex == *apex).find_map(|record| record.plan.clone());
-        let past = running.map(|running| running.past(content, armed.as_ref(), self.clock())).unwrap_or_default();
+        let file = plan.as_ref().map(|(text, _)| text);
+        let past = running.map(|running| running.past(content, file, armed.as_ref(), self.clock())).unwrap_or_default();
         Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
     }
 

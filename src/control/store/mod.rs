@@ -110,13 +110,31 @@ impl Store {
         transaction.commit().map_err(StoreError::Append)
     }
 
+    /// Puts down that time has come to `at`, if that is news.
+    ///
+    /// # Errors
+    /// [`StoreError::Append`].
+    pub fn reach(&mut self, at: Instant) -> Result<(), StoreError> {
+        journal::reach(&self.connection, at).map_err(StoreError::Append)
+    }
+
     /// The last run of every zone that ever had one, and the serials that are promised; the run that began first comes
     /// first.
     ///
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Understand`].
     pub fn runs(&self) -> Result<Vec<(Name, Run, Vec<Promised>)>, StoreError> {
-        journal::runs(&self.connection)
+        let mut runs = Vec::new();
+        self.each_run(|apex, run, promised| runs.push((apex, run, promised)))?;
+        Ok(runs)
+    }
+
+    /// Gives `take` what [`Store::runs`] returns, one by one: of a hundred thousand not all need be there at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Understand`].
+    pub fn each_run(&self, take: impl FnMut(Name, Run, Vec<Promised>)) -> Result<(), StoreError> {
+        journal::each_run(&self.connection, take)
     }
 
     /// The last run of `apex`, and the serials that are promised.
@@ -143,7 +161,7 @@ impl Store {
         journal::entries(&self.connection, apex)
     }
 
-    /// The latest instant at which anything happened: the clock must not go behind it.
+    /// The latest instant at which anything happened, or that was reached: the clock must not go behind it.
     ///
     /// # Errors
     /// [`StoreError::Read`].
