@@ -283,7 +283,7 @@ impl Schedule {
     }
 
     /// The hand-over, unless it was taken back or waits.
-    fn handed_over(&self) -> Option<&Authority> {
+    pub(super) fn handed_over(&self) -> Option<&Authority> {
         self.authority.as_ref().filter(|_| self.courses.is_empty() || self.is_to_stay())
     }
 
