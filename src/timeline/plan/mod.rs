@@ -22,6 +22,7 @@ mod form;
 mod instant;
 pub mod probe;
 mod secondaries;
+pub mod url;
 mod way;
 
 use std::collections::HashMap;
