@@ -151,12 +151,12 @@ fn a_refusal_says_why_and_what_to_do() {
 #[test]
 fn faults_of_a_plan_are_drawn_and_given_to_programs() {
     let desk = Desk::new(|request| {
-        Reply::faulty(&[Diagnostic::error("plan-text", "it is wrong").help("right it")], request.styled)
+        Reply::faulty(&[Diagnostic::error("plan-syntax", "it is wrong").help("right it")], request.styled)
     });
     let said = desk.watari("arm shop.example");
     assert_eq!(said.status, 1);
-    assert!(said.err.starts_with("error[plan-text]: it is wrong\n"), "{}", said.err);
-    assert_eq!(desk.watari("arm shop.example --json").json()["diagnostics"][0]["code"], "plan-text");
+    assert!(said.err.starts_with("error[plan-syntax]: it is wrong\n"), "{}", said.err);
+    assert_eq!(desk.watari("arm shop.example --json").json()["diagnostics"][0]["code"], "plan-syntax");
 }
 
 #[test]

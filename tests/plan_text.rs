@@ -23,8 +23,14 @@ sub     IN NS  ns.sub
 
 const PLAN: &str = r#"version = 1
 at = "2026-12-01T03:00[Asia/Tokyo]"
+arm = "on-load"
+late = "accept"
 low_ttl = "60s"
 ttl_after = "1h"
+lower = "countdown"
+spread = "90s"
+low_for = "20m"
+raise = "once"
 
 [[flip]]
 name = "www"
@@ -143,8 +149,11 @@ proptest! {
     }
 
     #[test]
-    fn any_value_of_any_key_is_drawn(key in 0usize..9, value in prop::sample::select(&VALUES[..])) {
-        let keys = ["version", "at", "low_ttl", "ttl_after", "flip", "name", "type", "from", "to"];
+    fn any_value_of_any_key_is_drawn(key in 0usize..15, value in prop::sample::select(&VALUES[..])) {
+        let keys = [
+            "version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "low_for", "raise", "flip", "name",
+            "type", "from", "to",
+        ];
         let plan = PLAN.replace("it''s", "its");
         let damaged: Vec<_> = plan
             .lines()

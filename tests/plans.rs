@@ -24,8 +24,10 @@ mail    IN A    192.0.2.25
 shop    IN CNAME www
 ";
 
+/// It may be late: what it does at an instant is the same on whatever day it is asked.
 const PLAN: &str = r#"version = 1
 at = "2026-12-01T03:00[Asia/Tokyo]"
+late = "accept"
 
 [[flip]]
 name = "www"

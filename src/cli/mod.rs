@@ -77,6 +77,8 @@ Exit status:
 Files:
   zones/NAME.zone       the zone NAME, in the presentation format of RFC 1035
   zones/NAME.plan.toml  its plan: what changes, and at which instant
+  zones/NAME.portfolio.toml
+                        a plan for many zones, in waves
   watari.toml           the configuration; nothing needs one
   state/control.sock    how `watari arm`, `watari status` and others reach the server that runs";
 
@@ -172,8 +174,8 @@ Examples:
   watari check zones/example20121.com.zone zones/example20121.com.plan.toml
   watari check --json | jq -r '.diagnostics[] | .code'
 
-A FILE is a zone (NAME.zone), a plan (NAME.plan.toml, checked against NAME.zone beside it) or a
-configuration (any other .toml).")]
+A FILE is a zone (NAME.zone), a plan (NAME.plan.toml, checked against NAME.zone beside it), a plan
+for many zones (NAME.portfolio.toml) or a configuration (any other .toml).")]
 struct Check {
     /// The folder of zone files and plans [default: that of watari.toml, else zones]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -270,6 +272,8 @@ mod tests {
             "watari check --json a.zone a.plan.toml watari.toml",
             "watari plan show example.com",
             "watari plan show example.com --zones z --json",
+            "watari plan show spring.portfolio",
+            "watari rollback spring.portfolio.toml --yes",
             "watari plan show example.com --now 2026-12-01T03:00Z",
             "watari plan new example.com --at 2026-12-01T03:00Z --remove www --low-ttl 60s --ttl-after 1h --zones z --force",
             "watari plan new example.com --at 2026-12-01T03:00Z --flip www --add www --now 2026-11-01T03:00Z --stdout",

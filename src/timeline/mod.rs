@@ -8,6 +8,7 @@
 //! The way of a plan: text → [`plan::parse`] → [`compile::compile`] → [`Schedule`], which has the
 //! [`Timeline`]. [`load`] goes the whole way; [`check`] also looks at the zone that comes out.
 
+mod authority;
 pub mod compile;
 pub mod conduct;
 mod countdown;
@@ -22,6 +23,7 @@ pub mod show;
 mod verdict;
 pub mod when;
 
+pub use authority::{Authority, ClassHorizon, Horizon, ResolverClass};
 pub use compile::{Loaded, check, load, settle};
 pub use countdown::Countdown;
 pub use digest::{Digest, MalformedDigest};

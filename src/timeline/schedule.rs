@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use super::plan::{Arming, Lowering, Raising};
 use super::run::{EndingKind, Run};
 use super::serial::{Serial, Style};
-use super::{Digest, StepId, Timeline};
+use super::{Authority, Digest, StepId, Timeline};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::wire::{Name, Rtype};
@@ -54,6 +54,8 @@ pub struct Schedule {
     pub negative_ttl: Ttl,
     /// What becomes of each RRset.
     pub courses: Vec<Course>,
+    /// The hand-over of authority, if there is one.
+    pub authority: Option<Authority>,
     /// The steps in order of time, each strictly later than the one before.
     pub steps: Vec<Step>,
     /// The steps that wait because the run is held, with the instants that they would have had.
@@ -264,14 +266,25 @@ impl fmt::Display for Reason {
 }
 
 impl Schedule {
-    /// From when on no conforming cache may hold any old data; `None` if nothing flips, or not until the run is resumed.
+    /// From when on no conforming cache may hold any old data, nor ask old name servers for it; `None` if nothing flips,
+    /// or not until the run is resumed.
     pub fn horizon(&self) -> Option<Instant> {
+        self.served_horizon().max(self.handed_over().map(Authority::horizon))
+    }
+
+    /// The same of what was served *here*, whoever else may be asked.
+    pub fn served_horizon(&self) -> Option<Instant> {
         self.drains.iter().map(|drain| drain.horizon).max().filter(|_| self.is_to_stay())
     }
 
     /// Whether the new data is served at some instant, and from then on.
     fn is_to_stay(&self) -> bool {
         self.steps.last().is_some_and(|step| step.state.data == Data::New)
+    }
+
+    /// The hand-over, unless it was taken back or waits.
+    fn handed_over(&self) -> Option<&Authority> {
+        self.authority.as_ref().filter(|_| self.courses.is_empty() || self.is_to_stay())
     }
 
     /// From when on no conforming cache may hold any new data; `None` if it was not rolled back.
@@ -284,7 +297,8 @@ impl Schedule {
     /// From when on the old service may be switched off: when resolvers with a minimum TTL of their own have forgotten
     /// it too; `None` if nothing flips.
     pub fn pessimistic_horizon(&self) -> Option<Instant> {
-        self.drains.iter().map(|drain| drain.pessimistic).max().filter(|_| self.is_to_stay())
+        let served = self.drains.iter().map(|drain| drain.pessimistic).max().filter(|_| self.is_to_stay());
+        served.max(self.handed_over().map(Authority::pessimistic_horizon))
     }
 
     /// The step whose edition is served at `now`; `None` while that is the zone as its file has it.
@@ -425,6 +439,7 @@ impl Schedule {
             };
             text.extend_from_slice(&bound.to_be_bytes());
         }
+        text.extend(self.authority.iter().flat_map(Authority::octets));
         Digest::of([self.plan.0.as_slice(), &text])
     }
 }

@@ -1,5 +1,7 @@
 //! A schedule for a person to read, and as JSON for a program.
 
+mod name_servers;
+
 use std::fmt::Write;
 use std::net::SocketAddr;
 
@@ -47,12 +49,17 @@ impl Drawing<'_> {
     fn whole(&mut self) -> std::fmt::Result {
         let schedule = self.schedule;
         let zone = self.paint.bold(&schedule.apex.to_string());
-        if schedule.courses.is_empty() {
+        if schedule.courses.is_empty() && schedule.authority.is_none() {
             return writeln!(self.out, "{zone}  nothing to do: the zone file has what the plan flips to");
         }
         let when = self.paint.bold(&self.moment(schedule.at));
         let place = schedule.time_zone.iana_name().map(|name| format!(" ({name})")).unwrap_or_default();
         let distance = distance(schedule.at, self.now);
+        if schedule.courses.is_empty() {
+            writeln!(self.out, "{zone}  changes name servers at T = {when}{place}, {distance}")?;
+            writeln!(self.out, "  {}", self.paint.dim("nothing is to be done here"))?;
+            return self.name_servers();
+        }
         let flips = tense(schedule, self.now);
         writeln!(self.out, "{zone}  {flips} at T = {when}{place}, {distance}")?;
         self.stand()?;
@@ -60,7 +67,8 @@ impl Drawing<'_> {
             writeln!(self.out)?;
             self.row("until then", &self.paint.dim(&self.first()))?;
         }
-        self.steps()
+        self.steps()?;
+        self.name_servers()
     }
 
     /// The serial of the first edition, which has no step of its own.
@@ -113,7 +121,7 @@ impl Drawing<'_> {
 
     fn steps(&mut self) -> std::fmt::Result {
         let schedule = self.schedule;
-        let mut gone = schedule.horizon().or(schedule.recovery());
+        let mut gone = schedule.served_horizon().or(schedule.recovery());
         let mut shown_now = false;
         let mut before = None;
         let mut based_at = Some(schedule.run.based_at).filter(|&based_at| based_at > Instant::MIN);
@@ -261,7 +269,10 @@ impl Drawing<'_> {
             let why = "what was given before the rollback has been forgotten";
             return self.row(&utc(gone), &self.paint.dim(why));
         }
-        let title = "no cache that obeys TTLs holds old data from here on";
+        let title = match schedule.authority {
+            None => "no cache that obeys TTLs holds old data from here on",
+            Some(_) => "no cache that obeys TTLs holds what this server gave before T",
+        };
         self.row(&self.moment(gone), &self.paint.bold(title))?;
         let mut left = utc(gone);
         let mut lines = Vec::new();
@@ -273,7 +284,7 @@ impl Drawing<'_> {
             }
             lines.push(line);
         }
-        if let Some(late) = schedule.pessimistic_horizon() {
+        if let Some(late) = schedule.pessimistic_horizon().filter(|_| schedule.authority.is_none()) {
             lines.push(format!(
                 "the old service may be switched off at {}: by then resolvers that keep everything for {} have \
                  forgotten it too",
@@ -474,6 +485,8 @@ struct Json {
     horizon: Option<String>,
     old_service_until: Option<String>,
     recovery: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<name_servers::Json>,
     demand: Option<demand::Demand>,
     steps: Vec<JsonStep>,
     waiting: Vec<JsonStep>,
@@ -574,6 +587,7 @@ fn json(schedule: &Schedule) -> Json {
         horizon: schedule.horizon().map(rfc3339),
         old_service_until: schedule.pessimistic_horizon().map(rfc3339),
         recovery: schedule.recovery().map(rfc3339),
+        authority: schedule.authority.as_ref().map(name_servers::json),
         demand: demand::predict(schedule),
         steps: schedule.steps.iter().map(step).collect(),
         waiting: schedule.waiting.iter().map(step).collect(),

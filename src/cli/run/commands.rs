@@ -19,6 +19,8 @@ Examples:
       only show it
   watari arm 日本語.example --yes --state /var/lib/watari
       without asking
+  watari arm spring.portfolio
+      all zones of zones/spring.portfolio.toml
 
 The exit status is 1 if it was refused or nobody agreed, 3 if no server runs.")]
 pub(in crate::cli) struct Arm {
@@ -75,6 +77,8 @@ Examples:
   watari rollback example20121.com --dry-run
       only show what it would cost
   watari rollback example20121.com --yes
+  watari rollback spring.portfolio
+      all zones that it has flipped
 
 The exit status is 1 if it was refused or nobody agreed, 3 if no server runs.")]
 pub(in crate::cli) struct Rollback {

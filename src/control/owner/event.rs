@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::fingerprint::Fingerprint;
 use crate::control::load::{Loaded, Request};
+use crate::control::portfolio::Reading;
 use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
@@ -46,6 +47,8 @@ pub enum Event {
         /// What.
         said: Result<Serial, String>,
     },
+    /// The file of a portfolio was read.
+    PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
     Reread,
     /// The grace was set anew.
@@ -137,6 +140,8 @@ pub enum Effect {
         /// Whether watches that stand already are to be made again.
         anew: bool,
     },
+    /// Read this portfolio's file.
+    ReadPortfolio(Arc<Path>),
     /// Load these zones, one after the other.
     Load(Vec<Request>),
     /// Put this into the journal, for good.

@@ -1,17 +1,24 @@
 //! The owner on a virtual clock, over a folder that is a map: every order of events, no waiting.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::super::desk;
+use super::super::fingerprint::Fingerprint;
 use super::super::load::Loaded;
 use super::super::registry::Content;
 use super::super::report::Level;
+use super::super::tree::Tree;
 use super::*;
 use crate::diag::Diagnostic;
-use crate::zone::text;
+use crate::timeline::conduct::{Decision, PlanText, Sources};
+use crate::zone::{Zone, text};
 
+/// T, the instant of every plan here, is so long after the beginning.
+const LEAD: Duration = Duration::from_secs(1000);
+const T: i64 = 1_796_061_600;
 const GRACE: Duration = Duration::from_secs(1);
 const TOP: &str = "zones";
 
@@ -29,6 +36,12 @@ struct World {
     now: Duration,
     /// The zone files by their stem, with a number that each writing changes.
     disk: BTreeMap<&'static str, (Text, u64)>,
+    /// Their plans.
+    plans: BTreeMap<&'static str, String>,
+    /// What the journal has, and whether it takes more.
+    journal: Vec<Record>,
+    is_full: bool,
+    answers: Vec<(Ticket, Answer)>,
     writings: u64,
     is_there: bool,
     /// What the loaders and scans will say, and when.
@@ -44,10 +57,14 @@ fn name(stem: &str) -> Name {
     names::apex(stem).unwrap()
 }
 
-fn timeline(apex: &Name, serial: u32) -> Timeline {
-    let text = format!("@ 60 SOA ns h {serial} 1 1 1 1\n@ 60 NS ns.other.\n");
-    let zone = text::load(apex.as_ref(), &"z".into(), text.as_bytes(), &text::NoInclude).zone.unwrap();
-    Timeline::fixed(zone)
+fn zone(apex: &Name, serial: u32) -> Zone {
+    let text = format!("@ 60 SOA ns h {serial} 1 1 1 1\n@ 60 NS ns.other.\nwww 60 A 192.0.2.10\n");
+    text::load(apex.as_ref(), &"z".into(), text.as_bytes(), &text::NoInclude).zone.unwrap()
+}
+
+fn plan(keys: &str) -> String {
+    let flip = "[[flip]]\nname = \"www\"\ntype = \"A\"\nfrom = [\"192.0.2.10\"]\nto = [\"192.0.2.20\"]\n";
+    format!("version = 1\nat = \"2026-11-30T18:00Z\"\n{keys}{flip}")
 }
 
 impl World {
@@ -57,6 +74,10 @@ impl World {
             start: Instant::now(),
             now: Duration::ZERO,
             disk: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            journal: Vec::new(),
+            is_full: false,
+            answers: Vec::new(),
             writings: 0,
             is_there: true,
             coming: Vec::new(),
@@ -87,6 +108,28 @@ impl World {
         self.disk.insert(stem, (text, self.writings));
     }
 
+    fn plan(&mut self, stem: &'static str, keys: &str) {
+        self.writings += 1;
+        self.plans.insert(stem, plan(keys));
+        let path = Path::new(TOP).join(format!("{stem}.plan.toml"));
+        self.happen(Event::Seen(vec![Seen::File(path, Change::Whole)]));
+    }
+
+    fn clock(&self) -> clock::Instant {
+        clock::Instant::from_unix_seconds(T).before(LEAD).after(self.now)
+    }
+
+    fn ask(&mut self, stem: &str, decision: Decision, act: Option<String>) {
+        let by = "somebody".to_owned();
+        self.happen(Event::Asked(Asked {
+            ticket: Ticket(1),
+            apex: name(stem),
+            decision,
+            by,
+            act: act.map_or(Act::No, Act::If),
+        }));
+    }
+
     fn write(&mut self, stem: &'static str, text: Text) {
         self.put(stem, text);
         self.see(stem, Change::Whole);
@@ -102,7 +145,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
-        let effects = self.owner.handle(event, self.start + self.now, clock::Instant::from_unix_seconds(0));
+        let effects = self.owner.handle(event, self.start + self.now, self.clock());
         self.carry_out(effects);
     }
 
@@ -122,7 +165,7 @@ impl World {
                     for (apex, service) in changes {
                         match service {
                             Service::Timeline(timeline) => {
-                                self.served.insert(apex, Some(timeline.first().serial));
+                                self.served.insert(apex, Some(timeline.at(self.clock()).serial));
                             }
                             Service::Failed => _ = self.served.insert(apex, None),
                             Service::Gone => _ = self.served.remove(&apex),
@@ -131,7 +174,21 @@ impl World {
                 }
                 Effect::Report(report) => self.reports.push(report),
                 Effect::Ready(count) => self.ready = Some(count),
-                Effect::Journal(_) | Effect::Consider(_) | Effect::Answer(..) => unreachable!("nobody asks"),
+                Effect::Journal(records) => {
+                    let apexes: BTreeSet<_> = records.iter().map(|record| record.apex.clone()).collect();
+                    let failure = self.is_full.then(|| "the disk is full".to_owned());
+                    if !self.is_full {
+                        self.journal.extend(records);
+                    }
+                    let event = Event::Journalled { apexes: apexes.into_iter().collect(), failure };
+                    self.coming.push((self.now + Duration::from_millis(1), event));
+                }
+                Effect::Consider(consider) => {
+                    let considered = self.considered(consider);
+                    self.coming.push((self.now + Duration::from_millis(1), Event::Considered(Box::new(considered))));
+                }
+                Effect::Answer(ticket, answer) => self.answers.push((ticket, answer)),
+                Effect::AskSerial(..) | Effect::ReadPortfolio(..) => {}
                 Effect::Tidy => {}
             }
         }
@@ -162,25 +219,57 @@ impl World {
             None => (Outcome::Gone, Vec::new()),
             Some((Text::Broken, _)) => (Outcome::Unusable, fault()),
             Some((Text::Serial(serial), _)) => {
-                let content = Content { zone: Fingerprint::default().with(u64::from(*serial)), ..Content::default() };
+                let plan = self.plans.get(&*stem);
+                let content = Content {
+                    zone: Fingerprint::default().with(u64::from(*serial)),
+                    plan: plan
+                        .map_or_else(Fingerprint::default, |plan| Fingerprint::default().with_bytes(plan.as_bytes())),
+                };
                 match request.serving == Some(content) {
                     true => (Outcome::Unchanged, Vec::new()),
                     false => {
-                        let news = Box::new(News::plain(timeline(&request.apex, *serial)));
-                        (Outcome::Ready { news, content }, Vec::new())
+                        let zone = zone(&request.apex, *serial);
+                        let running = request.running.as_deref();
+                        let sources = self.sources(&request.apex, &zone, content.zone.number(), running);
+                        let outcome = conduct::follow(&sources, self.clock(), request.serving.is_some());
+                        (Outcome::Ready { news: Box::new(News::new(outcome)), content }, Vec::new())
                     }
                 }
             }
         };
-        Loaded { apex: request.apex, outcome, disk, plan: false, includes: Vec::new(), faults }
+        let plan = self.plans.contains_key(&*stem);
+        Loaded { apex: request.apex, outcome, disk, plan, kept: false, includes: Vec::new(), faults }
+    }
+
+    fn sources<'a>(&self, apex: &Name, zone: &'a Zone, content: u64, running: Option<&'a Running>) -> Sources<'a> {
+        let stem = apex.to_string();
+        let text = |text: &String| PlanText { path: "p".into(), text: text.as_bytes().into() };
+        let plan = self.plans.get(stem.trim_end_matches('.')).map(|plan| (text(plan), self.clock()));
+        let armed =
+            self.journal.iter().rev().filter(|record| record.apex == *apex).find_map(|record| record.plan.clone());
+        let past = running.map(|running| running.past(content, armed.as_ref(), self.clock())).unwrap_or_default();
+        Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
+    }
+
+    fn considered(&self, consider: Consider) -> Considered {
+        let Consider { asked, content, running, .. } = consider;
+        let zone = zone(&asked.apex, self.served[&asked.apex].unwrap());
+        let sources = self.sources(&asked.apex, &zone, content, running.as_deref());
+        let result = conduct::decide(&sources, &asked.decision, &asked.by, self.clock());
+        let token = desk::token(&asked.decision, &result, content, self.clock());
+        Considered { asked, token, result }
     }
 
     /// Lets time pass until `until`, everything happening when it is due.
     fn pass_until(&mut self, until: Duration) {
         loop {
             let tick = self.owner.next_tick().map(|at| at.saturating_duration_since(self.start));
+            let start = clock::Instant::from_unix_seconds(T).before(LEAD);
+            let step = self.owner.next_change().map(|at| at.since(start));
             let coming = self.coming.iter().map(|(at, _)| *at).min();
-            let Some(next) = [tick, coming].into_iter().flatten().min().filter(|next| *next <= until) else { break };
+            let Some(next) = [tick, step, coming].into_iter().flatten().min().filter(|next| *next <= until) else {
+                break;
+            };
             self.now = self.now.max(next);
             match self.coming.iter().position(|(at, _)| *at <= self.now) {
                 Some(at) => {
@@ -367,6 +456,75 @@ fn a_wave_of_changes_is_told_in_few_lines_and_published_in_few_steps() {
     assert_eq!(world.said("2980 more zones have changed"), 1);
     assert!(world.reports.len() - reports < 30);
     assert!(world.publications - publications < 10, "{}", world.publications - publications);
+}
+
+#[test]
+fn a_plan_is_in_the_journal_before_it_is_served() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.is_full = true;
+    world.plan("a", "arm = \"on-load\"\n");
+    world.rest();
+    assert_eq!((world.journal.len(), world.owner.running().count()), (0, 0));
+    assert_eq!(world.said("the disk is full"), 1);
+    world.is_full = false;
+    world.write("a", Text::Serial(1));
+    world.rest();
+    let armed = &world.journal[0];
+    assert_eq!((armed.entry.event.kind(), armed.plan.is_some()), ("armed", true));
+    assert_eq!(armed.promised.last().unwrap().serial, Serial(2), "the flip");
+    world.pass(LEAD);
+    assert_eq!(world.said("a: flip: www A; serial 2"), 1);
+}
+
+#[test]
+fn nothing_of_a_plan_is_obeyed_that_nobody_armed() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.plan("a", "");
+    world.pass(LEAD * 2);
+    assert_eq!((world.journal.len(), world.said("flip")), (0, 0));
+}
+
+#[test]
+fn a_decision_is_shown_first_and_done_when_it_is_in_the_journal() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.plan("a", "");
+    world.rest();
+    world.ask("a", Decision::Arm, None);
+    world.rest();
+    let Some((Ticket(1), Answer::Shown(shown))) = world.answers.pop() else { panic!("{:?}", world.answers) };
+    assert!(world.journal.is_empty());
+    world.ask("a", Decision::Arm, Some("another state".to_owned()));
+    world.rest();
+    assert!(matches!(world.answers.pop(), Some((_, Answer::Changed(_)))));
+    world.is_full = true;
+    world.ask("a", Decision::Arm, Some(shown.token.clone()));
+    world.rest();
+    assert!(matches!(world.answers.pop(), Some((_, Answer::NotJournalled(_)))));
+    assert_eq!(world.owner.running().count(), 0);
+    world.is_full = false;
+    world.ask("a", Decision::Arm, Some(shown.token.clone()));
+    assert!(world.answers.is_empty(), "not before the journal has it");
+    world.rest();
+    assert!(matches!(world.answers.pop(), Some((_, Answer::Done(_)))));
+    assert_eq!(world.journal[0].entry.by, "somebody");
+    assert_eq!(world.owner.running_of(&name("a")).unwrap().run.state(), "armed");
+    world.ask("b", Decision::Arm, None);
+    assert!(matches!(world.answers.pop(), Some((_, Answer::NotServed))));
+}
+
+#[test]
+fn a_question_waits_for_its_zone_to_be_read() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.plan("a", "");
+    world.rest();
+    world.load_takes = MS * 500;
+    world.write("a", Text::Serial(2));
+    world.pass(MS * 100);
+    world.ask("a", Decision::Arm, None);
+    assert!(world.answers.is_empty());
+    world.rest();
+    let Some((_, Answer::Shown(shown))) = world.answers.pop() else { panic!("nobody answered") };
+    assert!(shown.result.is_ok());
 }
 
 /// One thing that happens to a file, and how long after the one before.

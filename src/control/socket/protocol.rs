@@ -124,6 +124,13 @@ pub struct Reply {
     /// The faults for which it was refused, as `--json` shows diagnostics everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Value>,
+    /// Of how many zones it was refused, if it was done of others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Reply {
@@ -154,13 +161,20 @@ impl Reply {
     }
 
     fn of(outcome: Outcome, text: impl Into<String>) -> Reply {
-        Reply { outcome, text: text.into(), data: Value::Null, token: None, help: None, faults: Vec::new() }
+        Reply { outcome, text: text.into(), data: Value::Null, token: None, help: None, faults: Vec::new(), refused: 0 }
     }
 
     /// The same, which can be done by its token.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Reply {
         self.token = Some(token.into());
+        self
+    }
+
+    /// The same, which was refused of so many zones.
+    #[must_use]
+    pub fn refusing(mut self, zones: usize) -> Reply {
+        self.refused = zones;
         self
     }
 
@@ -312,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_as_it_was_written() {
-        let fault = Diagnostic::error("plan-text", "it is wrong").help("right it");
+        let fault = Diagnostic::error("plan-syntax", "it is wrong").help("right it");
         for reply in [
             Reply::shown("one\ntwo\n", json!({ "steps": [1, 2] })).token("5f"),
             Reply::done("armed", json!(null)),
@@ -328,9 +342,9 @@ mod tests {
 
     #[test]
     fn faults_are_there_for_people_and_for_programs() {
-        let reply = Reply::faulty(&[Diagnostic::error("plan-text", "it is wrong")], false);
-        assert_eq!((reply.outcome, &*reply.text), (Outcome::Refused, "error[plan-text]: it is wrong"));
-        assert_eq!(reply.faults[0]["code"], "plan-text");
+        let reply = Reply::faulty(&[Diagnostic::error("plan-syntax", "it is wrong")], false);
+        assert_eq!((reply.outcome, &*reply.text), (Outcome::Refused, "error[plan-syntax]: it is wrong"));
+        assert_eq!(reply.faults[0]["code"], "plan-syntax");
     }
 
     #[test]

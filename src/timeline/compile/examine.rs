@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use super::authority;
 use crate::diag::{Diagnostic, similar};
 use crate::timeline::plan::{Data, Flip, Plan};
 use crate::timeline::schedule::Held;
@@ -50,8 +51,11 @@ pub(super) fn examine(plan: &Plan, zone: &Zone) -> (Vec<Option<Found>>, Vec<Diag
         owners.entry(&flip.owner.value).or_default().push(flip);
     }
     let mut examination = Examination { plan, zone, owners, diagnostics: Vec::new() };
-    if !examination.zone_can_change() {
-        return (vec![None; plan.flips.len()], examination.diagnostics);
+    // A plan that changes nothing here can be for any zone.
+    if !plan.flips.is_empty() && !examination.zone_can_change() {
+        let found = vec![None; plan.flips.len()];
+        authority::check(plan, zone, &found, &mut examination.diagnostics);
+        return (found, examination.diagnostics);
     }
     let found: Vec<_> = plan.flips.iter().map(|flip| examination.find(flip)).collect();
     for (flip, found) in plan.flips.iter().zip(&found) {
@@ -63,6 +67,7 @@ pub(super) fn examine(plan: &Plan, zone: &Zone) -> (Vec<Option<Found>>, Vec<Diag
         }
         examination.check_targets(flip);
     }
+    authority::check(plan, zone, &found, &mut examination.diagnostics);
     (found, examination.diagnostics)
 }
 
@@ -83,10 +88,17 @@ impl<'a> Examination<'a> {
         if self.zone.is_signed() {
             let message =
                 format!("{} comes signed, and its signatures do not cover what the plan makes", self.zone.apex());
-            let diagnostic = Diagnostic::error("plan-signed-zone", message).help(
-                "flip the records where the zone is signed, or serve the zone unsigned here, once the parent has no \
-                     DS for it",
-            );
+            let help = match self.plan.authority.as_ref().filter(|authority| authority.switches_here()) {
+                None => {
+                    "flip the records where the zone is signed, or serve the zone unsigned here, once the parent has \
+                     no DS for it"
+                }
+                Some(_) => {
+                    "write here = \"nothing\" in [authority], have the NS records changed where the zone is signed, and \
+                     have the registry's change made at T: the horizons are the same"
+                }
+            };
+            let diagnostic = Diagnostic::error("plan-signed-zone", message).help(help);
             self.fault(diagnostic, &whole, "");
             return false;
         }
@@ -354,7 +366,9 @@ impl<'a> Examination<'a> {
     /// A name of the zone that new data leads to and that isn't there: most often a final dot is missing.
     fn check_targets(&mut self, flip: &Flip) {
         let apex = self.zone.apex();
-        for record in &flip.to.records {
+        // Name servers must have addresses, which is more: `authority.rs` looks.
+        let is_name_server = flip.rtype.value == Rtype::NS;
+        for record in flip.to.records.iter().filter(|_| !is_name_server) {
             let mut missing = None;
             let mut look = |piece: Piece<'_>| {
                 if let (Field::Name | Field::CompressibleName, Ok(target)) = (piece.field, NameRef::parse(piece.bytes))

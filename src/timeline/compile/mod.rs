@@ -18,9 +18,12 @@
 //! 7. A hold stops the plan's clock: what had not happened waits, and happens as much later as the run was held for too
 //!    long. A rollback serves the old data at once and lets its TTL grow as rule 3 does, since the rollback. An abort
 //!    serves the zone as its file has it.
-//! 8. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
+//! 8. Name servers change at T as data does, in the zone that is served here. Who asks the old ones for how long is another
+//!    matter: `authority.rs`.
+//! 9. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
 //!    was served.
 
+mod authority;
 mod check;
 mod course;
 mod examine;
@@ -110,6 +113,7 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
     let succession = run.above().map_or(succession.clone(), |above| succession.above(above));
     let serial_style = succession.style();
     let Steps { at, mut done, waiting } = steps;
+    let authority = authority::lay(plan, zone, &courses, at);
     let timeline = match build(plan, zone, &courses, &run, at, &mut done, succession) {
         Ok(timeline) => timeline,
         Err(error) => {
@@ -136,6 +140,7 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         serial: Serial(zone.serial()),
         negative_ttl: zone.negative_ttl(),
         courses,
+        authority,
         steps: done,
         waiting,
         drains,
@@ -190,7 +195,7 @@ fn build(
     mut succession: Succession,
 ) -> Result<Timeline, EditionError> {
     let mut patches = Patches { zone, courses, patches: Vec::new(), old: None, new: None };
-    // Rule 8: the edition that was there when the zone file was edited is the first one.
+    // Rule 9: the edition that was there when the zone file was edited is the first one.
     let forgotten = steps.iter().take_while(|step| step.from <= run.based_at).count();
     let (before, after) = steps.split_at_mut(forgotten);
     let first_state = before.last().map_or(State::FILE, |step| step.state);

@@ -8,6 +8,7 @@ use crate::timeline::plan::{Flip, Plan};
 use crate::timeline::run::Run;
 use crate::timeline::schedule::{Course, Drain, Held, Length, Since, Span, sum};
 use crate::timeline::show;
+use crate::wire::Rtype;
 use crate::zone::Ttl;
 
 pub(super) fn not_lower(plan: &Plan, flip: &Flip, ttl: Ttl, diagnostics: &mut Vec<Diagnostic>) {
@@ -36,11 +37,16 @@ pub(super) fn negative(plan: &Plan, flip: &Flip, held: &Held, ttl: Ttl, diagnost
 }
 
 pub(super) fn done(plan: &Plan, done: &[&Flip], diagnostics: &mut Vec<Diagnostic>) {
+    if plan.flips.is_empty() {
+        return;
+    }
     if done.len() == plan.flips.len() {
         let message = "the plan is done: the zone file has all that it flips to";
-        let diagnostic = Diagnostic::note("plan-done", message)
-            .at(plan.place(&plan.at.span), "")
-            .help("remove the plan's file; the zone is served as its own file says, with that file's serial");
+        let help = match plan.authority {
+            None => "remove the plan's file; the zone is served as its own file says, with that file's serial",
+            Some(_) => "remove the plan's file when the old name servers are cancelled; `watari plan show` says when",
+        };
+        let diagnostic = Diagnostic::note("plan-done", message).at(plan.place(&plan.at.span), "").help(help);
         diagnostics.push(diagnostic);
         return;
     }
@@ -70,7 +76,9 @@ pub(super) fn late(
     drains: &[Drain],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let worst = drains.iter().filter(|drain| drain.horizon > drain.in_time).max_by_key(|drain| drain.horizon);
+    // Of name servers nothing is promised that counts on their TTL here (rule 8).
+    let counted = drains.iter().filter(|drain| drain.rtype != Rtype::NS);
+    let worst = counted.filter(|drain| drain.horizon > drain.in_time).max_by_key(|drain| drain.horizon);
     let Some(drain) = worst else { return };
     let moment = |instant| show::moment(instant, plan.at.value.time_zone());
     let name = format!("{} {}", drain.owner, drain.rtype);

@@ -76,8 +76,10 @@ pub(super) fn read(
     let owner = read_owner(&mut form, apex);
     let rtype = read_type(&mut form);
     // Without the type, data can't be read; that it is missing can be said.
-    let from = read_data(&mut form, "from", rtype.as_ref(), apex);
-    let to = read_data(&mut form, "to", rtype.as_ref(), apex);
+    let written_type = rtype.as_ref().map(|rtype| rtype.value);
+    let example = |key: &str| format!("{key} = [\"192.0.2.1\"], a list with the data of each record; [] for no RRset");
+    let from = read_data(&mut form, "from", written_type, apex, &example("from"));
+    let to = read_data(&mut form, "to", written_type, apex, &example("to"));
     let ttl_after = read_ttl(&mut form, "ttl_after");
     let ((owner, absolute), rtype, from, to) = (owner?, rtype?, from?, to?);
     if from.is(rtype.value, to.records.iter().map(|record| &*record.value)) {
@@ -146,8 +148,8 @@ fn refused(rtype: Rtype) -> Option<(&'static str, String, &'static str)> {
         Rtype::NS | Rtype::DS | Rtype::CSYNC => (
             "plan-name-server-change",
             format!("{rtype} records are not flipped: a change of name servers goes through the parent zone"),
-            "move authority first without any change of data, and flip data when that has drained: \
-             resolvers keep the old name servers for the parent's and the child's TTL, not for this one",
+            "write [authority] for that, and flip data in another plan when it has drained: resolvers keep the old \
+             name servers for the parent's and the child's TTL, not for this one",
         ),
         Rtype::DNSKEY
         | Rtype::RRSIG
@@ -171,16 +173,22 @@ fn refused(rtype: Rtype) -> Option<(&'static str, String, &'static str)> {
     })
 }
 
-fn read_data(form: &mut Form<'_, '_>, key: &str, rtype: Option<&Written<Rtype>>, origin: NameRef<'_>) -> Option<Data> {
-    let example = format!("{key} = [\"192.0.2.1\"], a list with the data of each record; [] for no RRset");
-    let value = form.required(key, &example)?;
-    let array = form.array(key, value, &example)?;
-    let rtype = rtype?.value;
+/// Reads the list of data at `key`; without a type only whether it is there.
+pub(super) fn read_data(
+    form: &mut Form<'_, '_>,
+    key: &str,
+    rtype: Option<Rtype>,
+    origin: NameRef<'_>,
+    example: &str,
+) -> Option<Data> {
+    let value = form.required(key, example)?;
+    let array = form.array(key, value, example)?;
+    let rtype = rtype?;
     let mut records: Vec<Written<Box<[u8]>>> = Vec::with_capacity(array.len());
     let mut sound = true;
     let mut seen: HashMap<Vec<u8>, Range<usize>> = HashMap::with_capacity(array.len());
     for item in array.iter() {
-        let Some(written) = form.string(key, item, &example) else {
+        let Some(written) = form.string(key, item, example) else {
             sound = false;
             continue;
         };

@@ -120,6 +120,16 @@ impl<'a, 'f> Form<'a, 'f> {
         known.map(|(_, value)| Written { value: *value, span: written.span })
     }
 
+    /// Whether `key` is true, if it is there.
+    pub(super) fn boolean(&mut self, key: &str) -> Option<Written<bool>> {
+        let value = self.optional(key)?;
+        let written = value.get_ref().as_bool();
+        if written.is_none() {
+            self.wrong_type(key, value, "true or false", &format!("{key} = true"));
+        }
+        written.map(|written| Written { value: written, span: value.span() })
+    }
+
     /// `value` as an array.
     pub(super) fn array(
         &mut self,

@@ -16,10 +16,12 @@
 //! [`parse`] knows the zone's name and nothing else of it: it finds all faults that can be seen in the
 //! text alone. What a plan means for a zone is the compiler's. `docs/plan-format.md` describes the format.
 
+mod authority;
 pub mod compose;
 mod flip;
 mod form;
 mod instant;
+pub mod portfolio;
 pub mod probe;
 mod secondaries;
 pub mod url;
@@ -34,6 +36,7 @@ use jiff::Zoned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use authority::Authority;
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
 pub use secondaries::Secondaries;
@@ -46,6 +49,7 @@ use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::{Ttl, text};
 use form::Form;
 use instant::InstantFault;
+use portfolio::{Waves, is_portfolio};
 
 /// What the name of a plan's file ends in, after the zone's name.
 pub const FILE_SUFFIX: &str = ".plan.toml";
@@ -70,6 +74,7 @@ const KEYS: &[&str] = &[
     "low_for",
     "raise",
     "secondaries",
+    "authority",
     "flip",
 ];
 
@@ -105,7 +110,9 @@ pub struct Plan {
     pub raising: Option<Written<Raising>>,
     /// Who serves the zone besides.
     pub secondaries: Option<Secondaries>,
-    /// What flips, all at once.
+    /// The change of name servers, if there is one.
+    pub authority: Option<Authority>,
+    /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
     pub flips: Vec<Flip>,
 }
 
@@ -190,8 +197,13 @@ pub(super) fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 pub(super) struct Draft {
     source: Source,
     apex: Name,
+    /// What a missing key is shown at.
+    heading: Range<usize>,
     at: Option<Written<Zoned>>,
+    /// How the zones are staggered, if it is a portfolio that says so.
+    waves: Option<Waves>,
     rest: Rest,
+    authority: Option<Authority>,
     pub(super) flips: Vec<Flip>,
 }
 
@@ -248,7 +260,8 @@ impl Draft {
     }
 
     fn with(self, at: Written<Zoned>) -> Plan {
-        let Draft { source, apex, at: _, rest, flips } = self;
+        let Draft { source, apex, heading: _, at: _, waves, rest, authority, flips } = self;
+        let at = waves.map_or(at.clone(), |waves| waves.shift(apex.as_ref(), at));
         let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
         Plan {
             source,
@@ -263,6 +276,7 @@ impl Draft {
             low_for,
             raising,
             secondaries,
+            authority,
             flips,
         }
     }
@@ -273,9 +287,19 @@ const AT_EXAMPLE: &str = r#"at = "2026-12-01T03:00[Asia/Tokyo]""#;
 fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) -> Draft {
     // What is missing is missed at the first line.
     let start = source.text.find(|c: char| !c.is_whitespace()).unwrap_or(0);
-    let mut form = Form::new(source, faults, table, start..start + 1, ("a plan", KEYS));
+    let heading = start..start + 1;
+    let is_portfolio = is_portfolio(&source.path);
+    let what = if is_portfolio { "a portfolio" } else { "a plan" };
+    // In a plan of one zone, what only a portfolio has is met with a better answer than that it is not known.
+    let others = portfolio::KEYS.iter().filter(|key| is_portfolio || table.contains_key(**key));
+    let keys: Vec<&str> = KEYS.iter().chain(others).copied().collect();
+    let mut form = Form::new(source, faults, table, heading.clone(), (what, &keys));
+    if !is_portfolio {
+        refuse_portfolio(&mut form, table);
+    }
     read_version(&mut form);
     let at = form.required("at", AT_EXAMPLE).and_then(|value| read_at(&mut form, value));
+    let waves = if is_portfolio { Waves::read(&mut form) } else { None };
     let rest = Rest {
         low_ttl: read_ttl(&mut form, "low_ttl"),
         ttl_after: read_ttl(&mut form, "ttl_after"),
@@ -288,8 +312,10 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         secondaries: read_secondaries(&mut form),
     };
     check_ways(&mut form, &rest);
-    let flips = read_flips(&mut form, apex);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, flips }
+    let authority = authority::read(&mut form, apex);
+    let mut flips = read_flips(&mut form, apex);
+    flips.splice(0..0, authority.as_ref().and_then(|authority| authority.flip(apex)));
+    Draft { source: source.clone(), apex: apex.to_owned(), heading, at, waves, rest, authority, flips }
 }
 
 /// What does not go together.
@@ -314,6 +340,17 @@ fn read_secondaries(form: &mut Form<'_, '_>) -> Option<Secondaries> {
         return None;
     };
     secondaries::read(form, table, value.span())
+}
+
+fn refuse_portfolio(form: &mut Form<'_, '_>, table: &DeTable<'_>) {
+    let mut found: Vec<_> = table.keys().filter(|key| portfolio::KEYS.contains(&&**key.get_ref())).collect();
+    found.sort_by_key(|key| key.span().start);
+    for key in found {
+        let message = format!("`{}` is for plans of many zones", key.get_ref());
+        let diagnostic = Diagnostic::error("plan-portfolio-key", message);
+        let help = "name the file NAME.portfolio.toml, or leave this out: a plan is for the zone beside it";
+        form.fault(diagnostic.help(help), &key.span(), "");
+    }
 }
 
 fn read_version(form: &mut Form<'_, '_>) {
@@ -443,7 +480,12 @@ fn read_length(form: &mut Form<'_, '_>, key: &str) -> Option<Written<Ttl>> {
 const FLIP_EXAMPLE: &str = "a table [[flip]] with name, type, from and to for each RRset that flips";
 
 fn read_flips(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Vec<Flip> {
-    let Some(value) = form.required("flip", FLIP_EXAMPLE) else { return Vec::new() };
+    // A hand-over of authority is enough for a plan.
+    let value = match form.optional("authority") {
+        Some(_) => form.optional("flip"),
+        None => form.required("flip", FLIP_EXAMPLE),
+    };
+    let Some(value) = value else { return Vec::new() };
     if value.get_ref().is_table() {
         let diagnostic = Diagnostic::error("plan-wrong-type", "`flip` is a list of tables");
         form.fault(diagnostic.help("write [[flip]] with two brackets"), &value.span(), "this is a single table");
