@@ -96,5 +96,5 @@ fn that_there_is_no_way_is_unknown_unless_another_server_is_wrong() {
     let verdict = look_within(PATIENT, dns(&[right.address, NOWHERE], &[], false));
     assert_unknown(&verdict, &["there is no way from here"]);
     assert_fails(&look_within(PATIENT, dns(&[free_address(), NOWHERE], &[], false)), &["nothing listens"]);
-    assert_unknown(&look_within(PATIENT, dns(&[], &[], false)), &["from 1 to 32 servers"]);
+    assert_unknown(&look_within(PATIENT, dns(&[], &[], false)), &["from 1 to 64 servers"]);
 }
