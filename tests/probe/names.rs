@@ -1,6 +1,6 @@
 //! Name servers: NSD, lame and right, alike and not.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use watari::timeline::Verdict;
 use watari::timeline::plan::probe::Look;
@@ -88,6 +88,25 @@ fn a_silent_server_fails_in_time_and_a_closed_port_at_once() {
     assert_fails(&verdict, &[&format!("{address} does not answer"), "does the server run", "firewall"]);
     let verdict = look_within(PATIENT, dns(&[free_address()], &[], false));
     assert_fails(&verdict, &["nothing listens", "start the server"]);
+}
+
+#[test]
+fn a_server_that_sends_us_to_tcp_and_is_silent_there_fails_in_time() {
+    let address = free_address();
+    let (socket, _silent) = (UdpSocket::bind(address).unwrap(), TcpListener::bind(address).unwrap());
+    socket.set_read_timeout(Some(HASTY * 4)).unwrap();
+    let answers = std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
+            // QR, AA and TC.
+            buffer[2] |= 0x86;
+            let _ = socket.send_to(&buffer[..length], peer);
+        }
+    });
+    let same = [("www.child.example.", Rtype::A), ("child.example.", Rtype::MX)];
+    let verdict = look_within(HASTY, dns(&[address], &same, true));
+    assert_fails(&verdict, &["truncates its answer, and can't be asked over TCP", "RFC 7766", "let TCP port"]);
+    answers.join().unwrap();
 }
 
 #[test]
