@@ -5,6 +5,7 @@
 mod check;
 mod generate;
 mod plan;
+mod probe;
 mod run;
 mod serve;
 mod style;
@@ -25,9 +26,10 @@ use crate::control::settings::Overrides;
 pub enum Exit {
     /// 0: all is well.
     Fine,
-    /// 1: what was written (configuration, zone, plan) has errors, or the server refused what was asked of it.
+    /// 1: what was written (configuration, zone, plan) has errors, the server refused what was asked of it, or a probe
+    /// failed.
     Faults,
-    /// 3: the command could not run: an address in use, a file that can't be read.
+    /// 3: the command could not run: an address in use, a file that can't be read, something that can't be looked at.
     Failed,
 }
 
@@ -66,7 +68,8 @@ const AFTER_HELP: &str = "`watari COMMAND --help` has examples.";
 const AFTER_LONG_HELP: &str = "\
 Exit status:
   0  all is well
-  1  a configuration, zone or plan has errors, or what was asked for was refused
+  1  a configuration, zone or plan has errors, what was asked for was refused, or
+     a probe failed
   2  the command line was not understood
   3  the command could not run: an address is in use, a file can't be read, no
      server runs
@@ -91,6 +94,8 @@ enum Command {
     Resume(run::Resume),
     Rollback(run::Rollback),
     Abort(run::Abort),
+    // Boxed: it has many flags.
+    Probe(Box<probe::Arguments>),
     Completions(Completions),
     Man(Man),
 }
@@ -227,6 +232,7 @@ impl Cli {
             Command::Resume(arguments) => arguments.run(),
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
+            Command::Probe(arguments) => probe::run(&arguments),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
@@ -289,6 +295,10 @@ mod tests {
             "watari plan parent example.com",
             "watari plan parent example.com --server 192.0.2.1 --server [2001:db8::1]:5300 --json",
             "watari plan parent example.com --resolver 2001:db8::1",
+            "watari probe --tcp 192.0.2.1:443 --tcp [2001:db8::1]:443 --timeout 10s --json",
+            "watari probe --http https://example.com/ --address 192.0.2.1 --status 200 --status 204 --body ok --ca ca.pem",
+            "watari probe --smtp 192.0.2.1 --tls-name mx.example.com --banner mx --ca ca.pem",
+            "watari probe example.com --dns 192.0.2.1 --dns [2001:db8::1]:5300 --same www|A --serials",
             "watari completions bash",
             "watari man",
         ] {
@@ -324,6 +334,14 @@ mod tests {
             "watari plan parent",
             "watari plan parent example.com --server a.gtld-servers.net",
             "watari plan parent example.com --server 192.0.2.1 --resolver 192.0.2.2",
+            "watari probe",
+            "watari probe example.com",
+            "watari probe --dns 192.0.2.1",
+            "watari probe --tcp 192.0.2.1",
+            "watari probe --http example.com",
+            "watari probe --http https://example.com/ --status 1000",
+            "watari probe --tcp 192.0.2.1:443 --address 192.0.2.1",
+            "watari probe --tcp 192.0.2.1:443 --timeout 0s",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -24,6 +24,7 @@ mod instant;
 pub mod portfolio;
 pub mod probe;
 mod secondaries;
+pub mod url;
 mod way;
 
 use std::collections::HashMap;
