@@ -608,8 +608,7 @@ impl Owner {
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
-            let edition = *edition;
-            self.expect_followers(&apex, &edition, at);
+            self.expect_followers(&apex, edition, at);
             self.changes.extend(Due::after(at, &timeline));
         }
     }
