@@ -76,19 +76,29 @@ impl Edition {
     }
 }
 
-/// An edition but for its serial: what the zones of one plan have in common.
+/// An edition but for its serial: what the zones of one plan have in common, in two words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Turn {
     from: Instant,
     cap: Cap,
-    patch: Option<PatchId>,
-    step: Option<StepId>,
+    /// The patch and the step, or [`Turn::NONE`].
+    patch: u16,
+    step: u16,
 }
 
 impl Turn {
+    const NONE: u16 = u16::MAX;
+
+    fn of(edition: &Edition) -> Turn {
+        let Edition { from, cap, patch, step, serial: _ } = *edition;
+        let patch = patch.map_or(Turn::NONE, |PatchId(patch)| patch);
+        Turn { from, cap, patch, step: step.map_or(Turn::NONE, |StepId(step)| step) }
+    }
+
     fn served_as(self, serial: u32) -> Edition {
-        let Turn { from, cap, patch, step } = self;
-        Edition { from, serial, cap, patch, step }
+        let number = |number: u16| (number != Turn::NONE).then_some(number);
+        let (patch, step) = (number(self.patch).map(PatchId), number(self.step).map(StepId));
+        Edition { from: self.from, serial, cap: self.cap, patch, step }
     }
 }
 
@@ -132,9 +142,8 @@ impl Timeline {
         later: Vec<Edition>,
         countdown: Option<Countdown>,
     ) -> Option<Timeline> {
-        let turn = |&Edition { from, serial: _, cap, patch, step }: &Edition| Turn { from, cap, patch, step };
         let serials = later.iter().map(|edition| edition.serial).collect();
-        let (patches, later) = (patches.into(), later.iter().map(turn).collect());
+        let (patches, later) = (patches.into(), later.iter().map(Turn::of).collect());
         let timeline = Timeline { zone, patches, first, later, serials, countdown: countdown.map(Box::new) };
         timeline.is_sound().then_some(timeline)
     }
