@@ -6,6 +6,7 @@ pub mod discipline;
 pub mod examine;
 pub mod fingerprint;
 pub mod followers;
+pub mod lookout;
 mod include;
 pub mod load;
 mod memory;

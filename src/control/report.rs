@@ -5,12 +5,13 @@
 //! counted.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::names;
 use super::running::Itinerary;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::Serial;
+use crate::timeline::{Serial, Verdict, show};
 use crate::timeline::run::{Entry, Event};
 use crate::wire::Name;
 
@@ -196,6 +197,17 @@ impl Reporter {
                 Some(plan) => format!("resumed by {by}; the instant of its flip is {}", shown_instant(plan.at)),
                 None => format!("resumed by {by}"),
             },
+            Event::Verdict { verdict: Verdict::Pass, .. } => format!("{by} passes"),
+            Event::Verdict { verdict: Verdict::Fail(why), .. } => format!("{by} fails: {why}"),
+            Event::Verdict { verdict: Verdict::Unknown(why), .. } => format!("nothing is known of {by}: {why}"),
+            Event::Approved { .. } => format!("a gate was passed by {by}"),
+            Event::Passed { before, shift } => {
+                let late = match shift {
+                    0 => "in time".to_owned(),
+                    late => format!("{} late", show::length(Duration::from_nanos(*late))),
+                };
+                format!("the gates before the {before} have passed, {late}")
+            }
             Event::RolledBack => format!("rolled back by {by}: the old data is served again"),
             Event::Aborted => format!("given up by {by}: it is served as its file says"),
             Event::Finished => "its plan is finished: the zone file has it all".to_owned(),

@@ -23,6 +23,7 @@ use super::desk::{self, ClockState};
 use super::discipline;
 use super::include;
 use super::load::{Loader, Request};
+use super::lookout::Look;
 use super::memory;
 use super::names::{self, NameMap};
 use super::owner::{Act, Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
@@ -243,6 +244,7 @@ impl Control {
                 Effect::Journal(records) => _ = self.journal.send(records),
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
+                Effect::Look(look) => self.look(look),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
                 Effect::Tidy => {
@@ -297,6 +299,7 @@ impl Control {
             }
             Verb::Arm => Decision::Arm,
             Verb::Hold => Decision::Hold { why: request.why.clone().unwrap_or_default() },
+            Verb::Approve => Decision::Approve { gate: request.gate.clone() },
             Verb::Rollback => Decision::RollBack,
             Verb::Abort => Decision::Abort,
             Verb::Resume => match request.at.as_deref().map(plan::parse_instant) {
@@ -360,6 +363,20 @@ impl Control {
             let considered = Box::new(Considered { asked: Asked { act, ..asked }, token, result });
             _ = queue.send(Word::Event(Event::Considered(considered)));
         });
+    }
+
+    /// Has a probe looked at, on a thread of its own: there are as many as the look-out allows.
+    fn look(&self, look: Look) {
+        let queue = self.queue.0.clone();
+        let thread = std::thread::Builder::new().name("look".to_owned());
+        let Look { apex, number, probe } = look;
+        let looking = thread.spawn(move || {
+            let verdict = probe::look(&probe, &apex);
+            _ = queue.send(Word::Event(Event::Looked { apex, number, verdict }));
+        });
+        if let Err(error) = looking {
+            tracing::error!("nothing can be looked at: {error}");
+        }
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::fingerprint::Fingerprint;
 use crate::control::load::{Loaded, Request};
+use crate::control::lookout::Look;
 use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
@@ -14,7 +15,7 @@ use crate::control::store::Record;
 use crate::control::tree::{Files, Tree};
 use crate::control::watch::Seen;
 use crate::timeline::conduct::{Decided, Decision, Refusal};
-use crate::timeline::{Serial, Timeline};
+use crate::timeline::{Serial, Timeline, Verdict};
 use crate::wire::Name;
 
 /// What happened.
@@ -45,6 +46,15 @@ pub enum Event {
         server: SocketAddr,
         /// What.
         said: Result<Serial, String>,
+    },
+    /// Somebody has looked at what a plan has looked at.
+    Looked {
+        /// The zone.
+        apex: Name,
+        /// Which look it was.
+        number: u64,
+        /// What it came to.
+        verdict: Verdict,
     },
     /// Somebody asked to look at every file again.
     Reread,
@@ -145,6 +155,8 @@ pub enum Effect {
     Consider(Consider),
     /// Ask a secondary which serial of the zone it serves.
     AskSerial(Name, SocketAddr),
+    /// Look at what a plan has looked at.
+    Look(Look),
     /// Tell who asked.
     Answer(Ticket, Answer),
     /// Serve this from now on.

@@ -2,12 +2,23 @@
 //!
 //! Here it is only said. Looking is the rim's, and comes to a [`Verdict`](crate::timeline::Verdict).
 
+mod read;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::wire::{Name, Rtype};
+
+pub(super) use read::read;
+
+/// The most probes of a plan.
+pub const PROBES_MAX: usize = 32;
+/// How often a probe is looked at if the plan doesn't say.
+pub const EVERY_DEFAULT: Duration = Duration::from_secs(10);
+/// How long a look may take if the plan doesn't say.
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Something that can be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

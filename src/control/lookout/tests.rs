@@ -1,0 +1,1 @@
+//! The look-out on a virtual clock.
