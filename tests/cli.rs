@@ -63,7 +63,11 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         if !is_ours || command.is_empty() || line.contains("COMMAND") {
             continue;
         }
-        let line = line.replace("NAME", "example.com");
+        let mut line = line.replace("NAME", "example.com");
+        // A shell puts an instant here.
+        if let (Some(start), Some(end)) = (line.find("\"$("), line.find(")\"")) {
+            line.replace_range(start..end + 2, "2030-12-01T03:00Z");
+        }
         if let Err(error) = Cli::try_parse_from(words_of(&line)) {
             // Prose speaks of `watari plan show` without a name.
             let is_only_incomplete = [
@@ -98,40 +102,8 @@ fn words_of(line: &str) -> Vec<String> {
 fn the_first_command_of_the_readme_serves_the_zones_it_says() {
     let readme = read("README.md");
     let served = readme.lines().find_map(|line| line.strip_prefix("ready: ")?.split(' ').next()).unwrap();
-    // Its plan is in time as long as its instant is to come.
-    let folder = tempfile::tempdir().unwrap();
-    let copied =
-        Command::new("cp").args(["-r", "zones"]).arg(folder.path()).current_dir(repository()).status().unwrap();
-    assert!(copied.success());
-    let path = folder.path().join("zones/example20121.com.plan.toml");
-    let plan = fs::read_to_string(&path).unwrap();
-    fs::write(&path, plan.replace("2026-12-01", "2200-12-01")).unwrap();
-    let checked = text(&watari(folder.path(), &["check"]).stdout);
+    let checked = text(&watari(repository(), &["check"]).stdout);
     assert_eq!(checked, format!("{served} zones, 1 plan checked: no errors, no warnings\n"));
-}
-
-#[test]
-fn the_tutorial_of_the_readme_makes_a_plan_without_a_fault() {
-    let readme = read("README.md");
-    let tutorial = readme.split("```console\n").find(|block| block.contains("cargo install")).unwrap();
-    let script: String = tutorial
-        .split("```")
-        .next()
-        .unwrap()
-        .lines()
-        .filter(|line| !line.contains("cargo install"))
-        .map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned() + "\n")
-        .collect();
-    let home = tempfile::tempdir().unwrap();
-    let made = Command::new("sh").arg("-ec").arg(script).env("HOME", home.path()).output().unwrap();
-    assert!(made.status.success(), "{}", text(&made.stderr));
-    let folder = home.path().join("cutover");
-    let checked = watari(&folder, &["check"]);
-    assert_eq!(text(&checked.stdout), "1 zone, 1 plan checked: no errors, no warnings\n");
-    let shown = text(&watari(&folder, &["plan", "show", "shop.example"]).stdout);
-    for words in ["lower", "flip", "raise", "www A: TTL 60 -> 30", "192.0.2.10 -> 192.0.2.11"] {
-        assert!(shown.contains(words), "{words}\n{shown}");
-    }
 }
 
 #[test]

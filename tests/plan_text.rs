@@ -29,7 +29,7 @@ low_ttl = "60s"
 ttl_after = "1h"
 lower = "countdown"
 spread = "90s"
-watch = "20m"
+low_for = "20m"
 raise = "once"
 
 [[flip]]
@@ -151,7 +151,7 @@ proptest! {
     #[test]
     fn any_value_of_any_key_is_drawn(key in 0usize..15, value in prop::sample::select(&VALUES[..])) {
         let keys = [
-            "version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "watch", "raise", "flip", "name",
+            "version", "at", "arm", "late", "low_ttl", "ttl_after", "lower", "spread", "low_for", "raise", "flip", "name",
             "type", "from", "to",
         ];
         let plan = PLAN.replace("it''s", "its");

@@ -14,6 +14,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use watari::clock::Instant;
 use watari::control::running::Running;
+use watari::control::shared::Shared;
 use watari::timeline::conduct::{self, Decided, Decision, Past, PlanText, Refusal, Sources};
 use watari::timeline::plan::{Lowering, digest_of};
 use watari::timeline::run::{Armed, Base, Entry, Event};
@@ -473,7 +474,7 @@ fn an_armed_plan_costs_less_than_a_kibibyte_and_a_half() {
     let armed = conduct::decide(&sources, &Decision::Arm, "a test", Instant::from_unix_seconds(T - 1_000_000)).unwrap();
     let news = watari::control::running::News::new(armed.outcome);
     let itinerary = news.itinerary().unwrap().size();
-    let (timeline, running) = news.into_parts().unwrap();
+    let (timeline, running) = news.into_parts(&mut Shared::default()).unwrap();
     // Eleven rungs down, the flip, eleven up, and the zone as it stands in its file.
     assert_eq!(timeline.editions().count(), 24);
     assert!(running.is_some());

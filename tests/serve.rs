@@ -9,105 +9,11 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::program::{self, Running};
-
-/// The longest that anything may take here. What is claimed to be fast is measured elsewhere: this
-/// machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A running server over a folder of its own.
-struct Watari {
-    folder: tempfile::TempDir,
-    running: Running,
-    port: String,
-}
-
-impl Watari {
-    /// Starts a server over `files`: names below the folder of zones, and their contents.
-    fn serve(files: &[(&str, &str)]) -> Watari {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            write(&folder.path().join("zones").join(name), text);
-        }
-        Watari::start(folder, &[])
-    }
-
-    fn start(folder: tempfile::TempDir, arguments: &[&str]) -> Watari {
-        fs::create_dir_all(folder.path().join("zones")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]).args(arguments);
-        command.current_dir(folder.path()).env_remove("WATARI_LOG");
-        let running = Running::start("watari", command, folder.path().join("log"));
-        let mut server = Watari { folder, running, port: String::new() };
-        server.until("it is ready", |server| server.log().lines().any(|line| line.starts_with("ready: ")));
-        let log = server.log();
-        let line = log.lines().find(|line| line.starts_with("ready: ")).unwrap();
-        server.port = line.rsplit(':').next().unwrap().to_owned();
-        server
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("zones").join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        write(&self.path(name), text);
-    }
-
-    fn log(&self) -> String {
-        self.running.log()
-    }
-
-    /// What `dig` shows with these arguments.
-    fn dig(&self, arguments: &[&str]) -> String {
-        let server = ["@127.0.0.1", "-p", &self.port, "+tries=3", "+timeout=2"];
-        let all: Vec<&str> = server.iter().chain(arguments).copied().collect();
-        program::run("dig", self.folder.path(), &all, PATIENCE).stdout
-    }
-
-    /// The data of the answer, line by line.
-    fn data(&self, name: &str, rtype: &str) -> String {
-        self.dig(&["+short", name, rtype]).trim_end().to_owned()
-    }
-
-    fn status(&self, name: &str) -> String {
-        let shown = self.dig(&[name, "SOA"]);
-        let status = shown.split("status: ").nth(1).and_then(|rest| rest.split(',').next());
-        status.unwrap_or("no answer").to_owned()
-    }
-
-    fn ttl_and_data(&self, name: &str) -> (u32, String) {
-        let shown = self.dig(&["+noall", "+answer", name, "A"]);
-        let fields: Vec<&str> = shown.split_whitespace().collect();
-        (fields[1].parse().unwrap(), fields[4].to_owned())
-    }
-
-    fn until(&mut self, what: &str, condition: impl Fn(&Watari) -> bool) {
-        let begun = Instant::now();
-        while !condition(self) {
-            let alive = self.running.is_alive();
-            assert!(alive && begun.elapsed() < PATIENCE, "waited for: {what}\n{}", self.log());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-    }
-
-    fn until_data(&mut self, name: &str, expected: &str) {
-        self.until(&format!("{name} is {expected}"), |server| server.data(name, "A") == expected);
-    }
-
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args([signal, &self.running.id().to_string()]).status().unwrap().success());
-    }
-}
-
-fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
+use support::watari::{PATIENCE, Watari, write};
 
 fn zone(serial: u32, address: &str) -> String {
     format!("$TTL 300\n@ SOA ns hostmaster {serial} 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1\nwww A {address}\n")

@@ -37,6 +37,7 @@ use watari::control::discipline::Synchronisation;
 use watari::control::fingerprint::Fingerprint;
 use watari::control::owner::{Act, Answer, Asked, Considered, Ticket};
 use watari::control::running::{News, Running};
+use watari::control::shared::Shared;
 use watari::control::socket::{Outcome, Reply};
 use watari::diag::{self, Severity};
 use watari::timeline::conduct::{self, Decision, PlanText, Sources};
@@ -72,7 +73,7 @@ impl Journal {
     /// The present run, as a server that starts finds it.
     fn known(&self) -> Option<Running> {
         let run = Run::fold(self.entries.iter().map(|(_, entry)| entry))?;
-        Some(Running::known(run, self.promised.clone()))
+        Some(Running::known(run, self.promised.clone().into()))
     }
 }
 
@@ -109,7 +110,7 @@ impl Files {
         }
         self.journal.append(&outcome);
         let folded = self.journal.known().map(|running| running.run);
-        let (timeline, running) = News::new(outcome).into_parts().unwrap();
+        let (timeline, running) = News::new(outcome).into_parts(&mut Shared::default()).unwrap();
         assert_eq!(running.as_ref().map(|running| &running.run), folded.as_ref(), "a run is the fold of its journal");
         self.served = Some((timeline, content));
         self.running = running;
@@ -463,7 +464,7 @@ fn every_code_of_plans_has_a_golden() {
     }
     assert!(codes.len() > 25, "{codes:?}");
     let mut goldens = String::new();
-    for folder in ["tests/transcripts", "tests/plans"] {
+    for folder in ["tests/transcripts", "tests/plans", "tests/portfolio"] {
         for entry in std::fs::read_dir(manifest.join(folder)).unwrap() {
             goldens += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
         }
@@ -497,7 +498,8 @@ fn examples_of_the_manual_have_no_faults() {
     let plans = blocks("toml");
     assert!(plans.len() >= 3);
     for plan in plans {
-        let path = "example20121.com.plan.toml".into();
+        let is_portfolio = plan.lines().any(|line| line.starts_with("zones ="));
+        let path = if is_portfolio { "spring.portfolio.toml" } else { "example20121.com.plan.toml" }.into();
         let loaded = timeline::load(&zone, &path, plan.as_bytes(), &Run::proposed(Instant::MIN));
         assert!(loaded.schedule.is_some(), "{plan}\n{}", diag::render(&loaded.diagnostics, false));
         assert!(!loaded.diagnostics.iter().any(diag::Diagnostic::is_error));

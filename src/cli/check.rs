@@ -10,12 +10,14 @@ use super::{Check, Exit, style};
 use crate::clock::{Instant, Ratchet};
 use crate::control::config::Config;
 use crate::control::examine::Examiner;
+use crate::control::names;
 use crate::control::running::Archive;
 use crate::control::settings::{
     self, CONFIG_FILE, STATE_DEFAULT, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT,
 };
-use crate::control::tree::Tree;
+use crate::control::tree::{Files, Tree};
 use crate::diag::{self, Diagnostic, Severity};
+use crate::wire::Name;
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -23,6 +25,7 @@ pub(super) struct Findings {
     configurations: usize,
     zones: usize,
     plans: usize,
+    portfolios: usize,
     errors: usize,
     warnings: usize,
     notes: usize,
@@ -81,6 +84,8 @@ impl Findings {
         })?;
         let mut tree = Tree::read(&zones);
         self.diagnostics.append(&mut tree.faults);
+        self.diagnostics.append(&mut tree.join());
+        self.portfolios += tree.portfolios.len();
         if tree.zones.is_empty() {
             let message = format!("there is no zone in {}", zones.display());
             self.diagnostics.push(Diagnostic::warning("zones-none", message).help("a zone file is called NAME.zone"));
@@ -108,11 +113,12 @@ impl Findings {
         for path in files {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let (is_plan, is_zone) = (name.ends_with(".plan.toml"), name.ends_with(".zone"));
+            let is_portfolio = names::is_portfolio(name);
             if !path.is_file() {
                 let source = path.metadata().err().unwrap_or_else(|| io::Error::other("it is not a file"));
                 return Err(SettingsError::Read { what: "the file", path: path.display().to_string(), source });
             }
-            if name.ends_with(".toml") && !is_plan {
+            if name.ends_with(".toml") && !is_plan && !is_portfolio {
                 self.check_config(path)?;
                 continue;
             }
@@ -124,7 +130,13 @@ impl Findings {
             let real = top.canonicalize().ok();
             let (archive, size_max) = (Some(&self.archive), ZONE_FILE_SIZE_DEFAULT);
             let examiner = Examiner { top, real: real.as_deref(), size_max, now, archive };
-            self.diagnostics.extend(examiner.file(path));
+            match is_portfolio {
+                true => {
+                    self.portfolios += 1;
+                    self.diagnostics.extend(examiner.portfolio(path, &mut Tree::read(top)));
+                }
+                false => self.diagnostics.extend(examiner.file(path)),
+            }
         }
         Ok(())
     }
@@ -134,6 +146,15 @@ impl Findings {
         self.configurations += 1;
         self.diagnostics.extend(faults);
         Ok(config)
+    }
+
+    /// Checks the plan of a zone alone, its own or a portfolio's.
+    pub(super) fn check_plan_of(&mut self, (apex, files): (&Name, &Files), top: &Path, now: Instant) {
+        self.plans += 1;
+        let real = top.canonicalize().ok();
+        let (archive, size_max) = (Some(&self.archive), ZONE_FILE_SIZE_DEFAULT);
+        let examiner = Examiner { top, real: real.as_deref(), size_max, now, archive };
+        self.diagnostics.extend(examiner.plan_alone(apex, files));
     }
 
     /// Adds what was found elsewhere.
@@ -169,10 +190,11 @@ impl Findings {
             text.push_str(&diag::render(&self.diagnostics, styled));
             text.push_str("\n\n");
         }
-        let others = self.plans + self.configurations;
-        let mut checked = Vec::with_capacity(3);
+        let others = self.plans + self.portfolios + self.configurations;
+        let mut checked = Vec::with_capacity(4);
         checked.extend((self.zones > 0 || others == 0).then(|| counted(self.zones, "zone")));
         checked.extend((self.plans > 0).then(|| counted(self.plans, "plan")));
+        checked.extend((self.portfolios > 0).then(|| counted(self.portfolios, "portfolio")));
         checked.extend((self.configurations > 0).then(|| counted(self.configurations, "configuration")));
         let mut found = vec![counted(self.errors, "error"), counted(self.warnings, "warning")];
         found.extend((self.notes > 0).then(|| counted(self.notes, "note")));

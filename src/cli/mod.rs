@@ -5,6 +5,7 @@
 mod check;
 mod generate;
 mod plan;
+mod probe;
 mod run;
 mod serve;
 mod style;
@@ -25,9 +26,10 @@ use crate::control::settings::Overrides;
 pub enum Exit {
     /// 0: all is well.
     Fine,
-    /// 1: what was written (configuration, zone, plan) has errors, or the server refused what was asked of it.
+    /// 1: what was written (configuration, zone, plan) has errors, the server refused what was asked of it, or a probe
+    /// failed.
     Faults,
-    /// 3: the command could not run: an address in use, a file that can't be read.
+    /// 3: the command could not run: an address in use, a file that can't be read, something that can't be looked at.
     Failed,
 }
 
@@ -66,7 +68,8 @@ const AFTER_HELP: &str = "`watari COMMAND --help` has examples.";
 const AFTER_LONG_HELP: &str = "\
 Exit status:
   0  all is well
-  1  a configuration, zone or plan has errors, or what was asked for was refused
+  1  a configuration, zone or plan has errors, what was asked for was refused, or
+     a probe failed
   2  the command line was not understood
   3  the command could not run: an address is in use, a file can't be read, no
      server runs
@@ -74,6 +77,8 @@ Exit status:
 Files:
   zones/NAME.zone       the zone NAME, in the presentation format of RFC 1035
   zones/NAME.plan.toml  its plan: what changes, and at which instant
+  zones/NAME.portfolio.toml
+                        a plan for many zones, in waves
   watari.toml           the configuration; nothing needs one
   state/control.sock    how `watari arm`, `watari status` and others reach the server that runs";
 
@@ -87,8 +92,11 @@ enum Command {
     Status(run::Status),
     Hold(run::Hold),
     Resume(run::Resume),
+    Approve(run::Approve),
     Rollback(run::Rollback),
     Abort(run::Abort),
+    // Boxed: it has many flags.
+    Probe(Box<probe::Arguments>),
     Completions(Completions),
     Man(Man),
 }
@@ -167,8 +175,8 @@ Examples:
   watari check zones/example20121.com.zone zones/example20121.com.plan.toml
   watari check --json | jq -r '.diagnostics[] | .code'
 
-A FILE is a zone (NAME.zone), a plan (NAME.plan.toml, checked against NAME.zone beside it) or a
-configuration (any other .toml).")]
+A FILE is a zone (NAME.zone), a plan (NAME.plan.toml, checked against NAME.zone beside it), a plan
+for many zones (NAME.portfolio.toml) or a configuration (any other .toml).")]
 struct Check {
     /// The folder of zone files and plans [default: that of watari.toml, else zones]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -223,8 +231,10 @@ impl Cli {
             Command::Status(arguments) => arguments.run(),
             Command::Hold(arguments) => arguments.run(),
             Command::Resume(arguments) => arguments.run(),
+            Command::Approve(arguments) => arguments.run(),
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
+            Command::Probe(arguments) => probe::run(&arguments),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
@@ -264,6 +274,8 @@ mod tests {
             "watari check --json a.zone a.plan.toml watari.toml",
             "watari plan show example.com",
             "watari plan show example.com --zones z --json",
+            "watari plan show spring.portfolio",
+            "watari rollback spring.portfolio.toml --yes",
             "watari plan show example.com --now 2026-12-01T03:00Z",
             "watari plan new example.com --at 2026-12-01T03:00Z --remove www --low-ttl 60s --ttl-after 1h --zones z --force",
             "watari plan new example.com --at 2026-12-01T03:00Z --flip www --add www --now 2026-11-01T03:00Z --stdout",
@@ -282,6 +294,10 @@ mod tests {
             "watari plan parent example.com",
             "watari plan parent example.com --server 192.0.2.1 --server [2001:db8::1]:5300 --json",
             "watari plan parent example.com --resolver 2001:db8::1",
+            "watari probe --tcp 192.0.2.1:443 --tcp [2001:db8::1]:443 --timeout 10s --json",
+            "watari probe --http https://example.com/ --address 192.0.2.1 --status 200 --status 204 --body ok --ca ca.pem",
+            "watari probe --smtp 192.0.2.1 --tls-name mx.example.com --banner mx --ca ca.pem",
+            "watari probe example.com --dns 192.0.2.1 --dns [2001:db8::1]:5300 --same www|A --serials",
             "watari completions bash",
             "watari man",
         ] {
@@ -314,6 +330,14 @@ mod tests {
             "watari plan parent",
             "watari plan parent example.com --server a.gtld-servers.net",
             "watari plan parent example.com --server 192.0.2.1 --resolver 192.0.2.2",
+            "watari probe",
+            "watari probe example.com",
+            "watari probe --dns 192.0.2.1",
+            "watari probe --tcp 192.0.2.1",
+            "watari probe --http example.com",
+            "watari probe --http https://example.com/ --status 1000",
+            "watari probe --tcp 192.0.2.1:443 --address 192.0.2.1",
+            "watari probe --tcp 192.0.2.1:443 --timeout 0s",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

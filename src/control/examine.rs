@@ -5,12 +5,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::include::Includes;
 use super::load::{came_at, plan_without_zone, unreadable};
 use super::names::{self, Role};
+use super::portfolio::{self, Membership, Reading};
 use super::read;
 use super::running::Archive;
-use super::tree::{self, Files};
+use super::tree::{self, Files, Tree};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::timeline::plan::{self, Arming};
@@ -38,15 +41,40 @@ impl Examiner<'_> {
     /// All that is wrong with the zone file and the plan of `apex`.
     pub fn zone_and_plan(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
         let zone = files.path(apex, Role::Zone);
-        let plan = files.path(apex, Role::Plan);
         if !files.zone {
-            return vec![plan_without_zone(&plan, &zone)];
+            return vec![plan_without_zone(&files.path(apex, Role::Plan), &zone)];
         }
         let (zone, mut faults) = self.zone(apex, &zone);
-        if files.plan {
-            faults.extend(self.plan(apex, &plan, zone.as_ref()));
-        }
+        faults.extend(self.plan_of(apex, files, zone.as_ref()).1);
         faults
+    }
+
+    /// All that is wrong with the plan of `apex` alone.
+    pub fn plan_alone(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
+        let (zone, mut faults) = self.zone(apex, &files.path(apex, Role::Zone));
+        if zone.is_some() {
+            // Of the zone only that matters which keeps the plan from being judged.
+            faults.clear();
+        }
+        faults.extend(self.plan_of(apex, files, zone.as_ref()).1);
+        faults
+    }
+
+    /// The schedule of the plan that counts for `apex`, its own or a portfolio's, and what is wrong with it.
+    fn plan_of(&self, apex: &Name, files: &Files, zone: Option<&Zone>) -> (Option<Schedule>, Vec<Diagnostic>) {
+        let (schedule, mut faults) = match &files.portfolio {
+            _ if files.plan => self.compile(apex, &files.path(apex, Role::Plan), zone),
+            Some(membership) => {
+                let portfolio = &membership.portfolio;
+                let (schedule, mut faults) =
+                    self.compile_text(apex, &portfolio.plan.path, &portfolio.plan.text, portfolio.came_at, zone);
+                portfolio.explain(apex.as_ref(), &mut faults);
+                (schedule, faults)
+            }
+            None => (None, Vec::new()),
+        };
+        faults.extend(files.two_plans(apex).map(|(counts, other)| portfolio::two_plans(apex, &counts, &other)));
+        (schedule, faults)
     }
 
     /// All that is wrong with one file, whose name says what it is: a zone, or a plan and whether it fits its zone.
@@ -54,7 +82,8 @@ impl Examiner<'_> {
         let named = path.file_name().and_then(|name| name.to_str()).and_then(names::split);
         let Some((stem, role)) = named else {
             let message = format!("the name of the file {} does not say what it is", path.display());
-            let help = "a zone file is called NAME.zone, a plan NAME.plan.toml, a configuration watari.toml";
+            let help = "a zone file is called NAME.zone, a plan NAME.plan.toml or NAME.portfolio.toml, a configuration \
+                        watari.toml";
             return vec![Diagnostic::error("file-name", message).help(help)];
         };
         let apex = match names::apex(stem) {
@@ -75,6 +104,44 @@ impl Examiner<'_> {
             faults.clear();
         }
         faults.extend(self.plan(&apex, path, zone.as_ref()));
+        faults
+    }
+
+    /// All that is wrong with the portfolio in the file `path`, and with the plans that it makes for its zones in `tree`.
+    pub fn portfolio(&self, path: &Path, tree: &mut Tree) -> Vec<Diagnostic> {
+        tree.join();
+        let reading = portfolio::read(&path.into());
+        let mut faults = reading.faults().to_vec();
+        let Reading::Sound(portfolio) = reading else { return faults };
+        let real = path.canonicalize().ok();
+        let is_it = |other: &Path| other == path || (real.is_some() && other.canonicalize().ok() == real);
+        // The tree has it under the path that leads through the folder of zones.
+        let known = tree.portfolios.iter().map(|(path, _)| path).find(|path| is_it(path)).cloned();
+        let mut zones: Vec<_> =
+            tree.zones.iter().filter(|(apex, files)| files.zone && portfolio.says.matches(apex.as_ref())).collect();
+        if zones.is_empty() {
+            faults.push(portfolio::no_zone(&portfolio));
+        }
+        zones.par_sort_by_key(|(apex, _)| *apex);
+        let of_zone = |&(apex, files): &(&Name, &Files)| {
+            let counts = files.portfolio.as_ref().is_some_and(|found| Some(&found.portfolio.path) == known.as_ref());
+            match known.is_none() || (counts && !files.plan) {
+                true => {
+                    let rival = files.portfolio.as_ref().and_then(|found| found.rival.clone());
+                    let membership = Membership { portfolio: portfolio.clone(), rival };
+                    self.plan_alone(
+                        apex,
+                        &Files { plan: false, portfolio: Some(Arc::new(membership)), ..files.clone() },
+                    )
+                }
+                false => files
+                    .two_plans(apex)
+                    .map(|(first, other)| portfolio::two_plans(apex, &first, &other))
+                    .into_iter()
+                    .collect(),
+            }
+        };
+        faults.par_extend(zones.par_iter().flat_map_iter(of_zone));
         faults
     }
 
@@ -102,7 +169,7 @@ impl Examiner<'_> {
     /// The schedule that the plan of `apex` makes, and what is wrong with it; if the zone can't be read, with that.
     pub fn schedule(&self, apex: &Name, files: &Files) -> (Option<Schedule>, Vec<Diagnostic>) {
         match self.zone(apex, &files.path(apex, Role::Zone)) {
-            (Some(zone), _) => self.compile(apex, &files.path(apex, Role::Plan), Some(&zone)),
+            (Some(zone), _) => self.plan_of(apex, files, Some(&zone)),
             (None, faults) => (None, faults),
         }
     }
@@ -117,15 +184,25 @@ impl Examiner<'_> {
             Ok(metadata) => metadata,
             Err(error) => return (None, vec![unreadable(path, &error)]),
         };
-        let path: Arc<str> = path.to_string_lossy().into();
+        self.compile_text(apex, &path.to_string_lossy().into(), &content, came_at(&metadata), zone)
+    }
+
+    fn compile_text(
+        &self,
+        apex: &Name,
+        path: &Arc<str>,
+        content: &[u8],
+        came_at: Instant,
+        zone: Option<&Zone>,
+    ) -> (Option<Schedule>, Vec<Diagnostic>) {
         match zone {
             Some(zone) => {
-                let run = self.run(apex, &path, &content, came_at(&metadata));
-                let loaded = timeline::load(zone, &path, &content, &run);
-                (loaded.schedule, timeline::check(zone, &path, &content, &run))
+                let run = self.run(apex, path, content, came_at);
+                let loaded = timeline::load(zone, path, content, &run);
+                (loaded.schedule, timeline::check(zone, path, content, &run))
             }
             // Its zone can't be read, so that only what stands in the plan itself can be judged.
-            None => (None, plan::parse(apex.as_ref(), &path, &content).1),
+            None => (None, plan::parse(apex.as_ref(), path, content).1),
         }
     }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
 use super::include::Includes;
-use super::names::Role;
+use super::names::{self, Role};
+use super::portfolio::{self, Portfolio, Reading};
 use super::read::{self, ReadError};
 use super::registry::Content;
 use super::running::{Archive, News, Running, Served};
@@ -20,7 +21,7 @@ use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
 use crate::timeline::conduct::{Decided, Decision, PlanText, Refusal};
 use crate::timeline::{self, Schedule};
-use crate::wire::Name;
+use crate::wire::{Name, NameRef};
 use crate::zone::check;
 use crate::zone::text::{self, Options};
 
@@ -49,8 +50,10 @@ pub struct Loaded {
     pub outcome: Outcome,
     /// What the files were on the disk.
     pub disk: Fingerprint,
-    /// Whether there is a plan.
+    /// Whether there is a plan of its own.
     pub plan: bool,
+    /// Whether it goes on with what a portfolio armed that can't be used now.
+    pub kept: bool,
     /// The files that the zone includes, and what they were.
     pub includes: Vec<(PathBuf, Fingerprint)>,
     /// What a person should know.
@@ -126,16 +129,20 @@ impl Loader {
         };
         let disk = Fingerprint::default().with_file(&metadata);
         let plan = match self.plan(&apex, &files) {
+            Ok(None) => running.as_deref().and_then(|running| self.kept(&apex, running)),
             Ok(plan) => plan,
             Err(fault) => return Loaded { disk, plan: true, ..Loaded::unusable(apex, vec![fault]) },
         };
-        let disk = plan.as_ref().map_or(disk, |plan| disk.with_file(&plan.metadata));
+        let own = plan.as_ref().and_then(|plan| plan.metadata.as_ref());
+        let disk = own.map_or(disk, |plan| disk.with_file(plan));
+        let has_plan = own.is_some();
         let includes = Includes::new(&self.top, self.real.as_deref(), self.size_max);
         let mut content = Content {
             zone: Fingerprint::default().with_bytes(buffer),
-            plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| Fingerprint::default().with_bytes(&plan.text)),
+            plan: plan.as_ref().map_or_else(Fingerprint::default, |plan| plan.content),
         };
-        let mut loaded = Loaded { disk, plan: plan.is_some(), ..Loaded::unusable(apex, Vec::new()) };
+        let kept = plan.as_ref().is_some_and(PlanFile::is_kept);
+        let mut loaded = Loaded { disk, plan: has_plan, kept, ..Loaded::unusable(apex, Vec::new()) };
         let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         // A file that includes others says more than itself; only reading them tells.
         if serving == Some(content) && !is_overtaken {
@@ -163,9 +170,12 @@ impl Loader {
             loaded.faults.extend(contradictions);
             return loaded;
         }
-        let plan = plan.map(|plan| plan.found());
+        let found = plan.as_ref().map(|plan| plan.found(came_at(&metadata), now, serving.is_some()));
         let read = Served { zone: &zone, content: content.zone.number(), running: running.as_deref() };
-        let outcome = read.follow(plan, || self.archive.plan_text(&loaded.apex), now, serving.is_some());
+        let mut outcome = read.follow(found, || self.archive.plan_text(&loaded.apex), now, serving.is_some());
+        if let Some(plan) = &plan {
+            plan.explain(loaded.apex.as_ref(), &mut outcome.diagnostics);
+        }
         // Notes are for who asks (`watari plan show`), not for the log.
         let faults = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.severity > Severity::Note);
         loaded.faults.extend(faults.cloned());
@@ -190,8 +200,32 @@ impl Loader {
         now: Instant,
     ) -> Result<Decided, Refusal> {
         let plan = self.plan(apex, files).map_err(|fault| Refusal::Faults(vec![fault]))?;
-        let plan = plan.map(|plan| plan.found());
-        served.decide(plan, || self.archive.plan_text(apex), decision, by, now)
+        let found = plan.as_ref().map(|plan| plan.found(now, now, true));
+        let mut decided = served.decide(found, || self.archive.plan_text(apex), decision, by, now);
+        let said = match &mut decided {
+            Ok(decided) => Some(&mut decided.outcome.diagnostics),
+            Err(Refusal::Faults(faults)) => Some(faults),
+            Err(_) => None,
+        };
+        if let (Some(plan), Some(said)) = (&plan, said) {
+            plan.explain(apex.as_ref(), said);
+        }
+        decided
+    }
+
+    /// What `running` armed, if that was a portfolio whose file is there and can't be used: it stays as it was armed.
+    fn kept(&self, apex: &Name, running: &Running) -> Option<PlanFile> {
+        if running.run.is_over() {
+            return None;
+        }
+        let text = self.archive.plan_text(apex)?;
+        let path = Path::new(&*text.path);
+        let is_portfolio = path.file_name().and_then(|name| name.to_str()).is_some_and(names::is_portfolio);
+        if !is_portfolio || !matches!(portfolio::read(&path.into()), Reading::Faulty { .. }) {
+            return None;
+        }
+        let content = Fingerprint::default().with_bytes(&text.text);
+        Some(PlanFile { text, content, metadata: None, portfolio: None })
     }
 
     /// What the plan that is armed for a zone is worked out to, as it is served.
@@ -213,31 +247,60 @@ impl Loader {
     }
 
     fn plan(&self, apex: &Name, files: &Files) -> Result<Option<PlanFile>, Diagnostic> {
+        let shared = files.portfolio.as_ref().map(|membership| PlanFile::shared(&membership.portfolio));
         if !files.plan {
-            return Ok(None);
+            return Ok(shared);
         }
         let path = files.path(apex, Role::Plan);
         let mut text = Vec::new();
         match read::whole(&path, self.size_max, &mut text) {
-            Ok(metadata) => Ok(Some(PlanFile { path: path.to_string_lossy().into(), text, metadata })),
-            Err(ReadError::NotFound) => Ok(None),
+            Ok(metadata) => {
+                let content = Fingerprint::default().with_bytes(&text);
+                let text = PlanText { path: path.to_string_lossy().into(), text: text.into() };
+                Ok(Some(PlanFile { text, content, metadata: Some(metadata), portfolio: None }))
+            }
+            Err(ReadError::NotFound) => Ok(shared),
             Err(error) => Err(unreadable(&path, &error)),
         }
     }
 }
 
-/// A plan's file, read.
+/// A plan's file, read: the zone's own, or a portfolio's.
 struct PlanFile {
-    path: Arc<str>,
-    text: Vec<u8>,
-    metadata: std::fs::Metadata,
+    text: PlanText,
+    content: Fingerprint,
+    /// Of its own file.
+    metadata: Option<std::fs::Metadata>,
+    portfolio: Option<Arc<Portfolio>>,
 }
 
 impl PlanFile {
-    /// The text, and since when it is there.
-    fn found(self) -> (PlanText, Instant) {
-        let since = came_at(&self.metadata);
-        (PlanText { path: self.path, text: self.text.into() }, since)
+    fn shared(portfolio: &Arc<Portfolio>) -> PlanFile {
+        let (text, content) = (portfolio.plan.clone(), portfolio.plan_content);
+        PlanFile { text, content, metadata: None, portfolio: Some(portfolio.clone()) }
+    }
+
+    /// Whether it is what was armed, for want of a file that can be used.
+    fn is_kept(&self) -> bool {
+        self.metadata.is_none() && self.portfolio.is_none()
+    }
+
+    /// The text, and since when it is there for this zone, whose own file came at `zone_came_at`.
+    fn found(&self, zone_came_at: Instant, now: Instant, serving: bool) -> (PlanText, Instant) {
+        let since = match (&self.metadata, &self.portfolio) {
+            (Some(metadata), _) => came_at(metadata),
+            // A zone that is served already may have come to an old portfolio by another file's going.
+            (None, Some(portfolio)) if !serving => portfolio.came_at.max(zone_came_at),
+            (None, _) => now,
+        };
+        (self.text.clone(), since)
+    }
+
+    /// Lets what is said of the plan be about the lines of its file.
+    fn explain(&self, apex: NameRef<'_>, said: &mut Vec<Diagnostic>) {
+        if let Some(portfolio) = &self.portfolio {
+            portfolio.explain(apex, said);
+        }
     }
 }
 
@@ -254,7 +317,8 @@ pub fn came_at(plan: &std::fs::Metadata) -> Instant {
 impl Loaded {
     fn unusable(apex: Name, faults: Vec<Diagnostic>) -> Loaded {
         let disk = Fingerprint::default();
-        Loaded { apex, outcome: Outcome::Unusable, disk, plan: false, includes: Vec::new(), faults }
+        let includes = Vec::new();
+        Loaded { apex, outcome: Outcome::Unusable, disk, plan: false, kept: false, includes, faults }
     }
 }
 

@@ -1,6 +1,7 @@
 //! File names and the zones they stand for.
 //!
-//! 1. `NAME.zone` is the zone NAME, `NAME.plan.toml` its plan. Everything else is nobody's business.
+//! 1. `NAME.zone` is the zone NAME, `NAME.plan.toml` its plan. `NAME.portfolio.toml` is a plan for many zones, and its name
+//!    means nothing. Everything else is nobody's business.
 //! 2. NAME is a domain name in presentation form: `example.com`, `0\04731.2.0.192.in-addr.arpa`
 //!    (a `/` can't stand in a file name, `\047` can). A final dot may be written.
 //! 3. U-labels are their A-labels (UTS 46): `日本語.example.zone` is `xn--wgv71a119e.example`.
@@ -10,6 +11,7 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::timeline::plan::portfolio;
 use crate::wire::name::{Name, NameError, NameRef};
 
 /// What ends the name of a zone file.
@@ -60,6 +62,11 @@ pub fn split(file_name: &str) -> Option<(&str, Role)> {
         None => (file_name.strip_suffix(PLAN_SUFFIX)?, Role::Plan),
     };
     Some((stem, role))
+}
+
+/// Whether a file of this name (without its folder) is a portfolio.
+pub fn is_portfolio(file_name: &str) -> bool {
+    !file_name.starts_with('.') && portfolio::is_portfolio(file_name)
 }
 
 /// The zone that `stem` stands for, in lower case.

@@ -27,7 +27,10 @@
 
 mod attend;
 mod decide;
+mod due;
 mod event;
+
+mod portfolio;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -35,13 +38,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::followers::Followers;
-use super::lookout::Lookout;
 use super::load::{Loaded, Outcome, Request};
+use super::lookout::Lookout;
 use super::names::{self, NameMap, Role};
+use super::portfolio::Portfolios;
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
 use super::settle::{Change, Settling};
+use super::shared::Shared;
 use super::store::Record;
 use super::tree::{self, Files};
 use super::watch::Seen;
@@ -51,6 +56,7 @@ use crate::timeline::run::{Entry, Event as RunEvent};
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
 use attend::Told;
+use due::Due;
 pub use event::{Act, Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};
 
 /// The most zones that are with the loaders at one time.
@@ -95,7 +101,8 @@ pub struct Owner {
     /// The zones whose plan is or was obeyed.
     running: NameMap<Arc<Running>>,
     /// When their timelines change next.
-    changes: BTreeSet<(clock::Instant, Name)>,
+    changes: BTreeSet<Due>,
+    shared: Shared,
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     followers: Followers,
@@ -103,6 +110,11 @@ pub struct Owner {
     /// Whose decisions are carried out with what is published next.
     done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
+    portfolios: Portfolios,
+    /// Zones that go on with what a portfolio armed that can't be used.
+    kept: HashSet<Name>,
+    /// What was said of portfolios last.
+    said_of_portfolios: HashSet<String>,
     reporter: Reporter,
     loaders: usize,
     /// How many zones were found or loaded since the last rest.
@@ -130,12 +142,16 @@ impl Owner {
             publish_every: PUBLISH_EVERY,
             running,
             changes: BTreeSet::new(),
+            shared: Shared::default(),
             pending: NameMap::default(),
             asked: VecDeque::new(),
             followers: Followers::default(),
             lookout: Lookout::default(),
             done: Vec::new(),
             written_twice: HashSet::new(),
+            portfolios: Portfolios::default(),
+            kept: HashSet::new(),
+            said_of_portfolios: HashSet::new(),
             reporter: Reporter::default(),
             loaders: loaders.max(1),
             handled: 0,
@@ -179,6 +195,7 @@ impl Owner {
                 let due = self.lookout.looked(&apex, number, verdict, clock);
                 self.attend(due, clock, &mut effects);
             }
+            Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
                 self.scan(self.top.to_path_buf(), &mut effects);
@@ -190,7 +207,10 @@ impl Owner {
             Event::Tick => {}
         }
         for path in self.files.due(now) {
-            self.file_is_due(&path, now);
+            match is_portfolio(&path) {
+                true => effects.push(Effect::ReadPortfolio(path.into())),
+                false => self.file_is_due(&path, now),
+            }
         }
         for folder in self.folders.due(now) {
             self.scan(folder, &mut effects);
@@ -223,7 +243,7 @@ impl Owner {
 
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
-        let change = self.changes.first().map(|(at, _)| *at);
+        let change = self.changes.first().map(|due| due.at);
         [change, self.followers.next(), self.lookout.next()].into_iter().flatten().min()
     }
 
@@ -267,7 +287,7 @@ impl Owner {
 
     fn is_ours(&self, path: &Path) -> bool {
         let is_named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names::split(name).is_some());
-        is_named || !self.zones.including(path).is_empty()
+        is_named || is_portfolio(path) || !self.zones.including(path).is_empty()
     }
 
     fn look_again(&mut self, now: Instant) {
@@ -288,7 +308,7 @@ impl Owner {
             Some(known) if Some(&*known.files.folder) == path.parent() => known.files.folder.clone(),
             _ => path.parent().unwrap_or(&self.top).into(),
         };
-        let place = tree::files(&folder, &apex, stem);
+        let place = Files { portfolio: self.portfolios.of(&apex), ..tree::files(&folder, &apex, stem) };
         let known = self.zones.insert(apex.clone(), place.clone());
         if (&known.files.folder, &known.files.spelled) != (&place.folder, &place.spelled) {
             // The zone has a file elsewhere; only a look at all of them says which counts.
@@ -302,6 +322,7 @@ impl Owner {
             // Should this file have gone, another counts from now on: looking at all of them finds it.
             return self.folders.by(self.top.to_path_buf(), now);
         }
+        self.say_if_two_plans(&apex);
         self.enqueue(&apex);
     }
 
@@ -337,6 +358,7 @@ impl Owner {
         if is_top {
             self.written_twice = tree.twice.into_iter().collect();
         }
+        let regroup = self.portfolios_found(&under, tree.portfolios, now);
         let gone: Vec<PathBuf> = self
             .zones
             .below(&under)
@@ -352,6 +374,9 @@ impl Owner {
         for (apex, files) in tree.zones {
             self.found(apex, files, is_top, now);
         }
+        if regroup {
+            self.regroup();
+        }
         for (path, disk) in included {
             for apex in self.zones.including_changed(&path, disk) {
                 self.enqueue(&apex);
@@ -363,7 +388,8 @@ impl Owner {
     }
 
     /// A reading of a folder found the files of a zone.
-    fn found(&mut self, apex: Name, files: Files, is_top: bool, now: Instant) {
+    fn found(&mut self, apex: Name, mut files: Files, is_top: bool, now: Instant) {
+        files.portfolio = self.portfolios.of(&apex);
         let Some(known) = self.zones.get_mut(&apex) else {
             self.queue.push_back(apex.clone());
             self.zones.insert(apex, files).phase = Phase::Queued;
@@ -475,12 +501,13 @@ impl Owner {
     }
 
     fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
-        let Loaded { apex, outcome, disk, plan, includes, faults } = loaded;
+        let Loaded { apex, outcome, disk, plan, kept, includes, faults } = loaded;
         self.handled += 1;
         if self.is_read(&apex) && matches!(outcome, Outcome::Gone) {
             // It may have come back meanwhile.
             return;
         }
+        self.note_kept(&apex, kept);
         let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
         let serving = known.is_served().then_some(serial);
@@ -530,7 +557,7 @@ impl Owner {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
         let overtaken = self.overtaken(&apex, &news, clock);
-        let Some((timeline, mut running)) = news.into_parts() else { return };
+        let Some((timeline, mut running)) = news.into_parts(&mut self.shared) else { return };
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
         }
@@ -559,20 +586,16 @@ impl Owner {
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.
     fn follow(&mut self, apex: &Name, running: Option<Running>, clock: clock::Instant) {
-        if let Some(old) = self.running.get(apex)
-            && let Some(timeline) = &old.timeline
-        {
+        if let Some(timeline) = self.running.get(apex).and_then(|old| old.timeline.as_ref()) {
             for edition in timeline.editions() {
-                self.changes.remove(&(edition.from, apex.clone()));
+                self.changes.remove(&Due { at: edition.from, timeline: timeline.clone() });
             }
         }
         match running {
             Some(running) => {
-                if let Some(at) = running.timeline.as_ref().and_then(|timeline| timeline.next_change(clock)) {
-                    self.changes.insert((at, apex.clone()));
-                }
                 let guard = running.itinerary.as_ref().and_then(|plan| plan.guard.as_ref());
                 self.lookout.keep(apex, guard, &running.run, clock);
+                self.changes.extend(running.timeline.as_ref().and_then(|timeline| Due::after(clock, timeline)));
                 self.running.insert(apex.clone(), Arc::new(running));
             }
             // The journal goes on knowing what was served of a zone that has gone.
@@ -589,22 +612,21 @@ impl Owner {
 
     /// Says which zones have come to another edition (rule 6).
     fn say_what_changed(&mut self, clock: clock::Instant) {
-        while self.changes.first().is_some_and(|(at, _)| *at <= clock) {
-            let Some((at, apex)) = self.changes.pop_first() else { break };
+        while self.changes.first().is_some_and(|due| due.at <= clock) {
+            let Some(Due { at, timeline }) = self.changes.pop_first() else { break };
+            let apex = timeline.zone().apex().to_owned();
             let Some(running) = self.running.get(&apex) else { continue };
-            let Some(timeline) = &running.timeline else { continue };
             let edition = timeline.at(at);
-            let step = edition.step.zip(running.itinerary.as_ref()).map(|(step, itinerary)| itinerary.step(step));
+            let step = edition.step.zip(running.itinerary.as_ref());
+            let step = || step.map_or_else(|| "its plan has taken a step".to_owned(), |(step, plan)| plan.step(step));
             let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step.as_deref().unwrap_or("its plan has taken a step"), serial, next);
+            self.reporter.step(&apex, step, serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
             let edition = *edition;
             self.expect_followers(&apex, &edition, at);
-            if let Some(next) = next {
-                self.changes.insert((next, apex));
-            }
+            self.changes.extend(Due::after(at, &timeline));
         }
     }
 
@@ -633,6 +655,10 @@ impl Owner {
         // The watch begins now: what changed before is found by looking once more.
         self.folders.by(self.top.to_path_buf(), now);
     }
+}
+
+fn is_portfolio(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(names::is_portfolio)
 }
 
 /// What the journal must have of `outcome` before it is served.

@@ -218,8 +218,8 @@ impl Reporter {
         self.say(Report::new(Level::Info, format!("{zone}: {what}")));
     }
 
-    /// A zone's plan has taken a step.
-    pub(super) fn step(&mut self, apex: &Name, step: &str, serial: Serial, next: Option<Instant>) {
+    /// A zone's plan has taken a step; `step` says which, if it is told: a hundred thousand may come at one instant.
+    pub(super) fn step(&mut self, apex: &Name, step: impl FnOnce() -> String, serial: Serial, next: Option<Instant>) {
         self.stepped += 1;
         if self.stepped > SHOWN_MAX {
             return;
@@ -229,7 +229,7 @@ impl Reporter {
             Some(next) => format!("the next step is at {}", shown_instant(next)),
             None => "that was the last step".to_owned(),
         };
-        self.say(Report::new(Level::Info, format!("{zone}: {step}; serial {serial}; {then}")));
+        self.say(Report::new(Level::Info, format!("{zone}: {}; serial {serial}; {then}", step())));
     }
 
     /// A zone's files can't be used.

@@ -12,7 +12,7 @@
 //! owner has at most so many zones with the loaders and the journal, a signal is one word, and so is a question; those
 //! the socket bounds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -21,15 +21,18 @@ use std::time::{Duration, Instant};
 
 use super::desk::{self, ClockState};
 use super::discipline;
+use super::gathering::{self, Gathering};
 use super::include;
 use super::load::{Loader, Request};
 use super::lookout::Look;
 use super::memory;
 use super::names::{self, NameMap};
 use super::owner::{Act, Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
+use super::portfolio::{self, Portfolio, Reading};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{self, Archive, Running};
+use super::shared::Shared;
 use super::socket::{self, Caller, Reply, Verb};
 use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
@@ -37,7 +40,7 @@ use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Served};
 use crate::clock::{Pace, Ratchet, Step};
 use crate::diag;
-use crate::net::{Published, ask};
+use crate::net::{Published, ask, probe};
 use crate::timeline::conduct::Decision;
 use crate::timeline::plan;
 use crate::wire::Name;
@@ -51,6 +54,8 @@ const RECORDS_MAX: usize = 4096;
 
 /// How many secondaries are asked at one time.
 const ASKERS: usize = 4;
+/// The most questions about many zones at one time.
+const GATHERINGS_MAX: usize = 8;
 
 /// What is asked of a running server from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +114,12 @@ pub struct Control {
     journal: Sender<Vec<Record>>,
     questions: Sender<(Name, SocketAddr)>,
     callers: HashMap<Ticket, (Caller, bool)>,
+    /// Questions about many zones, by their number, and to which a ticket belongs.
+    gatherings: BTreeMap<u64, Gathering>,
+    parts: HashMap<Ticket, (u64, Name)>,
     tickets: u64,
+    /// Whether a zone could not be asked for just now.
+    is_busy: bool,
     pace: Pace,
     started: Instant,
     stepped: Option<Step>,
@@ -133,9 +143,10 @@ impl Control {
         published: Arc<Published<Catalog>>,
         clock: Arc<Ratchet>,
     ) -> Result<Control, StoreError> {
-        let runs = store.runs()?.into_iter();
-        let running: NameMap<Arc<Running>> =
-            runs.map(|(apex, run, promised)| (apex, Arc::new(Running::known(run, promised)))).collect();
+        let (mut running, mut shared) = (NameMap::<Arc<Running>>::default(), Shared::default());
+        store.each_run(|apex, run, promised| {
+            running.insert(apex, Arc::new(Running::known(run, shared.promises(promised))));
+        })?;
         let archive = Arc::new(Archive::open(state));
         let queue = mpsc::channel();
         Ok(Control {
@@ -147,7 +158,10 @@ impl Control {
             journal: keep_journal(store, queue.0.clone()),
             questions: ask_serials(queue.0.clone()),
             callers: HashMap::new(),
+            gatherings: BTreeMap::new(),
+            parts: HashMap::new(),
             tickets: 0,
+            is_busy: false,
             pace: Pace::default(),
             started: Instant::now(),
             stepped: None,
@@ -185,12 +199,15 @@ impl Control {
                 }
                 Ok(Word::Question(request, caller)) => match self.asked(&request, caller) {
                     Some(asked) => Event::Asked(asked),
+                    // What it asks of many zones is asked below.
+                    None if !self.gatherings.is_empty() => Event::Tick,
                     None => continue,
                 },
                 Err(RecvTimeoutError::Timeout) => Event::Tick,
             };
             self.look_at_clock();
             self.tell(event, &mut ready);
+            self.gather(&mut ready);
         }
         // The process ends: freeing a hundred thousand zones one by one would only delay it.
         std::mem::forget(self);
@@ -241,6 +258,7 @@ impl Control {
                     self.catalog = changed(&self.catalog, changes);
                     self.published.publish(self.catalog.clone());
                 }
+                Effect::ReadPortfolio(path) => self.read_portfolio(path),
                 Effect::Journal(records) => _ = self.journal.send(records),
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
@@ -285,14 +303,27 @@ impl Control {
             }
             return None;
         };
+        let portfolio = match self.owner.portfolio_named(name) {
+            Ok(portfolio) => portfolio,
+            Err(reply) => {
+                caller.reply(*reply);
+                return None;
+            }
+        };
         let apex = match names::asked(name) {
             Ok(apex) => apex,
+            Err(_) if portfolio.is_some() => Name::root(),
             Err(error) => {
                 caller.reply(Reply::refused(format!("`{name}` is no domain name: {error}")));
                 return None;
             }
         };
         let decision = match request.verb {
+            Verb::Status if let Some(portfolio) = &portfolio => {
+                let zones = self.owner.members(portfolio).map(|apex| (apex, self.owner.running_ref(apex)));
+                caller.reply(gathering::overview(portfolio, zones, &self.clock_state(), self.clock.now()));
+                return None;
+            }
             Verb::Status => {
                 self.tell_standing(apex, request.styled, caller);
                 return None;
@@ -312,6 +343,10 @@ impl Control {
                 }
             },
         };
+        if let Some(portfolio) = portfolio {
+            self.begin_gathering(&portfolio, decision, request.act.clone(), caller);
+            return None;
+        }
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let by = caller.by().to_owned();
@@ -348,7 +383,11 @@ impl Control {
         let zone = self.zone(&asked.apex);
         let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
         // Who has gone was told that it was not done.
-        let has_gone = self.callers.get(&asked.ticket).is_none_or(|(caller, _)| caller.has_gone());
+        let gathering = self.parts.get(&asked.ticket).and_then(|(number, _)| self.gatherings.get(number));
+        let has_gone = match gathering {
+            Some(gathering) => gathering.has_gone(),
+            None => self.callers.get(&asked.ticket).is_none_or(|(caller, _)| caller.has_gone()),
+        };
         let act = if has_gone && asked.act != Act::Yes { Act::No } else { asked.act.clone() };
         rayon::spawn(move || {
             let now = clock.now();
@@ -380,8 +419,56 @@ impl Control {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        if let Some((number, apex)) = self.parts.remove(&ticket) {
+            let gathering = self.gatherings.get_mut(&number);
+            self.is_busy |= gathering.is_some_and(|gathering| !gathering.answered(apex, answer));
+            return;
+        }
         let Some((caller, styled)) = self.callers.remove(&ticket) else { return };
         caller.reply(desk::reply(answer, &self.clock_state(), self.clock.now(), styled));
+    }
+
+    /// Will ask for all zones of `portfolio`.
+    fn begin_gathering(&mut self, portfolio: &Arc<Portfolio>, decision: Decision, act: Option<String>, caller: Caller) {
+        if let Decision::Resume { at: Some(_) } = decision {
+            let reply = Reply::refused("the zones of a portfolio have instants of their own")
+                .help("resume it without --at, or one zone alone with it");
+            return caller.reply(reply);
+        }
+        if self.gatherings.len() >= GATHERINGS_MAX {
+            return caller.reply(Reply::failed("too much is asked at once").help("ask again in a moment"));
+        }
+        let zones: Vec<Name> = self.owner.members(portfolio).cloned().collect();
+        self.tickets += 1;
+        let question = gathering::Question { decision, act };
+        self.gatherings.insert(self.tickets, Gathering::new(caller, portfolio.clone(), question, zones));
+    }
+
+    /// Asks for zones that are to be asked for, and replies when all have answered.
+    fn gather(&mut self, ready: &mut Option<impl FnOnce(Count)>) {
+        let numbers: Vec<u64> = self.gatherings.keys().copied().collect();
+        for number in numbers {
+            self.is_busy = false;
+            // Too much waits already: what happens next lets it go on.
+            while !self.is_busy {
+                let Some(gathering) = self.gatherings.get_mut(&number) else { break };
+                if let Some((apex, act)) = gathering.ask() {
+                    let (decision, by) = (gathering.decision().clone(), gathering.by().to_owned());
+                    self.tickets += 1;
+                    let ticket = Ticket(self.tickets);
+                    self.parts.insert(ticket, (number, apex.clone()));
+                    self.tell(
+                        Event::Asked(Asked { ticket, apex, decision, by, act: act.map_or(Act::No, Act::If) }),
+                        ready,
+                    );
+                } else if gathering.is_over() {
+                    let clock = self.clock_state();
+                    self.gatherings.remove(&number).into_iter().for_each(|gathering| gathering.tell(&clock));
+                } else if gathering.waits() {
+                    break;
+                }
+            }
+        }
     }
 
     fn scan(&self, under: Arc<Path>, stat: bool, included: Vec<Arc<Path>>, anew: bool) {
@@ -410,6 +497,17 @@ impl Control {
             }
             let included = included.into_iter().map(|path| (path.clone(), include::stat(&path))).collect();
             _ = queue.send(Word::Event(Event::Scanned(Scanned { under, tree, included })));
+        });
+    }
+
+    fn read_portfolio(&self, path: Arc<Path>) {
+        let (top, queue) = (self.top.clone(), self.queue.0.clone());
+        rayon::spawn(move || {
+            let reading = portfolio::read(&path);
+            // If the whole folder has gone, that is a mount or a deployment, not a wish.
+            if !matches!(reading, Reading::Gone) || top.is_dir() {
+                _ = queue.send(Word::Event(Event::PortfolioRead(path, reading)));
+            }
         });
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::names;
+use super::shared::Shared;
 use super::store::Store;
 use crate::clock::Instant;
 use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
@@ -26,15 +27,15 @@ pub struct Running {
     /// What is served; `None` if its zone was not loaded yet.
     pub timeline: Option<Arc<Timeline>>,
     /// The serials that the journal has promised, until the zone is loaded.
-    pub promised: Box<[Promised]>,
+    pub promised: Arc<[Promised]>,
     /// What its steps do.
-    pub itinerary: Option<Itinerary>,
+    pub itinerary: Option<Arc<Itinerary>>,
     /// The serial of a step that was served although the run does not know of it, since the journal took too long.
     pub overtaken: Option<Serial>,
 }
 
 /// What the steps of a plan do, in few words, and what it is all about.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Itinerary {
     /// The instant of the flip.
     pub at: Instant,
@@ -92,8 +93,8 @@ fn shown(owner: &Name, apex: NameRef<'_>) -> String {
 
 impl Running {
     /// A run that the journal knew when the server was started.
-    pub fn known(run: Run, promised: Vec<Promised>) -> Running {
-        Running { run, timeline: None, promised: promised.into(), itinerary: None, overtaken: None }
+    pub fn known(run: Run, promised: Arc<[Promised]>) -> Running {
+        Running { run, timeline: None, promised, itinerary: None, overtaken: None }
     }
 
     /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
@@ -218,14 +219,16 @@ impl News {
         self.outcome.timeline.as_ref().map(|timeline| Serial(timeline.at(now).serial))
     }
 
-    /// The zone over time, and where its plan stands, if there was ever one that was obeyed.
-    pub fn into_parts(self) -> Option<(Arc<Timeline>, Option<Running>)> {
+    /// The zone over time, and where its plan stands, if there was ever one that was obeyed; what other zones have too is
+    /// `shared` with them.
+    pub fn into_parts(self, shared: &mut Shared) -> Option<(Arc<Timeline>, Option<Running>)> {
         let News { outcome: Outcome { run, timeline, .. }, itinerary } = self;
-        let timeline = Arc::new(timeline?);
+        let timeline = Arc::new(shared.timeline(timeline?));
+        let itinerary = itinerary.map(|itinerary| shared.itinerary(itinerary));
         let running = run.map(|run| Running {
             run,
             timeline: Some(timeline.clone()),
-            promised: Box::new([]),
+            promised: Arc::default(),
             itinerary,
             overtaken: None,
         });

@@ -8,6 +8,7 @@
 //! 4. Only names and kinds are read here, which the folder itself knows: a hundred thousand files
 //!    cost no call each. [`Tree::stat`] asks for the rest where it is needed.
 
+use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use rayon::prelude::*;
 
 use super::fingerprint::Fingerprint;
 use super::names::{self, NameMap, Role};
+use super::portfolio::{self, Membership, PORTFOLIOS_MAX, Portfolios, Reading};
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::wire::Name;
 
@@ -32,8 +34,10 @@ pub struct Files {
     pub spelled: Option<Box<str>>,
     /// Whether there is a zone file.
     pub zone: bool,
-    /// Whether there is a plan.
+    /// Whether there is a plan of its own.
     pub plan: bool,
+    /// To which portfolio it belongs, as far as that was looked at.
+    pub portfolio: Option<Arc<Membership>>,
     /// What the files are on the disk, if they were looked at; of a file that is gone, nothing.
     pub disk: Fingerprint,
 }
@@ -53,6 +57,16 @@ impl Files {
         self.spelled.as_deref().map_or_else(|| names::stem(apex.as_ref()), str::to_owned)
     }
 
+    /// The plan that counts and another one that doesn't, if the zone has two.
+    pub fn two_plans(&self, apex: &Name) -> Option<(PathBuf, PathBuf)> {
+        let membership = self.portfolio.as_ref()?;
+        let path = membership.portfolio.path.to_path_buf();
+        match (self.plan, &membership.rival) {
+            (true, _) => Some((self.path(apex, Role::Plan), path)),
+            (false, rival) => Some((path, rival.as_ref()?.to_path_buf())),
+        }
+    }
+
     fn set(&mut self, role: Role) {
         match role {
             Role::Zone => self.zone = true,
@@ -66,6 +80,8 @@ impl Files {
 pub struct Tree {
     /// The zones and their files.
     pub zones: NameMap<Files>,
+    /// The portfolios, and what they say.
+    pub portfolios: Vec<(Arc<Path>, Reading)>,
     /// What stands in the way: files that name no zone, zones written twice, unreadable folders.
     pub faults: Vec<Diagnostic>,
     /// Whether the top folder itself can't be read: then nothing is known of what is in it.
@@ -87,6 +103,15 @@ impl Tree {
         while let Some((folder, depth)) = folders.pop() {
             before(&folder);
             tree.read_folder(&folder, depth, &mut folders);
+        }
+        tree.portfolios.sort_by(|a, b| a.0.cmp(&b.0));
+        if tree.portfolios.len() > PORTFOLIOS_MAX {
+            let message = format!("there are {} portfolios, and {PORTFOLIOS_MAX} are the most", tree.portfolios.len());
+            tree.fault(Diagnostic::error("portfolio-too-many", message).help("the first by path count"));
+            tree.portfolios.truncate(PORTFOLIOS_MAX);
+        }
+        for (path, reading) in &mut tree.portfolios {
+            *reading = portfolio::read(path);
         }
         tree.faults.truncate(DIAGNOSTICS_MAX);
         tree.faults.sort_by(|a, b| a.message.cmp(&b.message));
@@ -126,13 +151,19 @@ impl Tree {
                 }
                 continue;
             };
-            let Some((stem, role)) = names::split(name) else { continue };
+            let zone = names::split(name);
+            if zone.is_none() && !names::is_portfolio(name) {
+                continue;
+            }
             if !kind.is_file() && !fs::metadata(entry.path()).is_ok_and(|target| target.is_file()) {
                 let message = format!("{} is not a file and leads to none", entry.path().display());
                 self.fault(Diagnostic::error("file-kind", message).help("put a file there, or a link to one"));
                 continue;
             }
-            self.add(folder, stem, role);
+            match zone {
+                Some((stem, role)) => self.add(folder, stem, role),
+                None => self.portfolios.push((entry.path().into(), Reading::Gone)),
+            }
         }
     }
 
@@ -165,6 +196,29 @@ impl Tree {
         }
     }
 
+    /// Finds out which zone belongs to which portfolio; returns what is wrong with that, and with the portfolios' texts.
+    pub fn join(&mut self) -> Vec<Diagnostic> {
+        let mut portfolios = Portfolios::default();
+        let mut faults = Vec::new();
+        for (path, reading) in &self.portfolios {
+            portfolios.put(path, reading);
+            faults.extend_from_slice(reading.faults());
+        }
+        if portfolios.is_empty() {
+            return faults;
+        }
+        let mut used: HashSet<Arc<Path>> = HashSet::new();
+        for (apex, files) in self.zones.iter_mut().filter(|(_, files)| files.zone) {
+            files.portfolio = portfolios.of(apex);
+            let Some(membership) = &files.portfolio else { continue };
+            used.extend([Some(membership.portfolio.path.clone()), membership.rival.clone()].into_iter().flatten());
+        }
+        faults.extend(
+            portfolios.iter().filter(|found| !used.contains(&found.path)).map(|found| portfolio::no_zone(found)),
+        );
+        faults
+    }
+
     fn fault(&mut self, fault: Diagnostic) {
         if self.faults.len() < DIAGNOSTICS_MAX {
             self.faults.push(fault);
@@ -190,7 +244,8 @@ fn stat(apex: &Name, files: &Files) -> Fingerprint {
 /// The place of the files of `apex` that are called `stem` in `folder`; none of them is known to be there yet.
 pub fn files(folder: &Arc<Path>, apex: &Name, stem: &str) -> Files {
     let spelled = (names::stem(apex.as_ref()) != stem).then(|| stem.into());
-    Files { folder: folder.clone(), spelled, zone: false, plan: false, disk: Fingerprint::default() }
+    let disk = Fingerprint::default();
+    Files { folder: folder.clone(), spelled, zone: false, plan: false, portfolio: None, disk }
 }
 
 /// What to say of a file whose name names no zone.

@@ -9,13 +9,14 @@
 //! gives each thread. That is
 //! an [`Authority`], which answers from the catalog that is published to it; the rest knows nothing of zones.
 //!
-//! [`ask`] is the other direction: what we ask of other servers.
+//! [`ask`] is the other direction: what we ask of other servers. [`probe`] looks at what a cutover depends on.
 
 pub mod ask;
 mod authority;
 pub mod bind;
 mod guard;
 mod option;
+pub mod probe;
 pub mod published;
 mod server;
 mod service;

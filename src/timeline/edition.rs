@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -54,7 +55,7 @@ impl fmt::Debug for Cap {
 }
 
 /// What is served from an instant on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Edition {
     /// The instant from which it is served, until the next edition's.
     pub from: Instant,
@@ -85,7 +86,7 @@ pub struct Timeline {
     zone: Zone,
     patches: Box<[Patch]>,
     first: Edition,
-    later: Box<[Edition]>,
+    later: Arc<[Edition]>,
     countdown: Option<Box<Countdown>>,
 }
 
@@ -99,7 +100,7 @@ impl Timeline {
     /// A zone that doesn't change and is served with another serial than its file's.
     pub fn with_serial(zone: Zone, serial: u32) -> Timeline {
         let first = Edition::first(serial);
-        Timeline { zone, patches: Box::new([]), first, later: Box::new([]), countdown: None }
+        Timeline { zone, patches: Box::new([]), first, later: Arc::default(), countdown: None }
     }
 
     /// `first` until `later` begins; `patches` are patches of `zone`. `None` if the editions don't make a timeline: if
@@ -186,9 +187,22 @@ impl Timeline {
         &self.first
     }
 
+    /// All editions but the first, which zones may have in common: those of one plan over many zones are the same, if
+    /// the style of their serials makes the same serials.
+    pub fn later(&self) -> &Arc<[Edition]> {
+        &self.later
+    }
+
+    /// The same timeline, with `later`, which is equal to its own, in their place.
+    #[must_use]
+    pub fn sharing(self, later: &Arc<[Edition]>) -> Timeline {
+        debug_assert_eq!(self.later, *later);
+        Timeline { later: later.clone(), ..self }
+    }
+
     /// All editions in order of time.
     pub fn editions(&self) -> impl Iterator<Item = &Edition> {
-        std::iter::once(&self.first).chain(&self.later)
+        std::iter::once(&self.first).chain(&*self.later)
     }
 
     /// The serials, and from when each is served: what the journal keeps.
@@ -203,11 +217,12 @@ impl Timeline {
 
     /// How many octets it occupies beside its zone.
     pub fn size(&self) -> usize {
-        /// The counts of an [`Arc`](std::sync::Arc), in front of a patch.
+        /// The counts of an [`Arc`], in front of a patch, and of editions.
         const COUNTS: usize = 2 * size_of::<usize>();
+        let later = if self.later.is_empty() { 0 } else { COUNTS + size_of_val(&*self.later) };
         let patches: usize = self.patches.iter().map(|patch| COUNTS + patch.size()).sum();
         let countdown = self.countdown.as_deref().map_or(0, size_of_val);
-        size_of::<Timeline>() + size_of_val(&*self.patches) + patches + size_of_val(&*self.later) + countdown
+        size_of::<Timeline>() + size_of_val(&*self.patches) + patches + later + countdown
     }
 }
 

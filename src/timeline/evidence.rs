@@ -20,7 +20,7 @@ use crate::clock::Instant;
 pub const LOOKS_MAX: usize = 100;
 
 /// How many of the last looks must be what is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// So many,
     pub count: u16,

@@ -142,7 +142,7 @@ impl Findings {
 }
 
 /// What a plan has looked at, and what waits for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Guard {
     /// What is looked at.
     pub probes: Vec<Probe>,
@@ -157,7 +157,7 @@ pub struct Guard {
 }
 
 /// Steps that wait for their gates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Awaited {
     /// Which.
     pub before: Before,

@@ -296,7 +296,7 @@ impl Run {
 }
 
 /// A serial, and from when it is served: what the journal promises with each event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Promised {
     /// From when.
     pub from: Instant,

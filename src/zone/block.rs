@@ -63,6 +63,8 @@ pub(super) const NSEC: u8 = 2;
 pub(super) const NSEC3: u8 = 4;
 /// Header flag: the apex as it was written follows the one in lower case.
 pub(super) const APEX_CASED: u8 = 8;
+/// Header flag: a record wants the addresses of a name that would be in the zone and is not.
+pub(super) const DANGLING: u8 = 16;
 
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]

@@ -336,11 +336,20 @@ impl ZoneBuilder {
                     ttl,
                     rdatas: rdatas.iter().copied(),
                 };
+                let apex = self.apex_lower.wire();
+                let mut is_dangling = false;
                 let resolve = |name: &[u8]| {
-                    let draft = self.resolve(&mut suffixes, name)?;
+                    let Some(draft) = self.resolve(&mut suffixes, name) else {
+                        let end = name.len().checked_sub(apex.len()).and_then(|at| name.get(at..));
+                        is_dangling |= end.is_some_and(|end| end.eq_ignore_ascii_case(apex));
+                        return None;
+                    };
                     building.numbers.get(draft as usize).copied()
                 };
                 let entry = renderer.render(source, &mut building.assembly.chunks, resolve);
+                if is_dangling {
+                    building.assembly.header.flags |= block::DANGLING;
+                }
                 building.assembly.set_rrset(number, index, entry)?;
             }
         }

@@ -260,12 +260,16 @@ fn prune(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
     empty.sort_by_key(|name| name.as_ref().label_count());
     while let Some(name) = empty.pop() {
         let is_child = |child: NameRef<'_>| child.is_below(name.as_ref());
+        // To look at all nodes of a big zone takes long, and in most there is nothing as deep as a child would be.
+        let labels = name.as_ref().label_count().saturating_sub(zone.apex().label_count());
+        let may_be_deeper = labels < usize::from(zone.block().header().depth);
         let lives = |child: &Name| touched.get(child).is_none_or(|node| !node.is_gone());
         let has_children = touched.values().any(|node| !node.is_gone() && is_child(node.name.as_ref()))
-            || zone.nodes().any(|node| {
-                let child = node.name();
-                is_child(child.as_ref()) && lives(&child)
-            });
+            || may_be_deeper
+                && zone.nodes().filter(|node| usize::from(node.entry.labels) > labels).any(|node| {
+                    let child = node.name();
+                    is_child(child.as_ref()) && lives(&child)
+                });
         if has_children || name.as_ref() == zone.apex() {
             continue;
         }
@@ -294,7 +298,8 @@ fn touch_referrers(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
         .filter(|node| node.base == NO_NODE && node.rrsets.as_ref().is_some_and(has_address))
         .map(|node| node.name.clone())
         .collect();
-    if hosts.is_empty() {
+    // Nearly every zone has what its records refer to, and need not be looked through.
+    if hosts.is_empty() || zone.block().header().flags & block::DANGLING == 0 {
         return;
     }
     for node in zone.nodes() {

@@ -7,6 +7,7 @@ mod check;
 mod diff;
 mod new;
 mod parent;
+mod portfolio;
 mod show;
 
 use std::fmt;
@@ -86,6 +87,12 @@ enum PlanError {
     /// There is no such zone.
     #[error("there is no zone {zone} in {folder}")]
     NoZone { zone: String, folder: String, similar: Option<String> },
+    /// There is no such portfolio.
+    #[error("there is no portfolio {name} in {folder}")]
+    NoPortfolio { name: String, folder: String, similar: Option<String> },
+    /// There is more than one.
+    #[error("{name} is the name of more than one portfolio")]
+    Portfolios { name: String, paths: String },
     /// It has no plan.
     #[error("the zone {zone} has no plan")]
     NoPlan { zone: String, path: String },
@@ -113,6 +120,9 @@ impl PlanError {
     fn help(&self) -> Option<String> {
         match self {
             PlanError::NoZone { similar: Some(similar), .. } => Some(format!("did you mean {similar}?")),
+            PlanError::NoPortfolio { similar: Some(similar), .. } => Some(format!("did you mean {similar}?")),
+            PlanError::NoPortfolio { .. } => Some("a portfolio is called NAME.portfolio.toml".to_owned()),
+            PlanError::Portfolios { paths, .. } => Some(format!("name one of them: {paths}")),
             PlanError::NoZone { .. } => Some("name the folder of your zone files with --zones DIR".to_owned()),
             PlanError::NoPlan { path, .. } => {
                 Some(format!("write one: {path}; `watari plan new` does, and `docs/plan-format.md` says how"))
@@ -149,6 +159,8 @@ fn find_zone(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
     if tree.is_unreadable {
         return Err(SettingsError::Faults(tree.faults).into());
     }
+    // What is wrong with portfolios, `watari check` says.
+    tree.join();
     let zone = names::shown(apex.as_ref());
     if let Some(files) = tree.zones.remove(&apex).filter(|files| files.zone) {
         return Ok((apex, files));
@@ -162,7 +174,7 @@ fn find_zone(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
 /// The files of the zone that was named, which has a plan.
 fn find(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
     let (apex, files) = find_zone(name, top)?;
-    if !files.plan {
+    if !files.plan && files.portfolio.is_none() {
         let path = files.path(&apex, Role::Plan).display().to_string();
         return Err(PlanError::NoPlan { zone: names::shown(apex.as_ref()), path });
     }

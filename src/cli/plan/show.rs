@@ -17,11 +17,12 @@ use crate::timeline::{Schedule, When, show};
 #[command(after_long_help = "\
 Examples:
   watari plan show example20121.com
+  watari plan show spring.portfolio
   watari plan show 日本語.example --zones /etc/watari/zones
   watari plan show example20121.com --now '2026-11-30T12:00[Asia/Tokyo]'
   watari plan show example20121.com --json")]
 pub(in crate::cli) struct Show {
-    /// The zone: example.com, or with U-labels
+    /// The zone: example.com, or with U-labels; or a portfolio: spring.portfolio
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -37,6 +38,9 @@ pub(in crate::cli) struct Show {
 pub(super) fn run(arguments: &Show) -> Result<Exit, PlanError> {
     let now =
         arguments.now.clone().map_or_else(super::present, |now| When::At(now).instant(Instant::MIN, Instant::MIN));
+    if let Some(exit) = super::portfolio::show(&arguments.name, &arguments.place, now, arguments.json)? {
+        return Ok(exit);
+    }
     let (schedule, faults) = super::schedule(&arguments.name, &arguments.place, now)?;
     let Some(schedule) = schedule else {
         super::print_faults(arguments.json, &faults)?;

@@ -13,7 +13,7 @@ const ROUNDS_MAX: usize = 16;
 /// What the commands that act have in common.
 #[derive(Debug, Args)]
 pub(super) struct Acting {
-    /// The zone: example.com, or with U-labels
+    /// The zone: example.com, or with U-labels; or a portfolio, and all its zones are meant: spring.portfolio
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -92,7 +92,7 @@ fn carry_out(
         let has_changed = request.act.is_some();
         if reply.outcome != Outcome::Shown {
             person.show(&reply, wish.json).map_err(RunError::Print)?;
-            return Ok(super::exit(reply.outcome));
+            return Ok(super::exit(&reply));
         }
         let decision = match decide(wish, reply.token.is_some(), person.can_be_asked()) {
             // What somebody said yes to is no more.

@@ -14,11 +14,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::{Exit, style};
-use crate::control::names;
 use crate::control::settings::{Overrides, Settings, SettingsError};
 use crate::control::socket::{AskError, Outcome, Reply};
+use crate::control::{names, portfolio};
 
-pub(super) use commands::{Abort, Arm, Hold, Resume, Rollback};
+pub(super) use commands::{Abort, Approve, Arm, Hold, Resume, Rollback};
 pub(super) use status::Status;
 
 /// Where the server is found.
@@ -69,8 +69,11 @@ fn state_folder(place: &Place) -> Result<PathBuf, SettingsError> {
     }
 }
 
-/// The name of the zone that was asked for, as the server spells it.
+/// The name of the zone that was asked for, as the server spells it; of a portfolio, as it was written.
 fn zone(name: &str) -> Result<String, RunError> {
+    if portfolio::is_meant(name) {
+        return Ok(name.to_owned());
+    }
     let apex = names::asked(name).map_err(|source| RunError::Name { name: name.to_owned(), source })?;
     Ok(names::shown(apex.as_ref()))
 }
@@ -91,8 +94,10 @@ fn end(done: Result<Exit, RunError>) -> Exit {
 }
 
 /// How a command ends with this reply.
-fn exit(outcome: Outcome) -> Exit {
-    match outcome {
+fn exit(reply: &Reply) -> Exit {
+    match reply.outcome {
+        // Done of some zones, and not of others.
+        Outcome::Done if reply.refused > 0 => Exit::Faults,
         Outcome::Shown | Outcome::Done => Exit::Fine,
         Outcome::Refused => Exit::Faults,
         Outcome::Failed => Exit::Failed,

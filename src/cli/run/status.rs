@@ -20,7 +20,7 @@ Examples:
 
 The exit status is 3 if no server runs.")]
 pub(in crate::cli) struct Status {
-    /// The zone: example.com, or with U-labels; without it, all
+    /// The zone: example.com, or with U-labels; or a portfolio: spring.portfolio; without it, all
     #[arg(value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -40,6 +40,6 @@ impl Status {
         let request = Request { zone, styled: style::stdout_is_styled(), ..Request::new(Verb::Status) };
         let reply = ask(&super::state_folder(&self.place)?, &request)?;
         super::print(&reply, self.json).map_err(RunError::Print)?;
-        Ok(super::exit(reply.outcome))
+        Ok(super::exit(&reply))
     }
 }

@@ -86,7 +86,7 @@ impl Owner {
         let running = std::sync::Arc::make_mut(running);
         running.run = told.run;
         for entry in &told.entries {
-            self.reporter.happened(apex, entry, running.itinerary.as_ref());
+            self.reporter.happened(apex, entry, running.itinerary.as_deref());
         }
         let guard = running.itinerary.as_ref().and_then(|plan| plan.guard.as_ref());
         self.lookout.keep(apex, guard, &running.run, clock);

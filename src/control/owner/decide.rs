@@ -26,6 +26,11 @@ impl Owner {
         self.running.get(apex).cloned()
     }
 
+    /// The same, where nothing is to be kept.
+    pub fn running_ref(&self, apex: &Name) -> Option<&Arc<Running>> {
+        self.running.get(apex)
+    }
+
     /// Which secondaries of `apex` have not followed yet, and to which serial.
     pub fn behind(&self, apex: &Name) -> Option<(Serial, &[Behind])> {
         self.followers.behind(apex)

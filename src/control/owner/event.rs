@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::control::fingerprint::Fingerprint;
 use crate::control::load::{Loaded, Request};
 use crate::control::lookout::Look;
+use crate::control::portfolio::Reading;
 use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
@@ -56,6 +57,8 @@ pub enum Event {
         /// What it came to.
         verdict: Verdict,
     },
+    /// The file of a portfolio was read.
+    PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
     Reread,
     /// The grace was set anew.
@@ -147,6 +150,8 @@ pub enum Effect {
         /// Whether watches that stand already are to be made again.
         anew: bool,
     },
+    /// Read this portfolio's file.
+    ReadPortfolio(Arc<Path>),
     /// Load these zones, one after the other.
     Load(Vec<Request>),
     /// Put this into the journal, for good.

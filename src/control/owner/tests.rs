@@ -188,7 +188,7 @@ impl World {
                     self.coming.push((self.now + Duration::from_millis(1), Event::Considered(Box::new(considered))));
                 }
                 Effect::Answer(ticket, answer) => self.answers.push((ticket, answer)),
-                Effect::AskSerial(..) => {}
+                Effect::AskSerial(..) | Effect::ReadPortfolio(..) => {}
                 Effect::Tidy => {}
             }
         }
@@ -238,7 +238,7 @@ impl World {
             }
         };
         let plan = self.plans.contains_key(&*stem);
-        Loaded { apex: request.apex, outcome, disk, plan, includes: Vec::new(), faults }
+        Loaded { apex: request.apex, outcome, disk, plan, kept: false, includes: Vec::new(), faults }
     }
 
     fn sources<'a>(&self, apex: &Name, zone: &'a Zone, content: u64, running: Option<&'a Running>) -> Sources<'a> {

@@ -131,6 +131,13 @@ pub struct Reply {
     /// The faults for which it was refused, as `--json` shows diagnostics everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Value>,
+    /// Of how many zones it was refused, if it was done of others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Reply {
@@ -161,13 +168,20 @@ impl Reply {
     }
 
     fn of(outcome: Outcome, text: impl Into<String>) -> Reply {
-        Reply { outcome, text: text.into(), data: Value::Null, token: None, help: None, faults: Vec::new() }
+        Reply { outcome, text: text.into(), data: Value::Null, token: None, help: None, faults: Vec::new(), refused: 0 }
     }
 
     /// The same, which can be done by its token.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Reply {
         self.token = Some(token.into());
+        self
+    }
+
+    /// The same, which was refused of so many zones.
+    #[must_use]
+    pub fn refusing(mut self, zones: usize) -> Reply {
+        self.refused = zones;
         self
     }
 

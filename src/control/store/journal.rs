@@ -105,25 +105,29 @@ fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
 }
 
 /// The last run of every zone, the oldest first.
-pub(super) fn runs(connection: &Connection) -> Result<Vec<Present>, StoreError> {
+pub(super) fn each_run(
+    connection: &Connection,
+    mut take: impl FnMut(Name, Run, Vec<Promised>),
+) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(RUNS).map_err(StoreError::Read)?;
-    presents(statement.query([]).map_err(StoreError::Read)?)
+    presents(statement.query([]).map_err(StoreError::Read)?, |(apex, run, promised)| take(apex, run, promised))
 }
 
 /// The last run of `apex`.
 pub(super) fn run_of(connection: &Connection, apex: &Name) -> Result<Option<(Run, Vec<Promised>)>, StoreError> {
     let mut statement = connection.prepare_cached(RUN).map_err(StoreError::Read)?;
-    let present = presents(statement.query([key(apex)]).map_err(StoreError::Read)?)?.pop();
+    let mut present = None;
+    presents(statement.query([key(apex)]).map_err(StoreError::Read)?, |found| present = Some(found))?;
     Ok(present.map(|(_, run, promised)| (run, promised)))
 }
 
 /// Folds rows, which come run by run.
-fn presents(mut rows: Rows<'_>) -> Result<Vec<Present>, StoreError> {
-    let mut presents: Vec<Present> = Vec::new();
+fn presents(mut rows: Rows<'_>, mut take: impl FnMut(Present)) -> Result<(), StoreError> {
+    let mut present: Option<Present> = None;
     let mut last = None;
     while let Some(row) = rows.next().map_err(StoreError::Read)? {
         let (id, entry) = entry(row)?;
-        match presents.last_mut().filter(|_| last == Some(id)) {
+        match present.as_mut().filter(|_| last == Some(id)) {
             // A run is moved out of its place only as long as it takes to fold one more entry into it.
             Some((_, run, _)) => {
                 let before = std::mem::replace(run, Run::proposed(Instant::MIN));
@@ -141,12 +145,14 @@ fn presents(mut rows: Rows<'_>) -> Result<Vec<Present>, StoreError> {
                 let promised = promised.map_err(|error| nonsense("its serials")(error.into()))?;
                 let promise =
                     |(from, serial)| Promised { from: Instant::from_unix_nanos(from), serial: Serial(serial) };
-                presents.push((apex, run, promised.into_iter().map(promise).collect()));
+                let next = (apex, run, promised.into_iter().map(promise).collect());
+                present.replace(next).into_iter().for_each(&mut take);
             }
         }
         last = Some(id);
     }
-    Ok(presents)
+    present.into_iter().for_each(take);
+    Ok(())
 }
 
 /// Everything that happened to the runs of `apex`.

@@ -116,7 +116,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Understand`].
     pub fn runs(&self) -> Result<Vec<(Name, Run, Vec<Promised>)>, StoreError> {
-        journal::runs(&self.connection)
+        let mut runs = Vec::new();
+        self.each_run(|apex, run, promised| runs.push((apex, run, promised)))?;
+        Ok(runs)
+    }
+
+    /// Gives `take` what [`Store::runs`] returns, one by one: of a hundred thousand not all need be there at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Understand`].
+    pub fn each_run(&self, take: impl FnMut(Name, Run, Vec<Promised>)) -> Result<(), StoreError> {
+        journal::each_run(&self.connection, take)
     }
 
     /// The last run of `apex`, and the serials that are promised.

@@ -129,7 +129,7 @@ pub(super) fn theirs(name: &Name) -> TheirName {
 }
 
 /// Hickory's name as ours.
-fn ours(name: &TheirName) -> Option<Name> {
+pub(super) fn ours(name: &TheirName) -> Option<Name> {
     let mut labels = Vec::with_capacity(name.len());
     for label in name.iter() {
         labels.push(u8::try_from(label.len()).ok()?);

@@ -36,19 +36,36 @@ enum Failure {
 impl Asker {
     /// What `server` says to `question`; whether it is any good is not looked at.
     pub(super) fn exchange(&self, server: SocketAddr, question: Question<'_>) -> Result<Answer, AskError> {
-        let message = self.insist(server, question, true)?;
+        self.exchange_before(server, question, None)
+    }
+
+    /// As [`Self::exchange`], and all tries together end by `end`, if there is one.
+    pub(super) fn exchange_before(
+        &self,
+        server: SocketAddr,
+        question: Question<'_>,
+        end: Option<Instant>,
+    ) -> Result<Answer, AskError> {
+        let message = self.insist(server, question, true, end)?;
         // A server from before EDNS, or a box in front of it, takes OPT for a fault (RFC 6891 § 7).
         if message.metadata.response_code == ResponseCode::FormErr {
-            return self.insist(server, question, false).map(|message| Answer { server, message });
+            return self.insist(server, question, false, end).map(|message| Answer { server, message });
         }
         Ok(Answer { server, message })
     }
 
-    fn insist(&self, server: SocketAddr, question: Question<'_>, edns: bool) -> Result<Message, AskError> {
+    fn insist(
+        &self,
+        server: SocketAddr,
+        question: Question<'_>,
+        edns: bool,
+        end: Option<Instant>,
+    ) -> Result<Message, AskError> {
         let mut ignored = 0;
         let mut reason = None;
         for _ in 0..self.tries {
-            match self.attempt(server, question, edns, &mut ignored) {
+            let Some(timeout) = Deadline::of(self.timeout, end).left() else { break };
+            match (Asker { timeout, ..*self }).attempt(server, question, edns, end, &mut ignored) {
                 Ok(message) => return Ok(message),
                 Err(Failure::Final(error)) => return Err(error),
                 // That it was silent once says less than what it said another time.
@@ -64,6 +81,7 @@ impl Asker {
         server: SocketAddr,
         question: Question<'_>,
         edns: bool,
+        end: Option<Instant>,
         ignored: &mut usize,
     ) -> Result<Message, Failure> {
         let asked = ask(question, edns);
@@ -77,7 +95,7 @@ impl Asker {
         };
         let socket = open(server).map_err(failed)?;
         socket.send(&octets).map_err(failed)?;
-        let deadline = Deadline::after(self.timeout);
+        let deadline = Deadline::of(self.timeout, end);
         let mut buffer = vec![0; MESSAGE_LEN_MAX];
         let mut malformed = None;
         while let Some(left) = deadline.left() {
@@ -96,7 +114,7 @@ impl Asker {
             }
             match Message::from_vec(octets) {
                 Ok(message) if !is_answer(&message, &asked) => *ignored += 1,
-                Ok(message) if message.metadata.truncation => return self.ask_over_tcp(server, &asked),
+                Ok(message) if message.metadata.truncation => return self.ask_over_tcp(server, &asked, end),
                 Ok(message) => return Ok(message),
                 Err(source) => malformed = Some(source),
             }
@@ -107,9 +125,9 @@ impl Asker {
         }))
     }
 
-    fn ask_over_tcp(&self, server: SocketAddr, asked: &Message) -> Result<Message, Failure> {
+    fn ask_over_tcp(&self, server: SocketAddr, asked: &Message, end: Option<Instant>) -> Result<Message, Failure> {
         let failed = |source| Failure::Try(AskError::NoTcp { server, source });
-        let octets = self.fetch_over_tcp(server, asked).map_err(failed)?;
+        let octets = self.fetch_over_tcp(server, asked, end).map_err(failed)?;
         let message =
             Message::from_vec(&octets).map_err(|source| Failure::Try(AskError::Malformed { server, source }))?;
         if !is_answer(&message, asked) {
@@ -121,9 +139,9 @@ impl Asker {
         Ok(message)
     }
 
-    fn fetch_over_tcp(&self, server: SocketAddr, asked: &Message) -> io::Result<Vec<u8>> {
-        let deadline = Deadline::after(self.timeout);
-        let mut stream = TcpStream::connect_timeout(&server, self.timeout)?;
+    fn fetch_over_tcp(&self, server: SocketAddr, asked: &Message, end: Option<Instant>) -> io::Result<Vec<u8>> {
+        let deadline = Deadline::of(self.timeout, end);
+        let mut stream = TcpStream::connect_timeout(&server, deadline.left().ok_or(ErrorKind::TimedOut)?)?;
         let message = asked.to_vec().map_err(io::Error::other)?;
         let mut framed = u16::try_from(message.len()).map_err(io::Error::other)?.to_be_bytes().to_vec();
         framed.extend_from_slice(&message);
@@ -193,8 +211,10 @@ fn read_until(stream: &mut TcpStream, buffer: &mut [u8], deadline: &Deadline) ->
 struct Deadline(Instant);
 
 impl Deadline {
-    fn after(timeout: Duration) -> Deadline {
-        Deadline(Instant::now() + timeout)
+    /// After `timeout`, and no later than `end`, if there is one.
+    fn of(timeout: Duration, end: Option<Instant>) -> Deadline {
+        let after = Instant::now() + timeout;
+        Deadline(end.map_or(after, |end| end.min(after)))
     }
 
     /// The time that is left, if any is.

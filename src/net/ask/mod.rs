@@ -1,4 +1,5 @@
-//! What Watari asks of other name servers: the serial that one serves, and what a parent says of a delegation.
+//! What Watari asks of other name servers: the serial that one serves, what data it has, and what a parent says of a
+//! delegation.
 //!
 //! An [`Asker`] asks and waits, on the thread that calls it; it is meant for questions that come once in a while, and
 //! the packet path has nothing to do with it. Messages are hickory-proto's; what goes out of here is in our own types.
@@ -10,6 +11,7 @@
 //! 4. No CNAME is followed: a zone and its servers have none (RFC 2181 § 10).
 
 mod answer;
+mod data;
 mod delegation;
 mod error;
 mod exchange;
@@ -20,6 +22,7 @@ mod serial;
 
 use std::time::Duration;
 
+pub use data::Datum;
 pub use delegation::{Delegation, DelegationError, Glue, Remark};
 pub use error::AskError;
 pub use parent::{Parent, ParentError, ParentServer};

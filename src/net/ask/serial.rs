@@ -1,6 +1,7 @@
 //! The serial that a server serves.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use hickory_proto::rr::RecordType;
 
@@ -16,7 +17,20 @@ impl Asker {
     /// # Errors
     /// [`AskError`] says what is wrong with the server, or with the way to it.
     pub fn serial(&self, server: SocketAddr, apex: &Name) -> Result<Serial, AskError> {
-        let answer = self.exchange(server, Question { name: apex, rtype: RecordType::SOA, recursion: false })?;
+        self.find_serial(server, apex, None)
+    }
+
+    /// As [`Self::serial`], by `end` at the latest.
+    ///
+    /// # Errors
+    /// [`AskError`] says what is wrong with the server, or with the way to it.
+    pub fn serial_before(&self, server: SocketAddr, apex: &Name, end: Instant) -> Result<Serial, AskError> {
+        self.find_serial(server, apex, Some(end))
+    }
+
+    fn find_serial(&self, server: SocketAddr, apex: &Name, end: Option<Instant>) -> Result<Serial, AskError> {
+        let question = Question { name: apex, rtype: RecordType::SOA, recursion: false };
+        let answer = self.exchange_before(server, question, end)?;
         if let Some(failure) = answer.failure(apex) {
             return Err(failure);
         }

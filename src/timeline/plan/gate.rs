@@ -37,7 +37,7 @@ const FOR_DEFAULT: Duration = Duration::from_secs(3600);
 const APPROVAL_LEN_MAX: usize = 200;
 
 /// Something that must be so before a step is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Gate {
     /// Where it stands.
     pub heading: Range<usize>,
@@ -60,7 +60,7 @@ impl Gate {
 }
 
 /// What a gate waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// A probe passes.
     Probe {
@@ -77,7 +77,7 @@ pub enum Condition {
 }
 
 /// Something that must stay as it should be after the flip.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Watch {
     /// Where it stands.
     pub heading: Range<usize>,

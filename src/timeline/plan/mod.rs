@@ -22,8 +22,10 @@ mod flip;
 mod form;
 pub mod gate;
 mod instant;
+pub mod portfolio;
 pub mod probe;
 mod secondaries;
+pub mod url;
 mod way;
 
 use std::collections::HashMap;
@@ -51,6 +53,7 @@ use form::Form;
 use gate::Sentries;
 use instant::InstantFault;
 use probe::Probe;
+use portfolio::{Waves, is_portfolio};
 
 /// What the name of a plan's file ends in, after the zone's name.
 pub const FILE_SUFFIX: &str = ".plan.toml";
@@ -207,7 +210,11 @@ pub(super) fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 pub(super) struct Draft {
     source: Source,
     apex: Name,
+    /// What a missing key is shown at.
+    heading: Range<usize>,
     at: Option<Written<Zoned>>,
+    /// How the zones are staggered, if it is a portfolio that says so.
+    waves: Option<Waves>,
     rest: Rest,
     authority: Option<Authority>,
     pub(super) flips: Vec<Flip>,
@@ -268,8 +275,9 @@ impl Draft {
     }
 
     fn with(self, at: Written<Zoned>) -> Plan {
-        let Draft { source, apex, at: _, rest, authority, flips, probes, sentries } = self;
+        let Draft { source, apex, heading: _, at: _, waves, rest, authority, flips, probes, sentries } = self;
         let Sentries { gates, watches } = sentries;
+        let at = waves.map_or(at.clone(), |waves| waves.shift(apex.as_ref(), at));
         let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
         Plan {
             source,
@@ -298,9 +306,19 @@ const AT_EXAMPLE: &str = r#"at = "2026-12-01T03:00[Asia/Tokyo]""#;
 fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &mut Vec<Diagnostic>) -> Draft {
     // What is missing is missed at the first line.
     let start = source.text.find(|c: char| !c.is_whitespace()).unwrap_or(0);
-    let mut form = Form::new(source, faults, table, start..start + 1, ("a plan", KEYS));
+    let heading = start..start + 1;
+    let is_portfolio = is_portfolio(&source.path);
+    let what = if is_portfolio { "a portfolio" } else { "a plan" };
+    // In a plan of one zone, what only a portfolio has is met with a better answer than that it is not known.
+    let others = portfolio::KEYS.iter().filter(|key| is_portfolio || table.contains_key(**key));
+    let keys: Vec<&str> = KEYS.iter().chain(others).copied().collect();
+    let mut form = Form::new(source, faults, table, heading.clone(), (what, &keys));
+    if !is_portfolio {
+        refuse_portfolio(&mut form, table);
+    }
     read_version(&mut form);
     let at = form.required("at", AT_EXAMPLE).and_then(|value| read_at(&mut form, value));
+    let waves = if is_portfolio { Waves::read(&mut form) } else { None };
     let rest = Rest {
         low_ttl: read_ttl(&mut form, "low_ttl"),
         ttl_after: read_ttl(&mut form, "ttl_after"),
@@ -319,7 +337,8 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
     let probes = probe::read(&mut form, apex);
     let hands_over = form.optional("authority").is_some();
     let sentries = gate::read(&mut form, &probes, hands_over);
-    Draft { source: source.clone(), apex: apex.to_owned(), at, rest, authority, flips, probes, sentries }
+    let (source, apex) = (source.clone(), apex.to_owned());
+    Draft { source, apex, heading, at, waves, rest, authority, flips, probes, sentries }
 }
 
 /// What does not go together.
@@ -344,6 +363,17 @@ fn read_secondaries(form: &mut Form<'_, '_>) -> Option<Secondaries> {
         return None;
     };
     secondaries::read(form, table, value.span())
+}
+
+fn refuse_portfolio(form: &mut Form<'_, '_>, table: &DeTable<'_>) {
+    let mut found: Vec<_> = table.keys().filter(|key| portfolio::KEYS.contains(&&**key.get_ref())).collect();
+    found.sort_by_key(|key| key.span().start);
+    for key in found {
+        let message = format!("`{}` is for plans of many zones", key.get_ref());
+        let diagnostic = Diagnostic::error("plan-portfolio-key", message);
+        let help = "name the file NAME.portfolio.toml, or leave this out: a plan is for the zone beside it";
+        form.fault(diagnostic.help(help), &key.span(), "");
+    }
 }
 
 fn read_version(form: &mut Form<'_, '_>) {

@@ -21,7 +21,7 @@ pub const EVERY_DEFAULT: Duration = Duration::from_secs(10);
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Something that can be looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Hash)]
 pub struct Probe {
     /// Its name, by which gates and watches speak of it.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct Probe {
 }
 
 /// What is looked at, and what it should be like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Hash)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Look {
     /// Name servers: each must answer with authority, and for `same` all alike.

@@ -12,6 +12,7 @@ use super::{EVERY_DEFAULT, Look, PROBES_MAX, Probe, TIMEOUT_DEFAULT};
 use crate::diag::Diagnostic;
 use crate::timeline::plan::form::{Form, Written};
 use crate::timeline::plan::read_length;
+use crate::timeline::plan::url::Url;
 use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::text;
 
@@ -51,7 +52,7 @@ impl Kind {
             Kind::Tcp => &["name", "kind", "every", "timeout", "address"],
             Kind::Http => &["name", "kind", "every", "timeout", "url", "address", "status", "body"],
             Kind::Https => &["name", "kind", "every", "timeout", "url", "address", "status", "body", "ca"],
-            Kind::Smtp => &["name", "kind", "every", "timeout", "address", "server_name", "banner", "ca"],
+            Kind::Smtp => &["name", "kind", "every", "timeout", "address", "tls_name", "banner", "ca"],
             Kind::Command => &["name", "kind", "every", "timeout", "run"],
         }
     }
@@ -235,14 +236,21 @@ fn read_http(form: &mut Form<'_, '_>, kind: Kind) -> Option<Look> {
     let example = format!(r#"url = "{scheme}www.example.com/health""#);
     let value = form.required("url", &example);
     let url = value.and_then(|value| form.string("url", value, &example)).and_then(|written| {
-        let host = written.value.strip_prefix(scheme).filter(|rest| !rest.is_empty() && !rest.starts_with(['/', ':']));
-        if host.is_none() {
-            let diagnostic = Diagnostic::error("plan-probe-url", format!("this is not a URL with {scheme}"));
-            form.fault(diagnostic.help(format!("write {example}")), &written.span, "");
+        let url = Url::parse(written.value);
+        let fault = match &url {
+            Ok(url) if url.is_https == (kind == Kind::Https) => None,
+            Ok(_) => Some(format!("this probe looks at {scheme}")),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(fault) = fault {
+            let diagnostic = Diagnostic::error("plan-probe-url", "this is not a URL that can be looked at");
+            form.fault(diagnostic.help(format!("write {example}")), &written.span, fault);
+            return None;
         }
-        host.map(|_| written.value.to_owned())
+        Some((written.value.to_owned(), url.ok()?.port))
     });
     let is_address_sound = form.optional("address").is_none();
+    let port = url.as_ref().map_or(port, |(_, port)| *port);
     let address = read_address(form, Some(port), false);
     let status = read_status(form);
     let body = read_text(form, "body", r#"body = "ok""#);
@@ -250,7 +258,7 @@ fn read_http(form: &mut Form<'_, '_>, kind: Kind) -> Option<Look> {
     if !is_address_sound && address.is_none() {
         return None;
     }
-    Some(Look::Http { url: url?, address, status: status?, body, ca })
+    Some(Look::Http { url: url?.0, address, status: status?, body, ca })
 }
 
 fn read_status(form: &mut Form<'_, '_>) -> Option<Vec<u16>> {
@@ -273,7 +281,7 @@ fn read_status(form: &mut Form<'_, '_>) -> Option<Vec<u16>> {
 
 fn read_smtp(form: &mut Form<'_, '_>) -> Option<Look> {
     let address = read_address(form, Some(25), true);
-    let name = read_text(form, "server_name", r#"server_name = "mail.example.com""#);
+    let name = read_text(form, "tls_name", r#"tls_name = "mail.example.com""#);
     let banner = read_text(form, "banner", r#"banner = "mail.example.com""#);
     let ca = read_text(form, "ca", r#"ca = "/etc/ssl/own.pem""#);
     Some(Look::Smtp { address: address?, name, banner, ca })
