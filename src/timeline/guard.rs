@@ -53,9 +53,9 @@ impl Before {
 impl fmt::Display for Before {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Before::Lower => "lower",
+            Before::Lower => "lowering",
             Before::Flip => "flip",
-            Before::Raise => "raise",
+            Before::Raise => "raising",
         })
     }
 }

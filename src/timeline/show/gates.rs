@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Drawing, INDENT, WIDTH, rfc3339, utc, wrapped};
 use crate::clock::Instant;
 use crate::timeline::Verdict;
-use crate::timeline::guard::{Awaited, Findings, Guard, Sentry, Told};
+use crate::timeline::guard::{Awaited, Before, Findings, Guard, Sentry, Told};
 use crate::timeline::plan::{Condition, Gate};
 use crate::timeline::schedule::{Schedule, Span};
 
@@ -80,7 +80,8 @@ impl Drawing<'_> {
                         1 => String::new(),
                         _ => format!(" {}", u16::from(place) + 1),
                     };
-                    format!("missing; `watari approve {}{which}`", self.schedule.apex)
+                    let apex = self.schedule.apex.to_string();
+                    format!("missing; `watari approve {}{which}`", apex.trim_end_matches('.'))
                 }
             },
             Condition::Probe { rule, .. } => match findings.and_then(|findings| findings.of(Sentry::Gate(place))) {
@@ -152,7 +153,7 @@ fn condition(guard: &Guard, gate: &Gate) -> String {
 
 #[derive(Serialize)]
 pub(super) struct JsonGate {
-    before: String,
+    before: Before,
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,7 +212,7 @@ pub(super) fn gates(schedule: &Schedule) -> Vec<JsonGate> {
             Condition::Probe { rule: counted, .. } => (Some(name), None, Some(rule(*counted))),
         };
         JsonGate {
-            before: gate.before.to_string(),
+            before: gate.before,
             probe,
             approve,
             rule: counted,
