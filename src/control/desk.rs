@@ -226,7 +226,9 @@ fn approval(zone: &str, before: &Schedule, after: &Schedule, at: impl Fn(Instant
             .map(|(_, gate)| format!("`{}`", guard.gate_name(gate)))
             .collect();
         match missing.is_empty() {
-            true => _ = writeln!(text, "  the {} waits for nothing else; it is due at {}", awaited.before, at(awaited.at)),
+            true => {
+                _ = writeln!(text, "  the {} waits for nothing else; it is due at {}", awaited.before, at(awaited.at))
+            }
             false => _ = writeln!(text, "  the {} waits for {} besides", awaited.before, missing.join(", ")),
         }
     }

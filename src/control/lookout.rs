@@ -269,9 +269,7 @@ impl Post {
         let gates = self.guard.awaited.iter().flat_map(|awaited| {
             let gates = self.guard.gates_before(awaited.before);
             gates.filter_map(|(_, gate)| match &gate.condition {
-                Condition::Probe { probe, rule } if *probe == place => {
-                    Some(awaited.at.before(LEAD).before(rule.over))
-                }
+                Condition::Probe { probe, rule } if *probe == place => Some(awaited.at.before(LEAD).before(rule.over)),
                 _ => None,
             })
         });
@@ -335,15 +333,18 @@ impl Post {
         let findings = self.findings.as_deref();
         let mut found = Vec::new();
         for (place, gate) in (0u8..).zip(&self.guard.gates) {
-            let is_awaited = self.guard.awaited.iter().any(|awaited| {
-                awaited.before == gate.before && now >= awaited.at.before(LEAD).before(gate.over())
-            });
+            let is_awaited = self
+                .guard
+                .awaited
+                .iter()
+                .any(|awaited| awaited.before == gate.before && now >= awaited.at.before(LEAD).before(gate.over()));
             if let Condition::Probe { probe, rule } = &gate.condition
                 && is_awaited
             {
                 let of = Sentry::Gate(place);
                 let told = findings.and_then(|findings| findings.of(of));
-                let is_new = self.views[*probe].evidence.verdict(*rule, Counts::Passes, told.map(|told| &told.verdict), now);
+                let is_new =
+                    self.views[*probe].evidence.verdict(*rule, Counts::Passes, told.map(|told| &told.verdict), now);
                 let is_spent = told.is_some_and(|told| told.changes >= CHANGES_MAX);
                 found.extend(is_new.filter(|new| !is_spent || new.is_pass()).map(|new| (of, new)));
             }

@@ -11,8 +11,8 @@ use super::names;
 use super::running::Itinerary;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::{Serial, Verdict, show};
 use crate::timeline::run::{Entry, Event};
+use crate::timeline::{Serial, Verdict, show};
 use crate::wire::Name;
 
 /// How many reports of one kind are shown of one wave.

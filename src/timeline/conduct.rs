@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{self, settle};
+use super::guard::{Before, Guard, Sentry};
+use super::plan::Condition;
 use super::plan::{self, Arming, digest_of};
 use super::run::{Armed, Base, Entry, Event, Run};
 use super::schedule::{Course, Price, Schedule};
 use super::serial::Serial;
-use super::guard::{Before, Guard, Sentry};
-use super::plan::Condition;
 use super::{Digest, Timeline, Verdict};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;

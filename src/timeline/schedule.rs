@@ -268,11 +268,9 @@ impl fmt::Display for Reason {
                 Length(wait),
                 Length(low_ttl),
             ),
-            Reason::Passed { late } => write!(
-                f,
-                "{} later than it was to be: only then had its gates passed",
-                Span(late.as_secs())
-            ),
+            Reason::Passed { late } => {
+                write!(f, "{} later than it was to be: only then had its gates passed", Span(late.as_secs()))
+            }
             Reason::Decided => write!(f, "decided then"),
         }
     }

@@ -318,7 +318,9 @@ pub fn tense(schedule: &Schedule, now: Instant) -> &'static str {
     let flips = |step: &Step| step.kind == StepKind::Flip;
     let waits = schedule.waiting.iter().any(flips);
     // What is behind a gate still flips, if that passes in time.
-    if waits && (schedule.run.is_held() || now >= schedule.at) || !waits && !schedule.steps.iter().any(flips) && schedule.run.is_over() {
+    if waits && (schedule.run.is_held() || now >= schedule.at)
+        || !waits && !schedule.steps.iter().any(flips) && schedule.run.is_over()
+    {
         "was to flip"
     } else if now < schedule.at {
         "flips"

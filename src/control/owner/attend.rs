@@ -52,25 +52,15 @@ impl Owner {
         self.zones.get(apex).is_some_and(|known| known.is_served() && known.phase == Phase::Idle)
     }
 
-    fn tell(
-        &mut self,
-        apex: &Name,
-        found: &[(Sentry, Verdict)],
-        clock: clock::Instant,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn tell(&mut self, apex: &Name, found: &[(Sentry, Verdict)], clock: clock::Instant, effects: &mut Vec<Effect>) {
         let (Some(running), Some(guard), true) = (self.running.get(apex), self.lookout.guard(apex), self.is_idle(apex))
         else {
             return;
         };
         let (entries, run) = conduct::tell(&running.run, guard, found, clock);
         let promised: Vec<_> = running.timeline.iter().flat_map(|timeline| Timeline::promised(timeline)).collect();
-        let record = |entry: &Entry| Record {
-            apex: apex.clone(),
-            entry: entry.clone(),
-            plan: None,
-            promised: promised.clone(),
-        };
+        let record =
+            |entry: &Entry| Record { apex: apex.clone(), entry: entry.clone(), plan: None, promised: promised.clone() };
         effects.push(Effect::Journal(entries.iter().map(record).collect()));
         if let Some(known) = self.zones.get_mut(apex) {
             known.phase = Phase::Loading;

@@ -383,7 +383,10 @@ mod tests {
             assert!(reply.text.contains(words), "{line}: {}", reply.text);
         }
         let help = |line: &[u8]| read_request(line).unwrap_err().reply().help.unwrap();
-        assert!(help(br#"{"version":1,"verb":"defer"}"#).contains("knows: arm, status, hold, resume, approve, rollback, abort"));
+        assert!(
+            help(br#"{"version":1,"verb":"defer"}"#)
+                .contains("knows: arm, status, hold, resume, approve, rollback, abort")
+        );
         assert!(help(br#"{"version":2,"verb":"arm"}"#).contains(env!("CARGO_PKG_VERSION")));
     }
 

@@ -35,8 +35,8 @@ mod steps;
 use std::sync::Arc;
 
 use super::countdown::Countdown;
-use super::guard::Guard;
 use super::edition::{Cap, Edition, PatchId, Timeline};
+use super::guard::Guard;
 use super::plan::{Draft, Plan, in_order};
 use super::run::Run;
 use super::schedule::{Bound, Course, Data, Schedule, State, Step, StepKind, seconds};

@@ -115,9 +115,10 @@ pub(super) fn late(
 pub(super) fn idle_gates(plan: &Plan, steps: &Steps, diagnostics: &mut Vec<Diagnostic>) {
     let has_raise = steps.done.iter().chain(&steps.waiting).any(|step| step.kind == StepKind::Raise);
     for gate in plan.gates.iter().filter(|gate| gate.before == Before::Raise && !has_raise) {
-        let diagnostic = Diagnostic::warning("plan-gate-unused", "no TTL goes up again: this gate stands before nothing")
-            .at(plan.place(&gate.heading), "")
-            .help("leave it out, or write before = \"flip\"");
+        let diagnostic =
+            Diagnostic::warning("plan-gate-unused", "no TTL goes up again: this gate stands before nothing")
+                .at(plan.place(&gate.heading), "")
+                .help("leave it out, or write before = \"flip\"");
         diagnostics.push(diagnostic);
     }
 }

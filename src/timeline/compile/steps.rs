@@ -48,7 +48,8 @@ impl Steps {
         laying.lower();
         laying.flip(courses);
         steps.gated = laying.steps;
-        steps.closed = Before::ALL.into_iter().filter(|&before| plan.gates.iter().any(|gate| gate.before == before)).collect();
+        steps.closed =
+            Before::ALL.into_iter().filter(|&before| plan.gates.iter().any(|gate| gate.before == before)).collect();
         steps.open();
         let mut passed = run.findings.iter().flat_map(|findings| &findings.passed).peekable();
         for hold in &run.holds {

@@ -219,9 +219,10 @@ fn read_rule(form: &mut Form<'_, '_>, key: &str, probe: Option<&Probe>) -> Optio
         None => (Rule::COUNT_DEFAULT, Rule::COUNT_DEFAULT, None),
         Some(value) => {
             let written = form.string(key, value, &example)?;
-            let numbers = written.value.split_once(" of ").and_then(|(count, of)| {
-                Some((count.trim().parse::<u16>().ok()?, of.trim().parse::<u16>().ok()?))
-            });
+            let numbers = written
+                .value
+                .split_once(" of ")
+                .and_then(|(count, of)| Some((count.trim().parse::<u16>().ok()?, of.trim().parse::<u16>().ok()?)));
             let is_sound = |(count, of): &(u16, u16)| (1..=*of).contains(count) && usize::from(*of) <= LOOKS_MAX;
             let Some((count, of)) = numbers.filter(is_sound) else {
                 let message = format!("`{key}` says how many of how many looks, up to {LOOKS_MAX}");

@@ -52,8 +52,8 @@ use crate::zone::{Ttl, text};
 use form::Form;
 use gate::Sentries;
 use instant::InstantFault;
-use probe::Probe;
 use portfolio::{Waves, is_portfolio};
+use probe::Probe;
 
 /// What the name of a plan's file ends in, after the zone's name.
 pub const FILE_SUFFIX: &str = ".plan.toml";

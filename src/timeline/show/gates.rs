@@ -21,7 +21,8 @@ impl Drawing<'_> {
             self.gate(guard, *awaited)?;
             let next = guard.awaited.get(place + 1);
             let mut before = None;
-            while let Some(step) = waiting.next_if(|step| next.is_none_or(|next| !next.before.stands_before(step.kind))) {
+            while let Some(step) = waiting.next_if(|step| next.is_none_or(|next| !next.before.stands_before(step.kind)))
+            {
                 self.step(step, before == Some(step.kind))?;
                 before = Some(step.kind);
             }
@@ -113,8 +114,10 @@ impl Drawing<'_> {
             let rule = watch.rule;
             let then = if watch.rolls_back { "it is rolled back" } else { "an alarm is raised" };
             let (name, lasts) = (guard.watch_name(watch), Span(watch.lasts.as_secs()));
-            let title =
-                format!("watch     `{name}`, for {lasts} after the flip: if {} of {} fail, {then}", rule.count, rule.of);
+            let title = format!(
+                "watch     `{name}`, for {lasts} after the flip: if {} of {} fail, {then}",
+                rule.count, rule.of
+            );
             let told = findings.and_then(|findings| findings.of(Sentry::Watch(place)));
             let from = guard.flips_at.unwrap_or(self.schedule.at);
             writeln!(self.out)?;

@@ -172,8 +172,7 @@ fn read_words<'a>(
 fn read_dns(form: &mut Form<'_, '_>, apex: NameRef<'_>) -> Option<Look> {
     let example = r#"servers = ["192.0.2.53", "[2001:db8::53]:5353"]"#;
     let servers: Option<Vec<_>> = read_words(form, "servers", example, true).and_then(|words| {
-        let servers: Vec<_> =
-            words.iter().filter_map(|word| parse_address(form, word, Some(53), example)).collect();
+        let servers: Vec<_> = words.iter().filter_map(|word| parse_address(form, word, Some(53), example)).collect();
         (servers.len() == words.len()).then_some(servers)
     });
     let same = read_words(form, "same", r#"same = ["www A", "@ MX"]"#, false).and_then(|words| {
