@@ -65,7 +65,8 @@ fn a_flip_waits_for_a_person() {
     let mut server = serve(&plan);
     until_past(&mut server, &plan);
     assert_eq!(server.data("www.move.example", "A"), OLD);
-    assert!(status(&server).contains("missing; `watari approve move.example`"), "{}", status(&server));
+    let text = status(&server);
+    assert!(text.contains("a person says `the customer has agreed`: missing"), "{text}");
     let (is_shown, text) = server.command(&["approve", "move.example", "--dry-run"]);
     assert!(is_shown && text.contains("the customer has agreed"), "{text}");
     let (is_refused, text) = server.command(&["approve", "move.example", "the weather is fine", "--yes"]);
