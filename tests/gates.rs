@@ -4,10 +4,11 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use support::watari::Watari;
+use support::watari::{Watari, write};
 
 const ZONE: &str = "$TTL 3\n@ SOA ns h 1 7200 3600 1209600 3\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.10\n";
 const OLD: &str = "192.0.2.10";
@@ -104,4 +105,45 @@ fn a_watch_takes_the_plan_back() {
     server.until("it is told", |server| server.log().contains("rolled back by the watch `shop`"));
     let text = status(&server);
     assert!(text.contains("rolled-back, by the watch `shop`"), "{text}");
+}
+
+#[test]
+fn who_is_named_is_told_what_becomes_of_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let webhook = TcpListener::bind("127.0.0.1:0").unwrap();
+    let told = folder.path().join("told");
+    let config = format!(
+        "[notify]\nwebhook = \"http://{}/hook\"\nsecret-file = \"secret\"\ncommand = [\"sh\", \"-c\", \"cat >> {}\"]\n",
+        webhook.local_addr().unwrap(),
+        told.display()
+    );
+    write(&folder.path().join("watari.toml"), &config);
+    write(&folder.path().join("secret"), "a secret\n");
+    write(&folder.path().join("zones/move.example.zone"), ZONE);
+    write(&folder.path().join("zones/move.example.plan.toml"), &plan(2, ""));
+    let heard = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            let (mut stream, _) = webhook.accept().unwrap();
+            let mut request = Vec::new();
+            let mut octets = [0; 4096];
+            while !request.ends_with(b"}") {
+                let length = stream.read(&mut octets).unwrap();
+                request.extend_from_slice(&octets[..length]);
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n").unwrap();
+            heard.push(String::from_utf8(request).unwrap());
+        }
+        heard
+    });
+    let mut server = Watari::start(folder, &[]);
+    server.until_data("www.move.example", NEW);
+    server.until("both are told", |_| std::fs::read_to_string(&told).is_ok_and(|text| text.contains("flipped")));
+    let heard = heard.join().unwrap();
+    for (request, event) in heard.iter().zip(["armed", "flipped"]) {
+        assert!(request.starts_with("POST /hook HTTP/1.1\r\n"), "{request}");
+        assert!(request.contains("watari-signature: sha256="), "{request}");
+        assert!(request.contains(&format!("\"event\":\"{event}\"")), "{request}");
+    }
+    assert!(!server.log().contains("a secret"));
 }

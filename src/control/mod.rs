@@ -7,6 +7,7 @@ pub mod examine;
 pub mod fingerprint;
 pub mod followers;
 pub mod gathering;
+pub mod herald;
 mod include;
 pub mod load;
 pub mod lookout;

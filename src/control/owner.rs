@@ -162,6 +162,11 @@ impl Owner {
         }
     }
 
+    /// From now on somebody wants to be told what becomes of plans.
+    pub fn notify(&mut self) {
+        self.reporter.notify();
+    }
+
     /// The first thing to do.
     pub fn start(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
@@ -232,6 +237,7 @@ impl Owner {
             effects.push(Effect::Tidy);
         }
         effects.extend(self.reporter.take().into_iter().map(Effect::Report));
+        effects.extend(self.reporter.notices().into_iter().map(Effect::Notify));
         effects
     }
 
@@ -620,7 +626,7 @@ impl Owner {
             let step = edition.step.zip(running.itinerary.as_ref());
             let step = || step.map_or_else(|| "its plan has taken a step".to_owned(), |(step, plan)| plan.step(step));
             let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step, serial, next);
+            self.reporter.step(&apex, step, at, serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use super::desk::{self, ClockState};
 use super::discipline;
 use super::gathering::{self, Gathering};
+use super::herald::Herald;
 use super::include;
 use super::load::{Loader, Request};
 use super::lookout::Look;
@@ -127,6 +128,7 @@ pub struct Control {
     published: Arc<Published<Catalog>>,
     clock: Arc<Ratchet>,
     queue: (Sender<Word>, Receiver<Word>),
+    herald: Option<Herald>,
     inbox: Arc<Inbox>,
     watch: Arc<Mutex<Option<Watch>>>,
 }
@@ -169,9 +171,16 @@ impl Control {
             published,
             clock,
             queue,
+            herald: None,
             inbox: Arc::default(),
             watch: Arc::default(),
         })
+    }
+
+    /// From now on `herald` is told what becomes of plans.
+    pub fn notify(&mut self, herald: Herald) {
+        self.owner.notify();
+        self.herald = Some(herald);
     }
 
     /// A way to ask something of this while it runs.
@@ -265,6 +274,7 @@ impl Control {
                 Effect::Look(look) => self.look(look),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
+                Effect::Notify(notice) => self.herald.iter().for_each(|herald| herald.tell(notice.clone())),
                 Effect::Tidy => {
                     self.published.sweep();
                     rayon::spawn(memory::give_back);

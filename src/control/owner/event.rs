@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::fingerprint::Fingerprint;
+use crate::control::herald::Notice;
 use crate::control::load::{Loaded, Request};
 use crate::control::lookout::Look;
 use crate::control::portfolio::Reading;
@@ -168,6 +169,8 @@ pub enum Effect {
     Publish(Vec<(Name, Service)>),
     /// Tell a person.
     Report(Report),
+    /// Tell who wants to be told what becomes of plans.
+    Notify(Notice),
     /// Every zone that was there at the start has been read: start watching, say so.
     Ready(Count),
     /// Give back the memory that much work has left behind.

@@ -197,7 +197,7 @@ impl World {
                     let event = Event::Looked { apex: look.apex, number: look.number, verdict };
                     self.coming.push((self.now + Duration::from_millis(1), event));
                 }
-                Effect::AskSerial(..) | Effect::ReadPortfolio(..) => {}
+                Effect::AskSerial(..) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
                 Effect::Tidy => {}
             }
         }
