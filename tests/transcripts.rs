@@ -23,7 +23,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "transcripts/looking.rs"]
+#[path = "support/looking.rs"]
 mod looking;
 
 use std::collections::BTreeMap;
