@@ -103,6 +103,18 @@ impl Ratchet {
         Instant(system)
     }
 
+    /// The present instant, and later than any that was read here before: two decisions never have the same, also while
+    /// the system's clock is behind.
+    pub fn next(&self) -> Instant {
+        let Instant(system) = self.system();
+        let before = self.latest.fetch_max(system, Ordering::Relaxed);
+        if system > before {
+            Instant(system)
+        } else {
+            Instant(self.latest.fetch_add(1, Ordering::Relaxed).saturating_add(1))
+        }
+    }
+
     /// What the system's clock says, wherever it has been set to: for who tells steps, not for who answers.
     pub fn system(&self) -> Instant {
         match SystemTime::now().duration_since(UNIX_EPOCH) {

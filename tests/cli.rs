@@ -38,13 +38,15 @@ fn commands(document: &str) -> Vec<String> {
 #[test]
 fn every_command_that_the_documents_and_the_help_show_is_understood() {
     let mut shown = Vec::new();
-    for name in ["README.md", "docs/configuration.md", "docs/plan-format.md", "CHANGELOG.md"] {
+    for name in ["README.md", "docs/configuration.md", "docs/plan-format.md", "docs/probes.md", "CHANGELOG.md"] {
         let document = read(name);
         shown.extend(commands(&document));
         // Also those within a sentence or a table: `watari check`.
         shown.extend(document.split('`').skip(1).step_by(2).map(str::to_owned));
     }
-    for command in ["serve", "check", "arm", "status", "hold", "resume", "rollback", "abort", "completions", "man"] {
+    for command in
+        ["serve", "check", "arm", "status", "hold", "resume", "rollback", "abort", "probe", "completions", "man"]
+    {
         let help = watari(repository(), &[command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }

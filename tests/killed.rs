@@ -153,7 +153,7 @@ fn kill_through_a_plan(seed: u64) -> usize {
             zone(2026112600, 8),
             plan(at, "arm = \"on-load\"\nlow_ttl = 1\nlower = \"countdown\"\nspread = 2\nraise = \"once\""),
         ),
-        files(names[2], zone(1_700_000_000, 8), plan(at, "low_ttl = 2\nwatch = 3")),
+        files(names[2], zone(1_700_000_000, 8), plan(at, "low_ttl = 2\nlow_for = 3")),
         files(names[3], zone(7, 8), plan(at, "low_ttl = 1\nlate = \"accept\"\nlower = \"once\"")),
     ]
     .concat();

@@ -132,7 +132,8 @@ impl Files {
             Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
             _ => self.journal.armed.clone(),
         });
-        let past = self.running.as_ref().map(|running| running.past(content, armed.as_ref(), now));
+        let file = plan.as_ref().map(|(text, _)| text);
+        let past = self.running.as_ref().map(|running| running.past(content, file, armed.as_ref(), now));
         let (past, run) = (past.unwrap_or_default(), self.running.as_ref().map(|running| &running.run));
         Sources { zone, content, plan, run, armed, past }
     }

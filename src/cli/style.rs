@@ -26,6 +26,12 @@ pub(super) fn stdout_is_styled() -> bool {
     AutoStream::choice(&std::io::stdout()) != ColorChoice::Never
 }
 
+/// How many columns standard output has, if it is a terminal.
+pub(super) fn stdout_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
 /// Says on standard error why a command could not run: the error, its causes, and a way out.
 pub(super) fn failed(error: &dyn Error, help: Option<&str>) {
     tell(&with_causes(error), help);

@@ -112,7 +112,7 @@ impl Followers {
     pub fn said(&mut self, apex: &Name, server: SocketAddr, said: Result<Serial, String>) -> Option<Serial> {
         let following = self.zones.get_mut(apex)?;
         let serial = following.serial;
-        let has_followed = said.as_ref().is_ok_and(|said| *said == serial || *said > serial);
+        let has_followed = said.as_ref().is_ok_and(|said| *said >= serial);
         let words = match said {
             Ok(said) => format!("serves serial {said}"),
             Err(why) => why,

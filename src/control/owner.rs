@@ -107,6 +107,8 @@ pub struct Owner {
     asked: VecDeque<Asked>,
     followers: Followers,
     lookout: Lookout,
+    /// Whether a plan has taken a step that the journal does not know to be reached.
+    has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
     done: Vec<(Ticket, Answer)>,
     written_twice: HashSet<Name>,
@@ -147,6 +149,7 @@ impl Owner {
             asked: VecDeque::new(),
             followers: Followers::default(),
             lookout: Lookout::default(),
+            has_stepped: false,
             done: Vec::new(),
             written_twice: HashSet::new(),
             portfolios: Portfolios::default(),
@@ -221,6 +224,9 @@ impl Owner {
             self.scan(folder, &mut effects);
         }
         self.say_what_changed(clock);
+        if std::mem::take(&mut self.has_stepped) {
+            effects.push(Effect::Reached(clock));
+        }
         self.see_who_follows(clock, &mut effects);
         self.look_out(clock, &mut effects);
         self.load(&mut effects);
@@ -571,6 +577,7 @@ impl Owner {
             running.overtaken = Some(serial);
             self.enqueue(&apex);
         }
+        self.has_stepped |= running.is_some();
         self.follow(&apex, running, clock);
         self.expect_followers(&apex, timeline.at(clock), clock);
         self.unpublished.push((apex, Service::Timeline(timeline)));
@@ -618,6 +625,7 @@ impl Owner {
 
     /// Says which zones have come to another edition (rule 6).
     fn say_what_changed(&mut self, clock: clock::Instant) {
+        self.has_stepped |= self.changes.first().is_some_and(|due| due.at <= clock);
         while self.changes.first().is_some_and(|due| due.at <= clock) {
             let Some(Due { at, timeline }) = self.changes.pop_first() else { break };
             let apex = timeline.zone().apex().to_owned();
@@ -640,7 +648,8 @@ impl Owner {
     fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
         let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
-        if !self.unpublished.is_empty() && !(more && is_early) {
+        let waits = more && is_early;
+        if !self.unpublished.is_empty() && !waits {
             // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
             self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
             self.published_at = Some(now);

@@ -39,7 +39,7 @@ use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
 use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Served};
-use crate::clock::{Pace, Ratchet, Step};
+use crate::clock::{self, Pace, Ratchet, Step};
 use crate::diag;
 use crate::net::{Published, ask, probe};
 use crate::timeline::conduct::Decision;
@@ -95,6 +95,13 @@ impl socket::Handler for Handle {
     }
 }
 
+/// What is to be put into the journal.
+#[derive(Debug)]
+enum Note {
+    Records(Vec<Record>),
+    Reached(clock::Instant),
+}
+
 /// What comes to the owner's thread.
 #[derive(Debug)]
 enum Word {
@@ -112,7 +119,7 @@ pub struct Control {
     limits: Limits,
     loader: Arc<Loader>,
     archive: Arc<Archive>,
-    journal: Sender<Vec<Record>>,
+    journal: Sender<Note>,
     questions: Sender<(Name, SocketAddr)>,
     callers: HashMap<Ticket, (Caller, bool)>,
     /// Questions about many zones, by their number, and to which a ticket belongs.
@@ -268,7 +275,8 @@ impl Control {
                     self.published.publish(self.catalog.clone());
                 }
                 Effect::ReadPortfolio(path) => self.read_portfolio(path),
-                Effect::Journal(records) => _ = self.journal.send(records),
+                Effect::Journal(records) => _ = self.journal.send(Note::Records(records)),
+                Effect::Reached(at) => _ = self.journal.send(Note::Reached(at)),
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
                 Effect::Look(look) => self.look(look),
@@ -295,7 +303,7 @@ impl Control {
     fn load(&self, requests: Vec<Request>) {
         let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
         rayon::spawn(move || {
-            let now = clock.now();
+            let now = clock.next();
             let loaded = requests.into_iter().map(|request| loader.load(request, now)).collect();
             _ = queue.send(Word::Event(Event::Loaded(loaded)));
         });
@@ -400,7 +408,7 @@ impl Control {
         };
         let act = if has_gone && asked.act != Act::Yes { Act::No } else { asked.act.clone() };
         rayon::spawn(move || {
-            let now = clock.now();
+            let now = clock.next();
             let result = match &zone {
                 Some(zone) => {
                     let served = running::Served { zone, content, running: running.as_deref() };
@@ -536,21 +544,32 @@ impl Control {
 
 /// Keeps the journal on a thread of its own: a disk may take its time, and nobody else shall wait for it. What has come
 /// meanwhile is put in together.
-fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Vec<Record>> {
-    let (sender, records) = mpsc::channel::<Vec<Record>>();
+fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Note> {
+    let (sender, notes) = mpsc::channel::<Note>();
     // Should no thread be had, what is decided stays undecided: its sender is gone.
     let thread = std::thread::Builder::new().name("journal".to_owned());
     let kept = thread.spawn(move || {
-        while let Ok(mut all) = records.recv() {
-            while all.len() < RECORDS_MAX
-                && let Ok(more) = records.try_recv()
-            {
-                all.extend(more);
+        while let Ok(first) = notes.recv() {
+            let (mut all, mut reached) = (Vec::new(), None);
+            let mut next = Some(first);
+            while let Some(note) = next {
+                match note {
+                    Note::Records(records) => all.extend(records),
+                    Note::Reached(at) => reached = reached.max(Some(at)),
+                }
+                next = if all.len() < RECORDS_MAX { notes.try_recv().ok() } else { None };
             }
-            let failure = store.append(&all).err().map(|error| with_causes(&error));
-            let mut apexes: Vec<_> = all.into_iter().map(|record| record.apex).collect();
-            apexes.dedup();
-            _ = queue.send(Word::Event(Event::Journalled { apexes, failure }));
+            if !all.is_empty() {
+                let failure = store.append(&all).err().map(|error| with_causes(&error));
+                let mut apexes: Vec<_> = all.into_iter().map(|record| record.apex).collect();
+                apexes.dedup();
+                _ = queue.send(Word::Event(Event::Journalled { apexes, failure }));
+            }
+            if let Some(at) = reached
+                && let Err(error) = store.reach(at)
+            {
+                tracing::error!("{}", with_causes(&error));
+            }
         }
     });
     if let Err(error) = kept {

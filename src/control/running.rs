@@ -98,21 +98,23 @@ impl Running {
     }
 
     /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
-    /// has changed, or the plan: it takes the old zone and the text that was `armed`.
-    pub fn past(&self, content: u64, armed: Option<&PlanText>, at: Instant) -> Past {
+    /// has changed, or the plan's `file` says something else than what was `armed`: it takes the old zone and that text.
+    pub fn past(&self, content: u64, file: Option<&PlanText>, armed: Option<&PlanText>, at: Instant) -> Past {
         let Some(timeline) = &self.timeline else {
             return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
         };
         let served = Serial(timeline.at(at).serial);
         let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
         let overtaken = self.overtaken.is_some();
-        let is_changed = content != self.run.base.zone || armed.is_none_or(|text| text.digest() != self.run.plan);
+        let is_changed = content != self.run.base.zone || file.is_some_and(|text| text.digest() != self.run.plan);
         if self.run.is_over() || !(is_changed || overtaken) {
-            return Past { serial, kept_until: None, overtaken };
+            return Past { serial, overtaken, ..Past::default() };
         }
         let old = armed.filter(|text| text.digest() == self.run.plan);
         let schedule = old.and_then(|text| timeline::load(timeline.zone(), &text.path, &text.text, &self.run).schedule);
-        Past { serial, kept_until: schedule.map(|schedule| schedule.kept_until(at)), overtaken }
+        let kept_until = schedule.as_ref().map(|schedule| schedule.kept_until(at));
+        let old_kept_until = schedule.map(|schedule| schedule.old_kept_until(at));
+        Past { serial, kept_until, old_kept_until, overtaken }
     }
 }
 
@@ -168,7 +170,9 @@ impl Served<'_> {
             Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
             _ => archive(),
         });
-        let past = running.map(|running| running.past(content, armed.as_ref(), at)).unwrap_or_default();
+        let past = running
+            .map(|running| running.past(content, plan.as_ref().map(|(text, _)| text), armed.as_ref(), at))
+            .unwrap_or_default();
         Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
     }
 }

@@ -3,8 +3,10 @@
 //! Both are functions of the sources (zone file, plan file, run) and an instant; what they come to is an [`Outcome`]: the
 //! events that must be in the journal *before* anything of it is served, and the timeline that they make.
 //!
-//! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away.
-//!    It counts as obeyed since its file came. If it doesn't say so any more after an edit, it goes on as it was armed.
+//! 1. A plan that says `arm = "on-load"` is armed by being there, armed anew by being edited, and withdrawn by going away;
+//!    after its flip it is rolled back by that, and an edit that would take it back is refused.
+//!    It counts as obeyed since its file came, or, where the zone was served without it meanwhile, from now on (6). If it
+//!    doesn't say so any more after an edit, it goes on as it was armed.
 //! 2. A plan that is armed by hand is what it was when it was armed. What happens to its file afterwards is told, and
 //!    changes nothing.
 //! 3. An edit of the zone file goes into service as always; the plan's editions are made anew over it.
@@ -20,7 +22,7 @@ use super::compile::{self, settle};
 use super::guard::{Before, Guard, Sentry};
 use super::plan::Condition;
 use super::plan::{self, Arming, digest_of};
-use super::run::{Armed, Base, Entry, Event, Run};
+use super::run::{Armed, Base, Ending, EndingKind, Entry, Event, Run};
 use super::schedule::{Course, Price, Schedule};
 use super::serial::Serial;
 use super::{Digest, Timeline, Verdict};
@@ -72,6 +74,8 @@ pub struct Past {
     pub serial: Option<Serial>,
     /// By when caches have forgotten what they were given of what the plan flips.
     pub kept_until: Option<Instant>,
+    /// By when they have forgotten what was there before it flips.
+    pub old_kept_until: Option<Instant>,
     /// Whether steps were taken that the run does not know of, since the journal took too long: their serials count.
     pub overtaken: bool,
 }
@@ -101,7 +105,9 @@ pub fn follow(sources: &Sources<'_>, at: Instant, serving: bool) -> Outcome {
         (None, None) => follow.rest(),
         (None, Some((text, since))) => follow.found(text, *since),
         (Some(run), None) if run.on_load => follow.withdrawn(run),
-        (Some(run), Some((text, _))) if run.on_load && text.digest() != run.plan => follow.edited(run, text),
+        (Some(run), Some((text, since))) if run.on_load && text.digest() != run.plan => {
+            follow.edited(run, text, *since)
+        }
         (Some(run), _) => follow.going_on(run),
     }
 }
@@ -129,8 +135,19 @@ impl Follow<'_> {
     }
 
     fn base(&self) -> Base {
-        let kept_until = self.sources.past.kept_until.map(Instant::unix_nanos);
+        let kept_until = self.sources.past.old_kept_until.map(Instant::unix_nanos);
         Base { zone: self.sources.content, above: self.above().0, kept_until }
+    }
+
+    /// The same for a plan that begins, where caches have forgotten by `kept_until` what was served. If that is not known
+    /// and something else may have been served than the zone file says now, its serial is another too.
+    fn beginning(&self, kept_until: Option<i64>) -> Base {
+        let base = Base { kept_until, ..self.base() };
+        let differs = |run: &Run| !run.is_over() || run.base.zone != self.sources.content;
+        let has_risen = Serial(self.sources.zone.serial()).above(Serial(base.above)).is_some();
+        let is_same = kept_until.is_some() || has_risen || !self.sources.run.is_some_and(differs);
+        let above = if is_same { Serial(base.above) } else { Serial(base.above).successor() };
+        Base { above: above.0, ..base }
     }
 
     fn note(&mut self, run: Option<Run>, event: Event, by: &str) -> Option<Run> {
@@ -160,7 +177,7 @@ impl Follow<'_> {
         Outcome { entries, plan, run, schedule, timeline: Some(timeline), diagnostics }
     }
 
-    /// The zone as its file has it; whatever run there was is over.
+    /// The zone as its file has it, and what a run that is over still does.
     fn rest(mut self) -> Outcome {
         let zone = self.sources.zone;
         let Some(run) = self.sources.run.cloned() else {
@@ -174,8 +191,14 @@ impl Follow<'_> {
         } else {
             self.rebased(&run)
         };
-        let timeline = settle(zone, &run);
-        self.outcome(None, Some(run), None, timeline)
+        self.settled(run)
+    }
+
+    /// What a decision that ended `run` left to be done, whatever became of the plan's file: after a rollback TTLs grow.
+    fn aftermath(&self, run: &Run) -> Option<Schedule> {
+        let is_decided = |ending: Ending| matches!(ending.kind, EndingKind::RolledBack | EndingKind::Aborted);
+        run.ending.filter(|&ending| is_decided(ending))?;
+        self.present(run)
     }
 
     /// What was served stays, or, if nothing is, the zone as its file has it: a name that does not resolve is worse
@@ -192,12 +215,12 @@ impl Follow<'_> {
     /// A plan's file is there that nothing was made of yet.
     fn found(mut self, text: &PlanText, since: Instant) -> Outcome {
         let zone = self.sources.zone;
-        if let Some(run) = self.sources.run.filter(|run| run.plan == text.digest()) {
-            return self.over(run, text);
+        if self.sources.run.is_some_and(|run| run.plan == text.digest()) {
+            return self.rest();
         }
         let (plan, _) = plan::parse(zone.apex(), &text.path, &text.text);
         let by_hand = plan.as_ref().is_some_and(|plan| plan.arming() == Arming::ByHand);
-        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.base() };
+        let base = self.beginning(kept_until(self.sources, text, self.at));
         // While something is served, the old data is handed out until this counts; a server that was down handed out
         // nothing since the plan's file came.
         let since = if self.serving || by_hand { self.at } else { since.min(self.at) };
@@ -212,43 +235,19 @@ impl Follow<'_> {
         match loaded.schedule {
             None => self.refused(),
             Some(schedule) if schedule.courses.is_empty() => self.rest(),
-            Some(schedule) => self.arm(text, &schedule, true, since, base, false),
+            Some(schedule) => self.arm(text, &schedule, true, since, base),
         }
     }
 
-    /// The plan's run is over, and its file is still there.
-    fn over(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let run = self.rebased(run);
-        let loaded = compile::load(self.sources.zone, &text.path, &text.text, &run);
-        match loaded.schedule.filter(|schedule| !schedule.courses.is_empty()) {
-            Some(schedule) => {
-                let timeline = schedule.timeline.clone();
-                self.outcome(None, Some(run), Some(schedule), timeline)
-            }
-            None => {
-                let timeline = settle(self.sources.zone, &run);
-                self.outcome(None, Some(run), None, timeline)
-            }
-        }
-    }
-
-    /// `flipped`: the data had flipped under the plan before; gates before what has happened are not asked again.
-    fn arm(
-        mut self,
-        text: &PlanText,
-        schedule: &Schedule,
-        on_load: bool,
-        since: Instant,
-        base: Base,
-        flipped: bool,
-    ) -> Outcome {
+    fn arm(mut self, text: &PlanText, schedule: &Schedule, on_load: bool, since: Instant, base: Base) -> Outcome {
         let zone = self.sources.zone;
         let armed =
             Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: since.unix_nanos(), base };
         let Some(mut run) = self.note(None, Event::Armed(armed), BY_PLAN_FILE) else { return self.refused() };
-        let gated = schedule.guard.iter().flat_map(|guard| &guard.awaited).map(|awaited| awaited.before);
-        let is_past = flipped && schedule.at <= self.at;
-        for before in gated.filter(|&before| is_past && before <= Before::Flip) {
+        // Gates before what has happened already are not asked again.
+        let past = schedule.run.findings.iter().flat_map(|findings| &findings.passed).map(|passed| passed.before);
+        let has_gates = |before| schedule.guard.as_ref().is_some_and(|guard| guard.gates_before(before).count() > 0);
+        for before in past.filter(|&before| has_gates(before)) {
             run = self.note(Some(run.clone()), Event::Passed { before, shift: 0 }, BY_PLAN_FILE).unwrap_or(run);
         }
         let loaded = compile::load(zone, &text.path, &text.text, &run);
@@ -268,6 +267,9 @@ impl Follow<'_> {
     /// The plan's file has gone, and the plan with it.
     fn withdrawn(mut self, run: &Run) -> Outcome {
         let zone = self.sources.zone;
+        if let Some(schedule) = self.present(run).filter(|schedule| schedule.has_flipped(self.at)) {
+            return self.taken_back(run, &schedule);
+        }
         let base = Base { kept_until: None, ..self.base() };
         let mut run = run.clone();
         if base.above != zone.serial() || base.zone != run.base.zone {
@@ -278,10 +280,38 @@ impl Follow<'_> {
         self.outcome(None, Some(run), None, timeline)
     }
 
+    /// What `run` is worked out to over the zone as it is now; `None` if it can't be, or the zone has all of it.
+    fn present(&self, run: &Run) -> Option<Schedule> {
+        let text = self.text(run)?;
+        let loaded = compile::load(self.sources.zone, &text.path, &text.text, run);
+        loaded.schedule.filter(|schedule| !schedule.courses.is_empty())
+    }
+
+    /// The plan's file has gone after the flip, and the zone's has the old data: that is a rollback, with the low TTL
+    /// and the price of one.
+    fn taken_back(mut self, run: &Run, schedule: &Schedule) -> Outcome {
+        let kept_until = Some(schedule.kept_until(self.at).unix_nanos());
+        let base = Base { kept_until, ..self.base() };
+        let back = self.note(Some(run.clone()), Event::RolledBack, BY_PLAN_FILE).unwrap_or_else(|| run.clone());
+        let back = self.note(Some(back.clone()), Event::Rebased(base), BY_PLAN_FILE).unwrap_or(back);
+        self.settled(back)
+    }
+
+    /// `run` is over: what it left to be done, and the zone as its file has it.
+    fn settled(self, run: Run) -> Outcome {
+        let schedule = self.aftermath(&run);
+        let zone = self.sources.zone;
+        let timeline = schedule.as_ref().map_or_else(|| settle(zone, &run), |schedule| schedule.timeline.clone());
+        self.outcome(None, Some(run), schedule, timeline)
+    }
+
     /// The plan's file, which is obeyed as it is, says something else.
-    fn edited(mut self, run: &Run, text: &PlanText) -> Outcome {
-        let base = Base { kept_until: kept_until(self.sources, text, self.at), ..self.base() };
+    fn edited(mut self, run: &Run, text: &PlanText, since: Instant) -> Outcome {
+        let base = self.beginning(kept_until(self.sources, text, self.at));
+        let came_at = since.min(self.at);
+        let has_flipped = self.present(run).is_some_and(|present| present.has_flipped(came_at));
         let proposed = Run::proposed(self.at).over(base, self.at);
+        let proposed = if has_flipped { proposed.past_flip(self.at) } else { proposed };
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
             None => {
@@ -294,19 +324,18 @@ impl Follow<'_> {
                 self.finished(run)
             }
             Some(schedule) if schedule.arming == Arming::ByHand => self.going_on(run),
+            Some(schedule) if has_flipped && !schedule.has_flipped(came_at) => {
+                let message = format!("what {} says now would take back what has flipped", text.path);
+                let help = "it goes on as it was armed; `watari rollback` takes it back, or write the new data into the \
+                            zone file first";
+                self.diagnostics.push(Diagnostic::error("plan-armed-flipped", message).help(help));
+                self.going_on_despite(run)
+            }
             Some(schedule) => {
                 let since = self.at;
-                let flipped = schedule.guard.is_some() && self.has_flipped(run);
-                self.arm(text, &schedule, true, since, base, flipped)
+                self.arm(text, &schedule, true, since, base)
             }
         }
-    }
-
-    /// Whether the data has flipped under `run`.
-    fn has_flipped(&self, run: &Run) -> bool {
-        let schedule =
-            self.text(run).and_then(|text| compile::load(self.sources.zone, &text.path, &text.text, run).schedule);
-        schedule.is_some_and(|schedule| schedule.has_flipped(self.at))
     }
 
     /// The text that the run armed.
@@ -644,6 +673,15 @@ fn kept_until(sources: &Sources<'_>, text: &PlanText, at: Instant) -> Option<i64
     let apex = sources.zone.apex();
     let flips = |text: &PlanText| plan::parse(apex, &text.path, &text.text).0.map(|plan| plan.flips);
     let known: Vec<_> = sources.armed.as_ref().filter(|_| ended.is_none()).and_then(flips).unwrap_or_default();
+    // What is new to both is not old to either.
+    let leads_alike = |flip: &plan::Flip| {
+        let same =
+            |other: &&plan::Flip| (&other.owner.value, other.rtype.value) == (&flip.owner.value, flip.rtype.value);
+        let other = known.iter().find(same);
+        other.is_none_or(|other| other.to.is(flip.rtype.value, flip.to.records.iter().map(|record| &*record.value)))
+    };
+    let lead_alike = flips(text).is_some_and(|flips| flips.iter().all(leads_alike));
+    let kept_until = sources.past.old_kept_until.filter(|_| lead_alike && ended.is_none()).unwrap_or(kept_until);
     let is_known = |course: &Course| {
         known.iter().any(|flip| (&flip.owner.value, flip.rtype.value) == (&course.owner, course.rtype))
     };
@@ -688,7 +726,7 @@ fn arm(sources: &Sources<'_>, running: Option<&Run>, by: &str, at: Instant) -> R
     let outcome = Outcome {
         entries: vec![entry],
         plan: Some(text.clone()),
-        schedule: Some(Schedule { run: run.clone().unwrap_or(proposed), ..schedule.clone() }),
+        schedule: run.clone().map(|run| Schedule { run, ..schedule.clone() }),
         timeline: Some(schedule.timeline),
         run,
         diagnostics: loaded.diagnostics,

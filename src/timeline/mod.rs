@@ -22,6 +22,7 @@ pub mod run;
 mod schedule;
 pub mod serial;
 pub mod show;
+pub mod simulate;
 mod verdict;
 pub mod when;
 

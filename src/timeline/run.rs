@@ -206,6 +206,15 @@ impl Run {
         Run { proposed: true, ..Run::of(&armed, at) }
     }
 
+    /// The same, for data that has flipped already: gates that stand before that have passed `at`.
+    #[must_use]
+    pub fn past_flip(mut self, at: Instant) -> Run {
+        for before in [Before::Lower, Before::Flip] {
+            self.findings().pass(Passed { before, at, shift: Duration::ZERO });
+        }
+        self
+    }
+
     /// A run that was armed `at`. Where another was under way, what is served changes with it, and so does the serial.
     fn of(armed: &Armed, at: Instant) -> Run {
         Run {

@@ -294,7 +294,7 @@ impl Schedule {
     }
 
     /// The hand-over, unless it was taken back or waits.
-    fn handed_over(&self) -> Option<&Authority> {
+    pub(super) fn handed_over(&self) -> Option<&Authority> {
         self.authority.as_ref().filter(|_| self.courses.is_empty() || self.is_to_stay())
     }
 
@@ -382,6 +382,13 @@ impl Schedule {
             None => course.held_ttl,
         };
         self.courses.iter().map(ttl).max().unwrap_or(Ttl(0))
+    }
+
+    /// By when every conforming cache has forgotten old data, if nothing else is given from `now` on.
+    pub fn old_kept_until(&self, now: Instant) -> Instant {
+        // Once the new data is served, the last of the old was given at T.
+        let gone = self.drains.iter().map(|drain| drain.horizon).max().filter(|_| self.has_flipped(now));
+        gone.unwrap_or_else(|| self.kept_until(now))
     }
 
     /// By when every conforming cache has forgotten what it was given before `now` of what the plan flips.

@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The command that installs everything the tests need.
-const INSTALL: &str = "apt-get install knot nsd bind9 bind9-utils bind9-dnsutils knot-dnsutils unbound ldnsutils";
+const INSTALL: &str = "apt-get install knot nsd bind9 bind9-utils bind9-dnsutils knot-dnsutils unbound ldnsutils \
+                       knot-resolver pdns-recursor dnsmasq-base nginx-light libnginx-mod-mail postfix";
 
 /// The full path of `program`.
 ///

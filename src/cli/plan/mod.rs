@@ -9,6 +9,7 @@ mod new;
 mod parent;
 mod portfolio;
 mod show;
+mod simulate;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -40,6 +41,7 @@ pub(super) enum Plan {
     Diff(diff::Diff),
     Check(check::Check),
     Parent(parent::Parent),
+    Simulate(simulate::Simulate),
 }
 
 impl Plan {
@@ -51,6 +53,7 @@ impl Plan {
             Plan::Diff(arguments) => diff::run(arguments),
             Plan::Check(arguments) => check::run(arguments),
             Plan::Parent(arguments) => parent::run(arguments),
+            Plan::Simulate(arguments) => simulate::run(arguments),
         };
         match done {
             Ok(exit) => exit,
@@ -102,6 +105,9 @@ enum PlanError {
     /// The plan can't be written.
     #[error("the plan {path} can't be written")]
     Write { path: String, source: io::Error },
+    /// The picture can't be written.
+    #[error("the picture {path} can't be written")]
+    Picture { path: String, source: io::Error },
     /// Something can't be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),

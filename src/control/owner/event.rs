@@ -157,6 +157,9 @@ pub enum Effect {
     Load(Vec<Request>),
     /// Put this into the journal, for good.
     Journal(Vec<Record>),
+    /// Steps of plans were served until this instant: put into the journal that it was reached, so that no clock which
+    /// is set back takes them back after a restart.
+    Reached(crate::clock::Instant),
     /// Work out what a decision would come to.
     Consider(Consider),
     /// Ask a secondary which serial of the zone it serves.

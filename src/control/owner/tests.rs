@@ -197,7 +197,7 @@ impl World {
                     let event = Event::Looked { apex: look.apex, number: look.number, verdict };
                     self.coming.push((self.now + Duration::from_millis(1), event));
                 }
-                Effect::AskSerial(..) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
+                Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
                 Effect::Tidy => {}
             }
         }
@@ -256,7 +256,8 @@ impl World {
         let plan = self.plans.get(stem.trim_end_matches('.')).map(|plan| (text(plan), self.clock()));
         let armed =
             self.journal.iter().rev().filter(|record| record.apex == *apex).find_map(|record| record.plan.clone());
-        let past = running.map(|running| running.past(content, armed.as_ref(), self.clock())).unwrap_or_default();
+        let file = plan.as_ref().map(|(text, _)| text);
+        let past = running.map(|running| running.past(content, file, armed.as_ref(), self.clock())).unwrap_or_default();
         Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
     }
 

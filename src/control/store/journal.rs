@@ -50,10 +50,12 @@ WHERE run.apex = ?1
 ORDER BY run.id, event.id";
 const TEXT: &str = "SELECT path, text FROM plan WHERE run_id = (SELECT MAX(id) FROM run WHERE apex = ?1)";
 const LAST_AT: &str = "SELECT MAX(at) FROM event";
+const REACH: &str = "UPDATE clock SET reached = ?1 WHERE id = 1 AND reached < ?1";
+const REACHED: &str = "SELECT reached FROM clock WHERE id = 1 AND reached > 0";
 
 /// All that is ever asked.
 #[cfg(test)]
-pub(super) const QUERIES: [&str; 6] = [LAST, RUNS, RUN, ENTRIES, TEXT, LAST_AT];
+pub(super) const QUERIES: [&str; 7] = [LAST, RUNS, RUN, ENTRIES, TEXT, LAST_AT, REACHED];
 
 /// A zone as the journal calls it.
 fn key(apex: &Name) -> String {
@@ -172,10 +174,17 @@ pub(super) fn plan_text(connection: &Connection, apex: &Name) -> rusqlite::Resul
     connection.prepare_cached(TEXT)?.query_row([key(apex)], plan).optional()
 }
 
-/// The latest instant at which anything happened.
+/// Puts down that time has come to `at`.
+pub(super) fn reach(connection: &Connection, at: Instant) -> rusqlite::Result<()> {
+    connection.prepare_cached(REACH)?.execute([at.unix_nanos()])?;
+    Ok(())
+}
+
+/// The latest instant at which anything happened, or that was reached.
 pub(super) fn last_at(connection: &Connection) -> rusqlite::Result<Option<Instant>> {
     let at: Option<i64> = connection.prepare_cached(LAST_AT)?.query_row([], |row| row.get(0))?;
-    Ok(at.map(Instant::from_unix_nanos))
+    let reached: Option<i64> = connection.prepare_cached(REACHED)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(at.max(reached).map(Instant::from_unix_nanos))
 }
 
 /// A row's first four columns: the run's id, when, who, what.

@@ -110,6 +110,14 @@ impl Store {
         transaction.commit().map_err(StoreError::Append)
     }
 
+    /// Puts down that time has come to `at`, if that is news.
+    ///
+    /// # Errors
+    /// [`StoreError::Append`].
+    pub fn reach(&mut self, at: Instant) -> Result<(), StoreError> {
+        journal::reach(&self.connection, at).map_err(StoreError::Append)
+    }
+
     /// The last run of every zone that ever had one, and the serials that are promised; the run that began first comes
     /// first.
     ///
@@ -153,7 +161,7 @@ impl Store {
         journal::entries(&self.connection, apex)
     }
 
-    /// The latest instant at which anything happened: the clock must not go behind it.
+    /// The latest instant at which anything happened, or that was reached: the clock must not go behind it.
     ///
     /// # Errors
     /// [`StoreError::Read`].

@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings a database from each version to the next, beginning with an empty one.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 -- What was done to the tables: the highest version is theirs.
@@ -50,6 +50,15 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_of_run ON event (run_id, id);
 CREATE INDEX event_at ON event (at);
+";
+
+const VERSION_2: &str = "
+-- How far time has come in what was served. One row.
+CREATE TABLE clock (
+    id      INTEGER NOT NULL PRIMARY KEY, -- 1
+    reached INTEGER NOT NULL              -- nanoseconds since 1970
+) STRICT;
+INSERT INTO clock (id, reached) VALUES (1, 0);
 ";
 
 /// How far the tables of a database have come.

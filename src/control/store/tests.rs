@@ -204,6 +204,18 @@ fn looking_up_reads_no_table_from_end_to_end() {
     }
 }
 
+#[test]
+fn time_never_goes_back_behind_what_was_reached() {
+    let (folder, mut store) = empty();
+    store.reach(at(7)).unwrap();
+    store.reach(at(5)).unwrap();
+    assert_eq!(store.last_at().unwrap(), Some(at(7)));
+    store.append(&[begins("a.example", 9, "x")]).unwrap();
+    store.reach(at(8)).unwrap();
+    drop(store);
+    assert_eq!(Store::open(folder.path()).unwrap().last_at().unwrap(), Some(at(9)));
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let base = (any::<u64>(), any::<u32>(), any::<Option<i64>>());
     let base = base.prop_map(|(zone, above, kept_until)| Base { zone, above, kept_until });

@@ -16,7 +16,7 @@ use crate::wire::{Name, Rtype};
 use crate::zone::text;
 
 /// How many servers a probe may look at.
-const SERVERS_MAX: usize = 32;
+const SERVERS_MAX: usize = 64;
 /// How many differences are told.
 const DIFFERENCES_MAX: usize = 4;
 /// How many records of an RRset are told.

@@ -184,7 +184,8 @@ impl CertificateFault {
             CertificateError::NotValidYetContext { not_before, .. } => Wrong::NotYet(Some(*not_before)),
             // One that may sign others and signs itself is refused before anybody asks who issued it.
             CertificateError::UnknownIssuer | CertificateError::Other(_) if is_own_issuer => Wrong::SelfSigned,
-            CertificateError::UnknownIssuer => Wrong::Untrusted,
+            // An authority of the same name with another key is another authority.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Wrong::Untrusted,
             other => Wrong::Other(other.clone()),
         };
         CertificateFault { what, names, is_misnamed: named.is_err() }

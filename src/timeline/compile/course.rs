@@ -82,7 +82,8 @@ pub(super) fn drain(plan: &Plan, courses: &[Course], course: &Course, steps: &St
             Since::Kept => kept_until(run),
             Since::Flip | Since::Rollback => steps.at,
         };
-        since.after(seconds(term.lag)).after(seconds(term.ttl.max(minimum)))
+        // Some resolvers keep an answer through the whole second in which it expires.
+        since.after(seconds(term.lag)).after(seconds(term.ttl.max(minimum))).rounded_up()
     };
     let in_time = at(&flipped, Ttl(0));
     let latest = |minimum| terms.iter().map(|term| at(term, minimum)).max().unwrap_or(in_time);

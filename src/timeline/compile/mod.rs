@@ -21,7 +21,7 @@
 //! 8. Name servers change at T as data does, in the zone that is served here. Who asks the old ones for how long is another
 //!    matter: `authority.rs`.
 //! 9. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
-//!    was served.
+//!    was served. An edit, as every decision, counts from an instant a little ahead: what happens until then still does.
 //! 10. What is behind a gate that has not passed waits, as in a hold that begins at its instant. A gate that passes late
 //!    moves it on; a gate that passes in time moves nothing.
 
@@ -34,6 +34,7 @@ mod steps;
 
 use std::sync::Arc;
 
+use super::conduct::HEADWAY;
 use super::countdown::Countdown;
 use super::edition::{Cap, Edition, PatchId, Timeline};
 use super::guard::Guard;
@@ -202,8 +203,7 @@ fn build(
     mut succession: Succession,
 ) -> Result<Timeline, EditionError> {
     let mut patches = Patches { zone, courses, patches: Vec::new(), old: None, new: None };
-    // Rule 9: the edition that was there when the zone file was edited is the first one.
-    let forgotten = steps.iter().take_while(|step| step.from <= run.based_at).count();
+    let forgotten = forgotten(steps, run);
     let (before, after) = steps.split_at_mut(forgotten);
     let first_state = before.last().map_or(State::FILE, |step| step.state);
     let is_anew = run.based_at > Instant::MIN;
@@ -235,6 +235,15 @@ fn build(
         key: plan.digest().key(),
     });
     Timeline::new(zone.clone(), patches.patches, first, later, countdown).ok_or(EditionError::TooFar)
+}
+
+/// Rule 9: how many steps lie before the first edition, which is the one that is there when this goes into service. That
+/// is up to [`HEADWAY`] before the zone file's edit counts: what falls in between still happens at its instant. But what
+/// ended the run is served at once, and nothing before it any more.
+fn forgotten(steps: &[Step], run: &Run) -> usize {
+    let ended_at = run.ending.map(|ending| ending.at).filter(|&at| at <= run.based_at);
+    let until = run.based_at.before(HEADWAY).max(ended_at.unwrap_or(Instant::MIN));
+    steps.partition_point(|step| step.from <= until)
 }
 
 fn cap(state: State) -> Cap {

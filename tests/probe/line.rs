@@ -1,0 +1,45 @@
+//! `watari probe` on the command line.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::nginx::Nginx;
+use crate::support::peer::free_address;
+use crate::{Fake, NOWHERE};
+
+fn watari(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+    command.arg("probe").args(arguments).env_remove("WATARI_LOG").stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn each_probe_is_a_line_and_the_worst_one_is_the_exit_status() {
+    let server = Nginx::web("server { listen LISTEN; location / { return 200 'all is well'; } }");
+    let address = server.address.to_string();
+    let web = ["--http", "http://www.example/", "--address", &address, "--body", "well", "--timeout", "20s"];
+    let output = watari(&web);
+    let line = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{line}");
+    assert!(line.starts_with("pass     http  0.") && line.ends_with(" s\n"), "{line}");
+
+    let (closed, nowhere) = (free_address().to_string(), NOWHERE.to_string());
+    let output = watari(&[&web[..], &["--tcp", &nowhere]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    let output = watari(&[&web[..], &["--tcp", &nowhere, "--tcp", &closed]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let words: Vec<_> = lines.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(words, ["unknown", "fail", "pass"], "{lines}");
+}
+
+#[test]
+fn programs_read_json() {
+    let server = Fake::once(b"220 mx.example\r\n250 mx.example\r\n221 bye\r\n");
+    let (address, closed) = (server.address.to_string(), free_address().to_string());
+    let output = watari(&["--smtp", &address, "--tcp", &closed, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["probes"][0]["verdict"], "fail");
+    assert!(json["probes"][0]["why"].as_str().unwrap().contains("nothing listens"));
+    assert_eq!((&json["probes"][1]["name"], &json["probes"][1]["verdict"]), (&"smtp".into(), &"pass".into()));
+    assert!(json["probes"][1]["seconds"].as_f64().unwrap() >= 0.0);
+}
