@@ -187,7 +187,7 @@ fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> Str
                 _ = writeln!(text, "  TTLs stay at {ttl} s: that is how often resolvers ask meanwhile");
             }
         }
-        Decision::Approve { .. } => text += &approval(zone, before, after, &at),
+        Decision::Approve { .. } => text += &approval(zone, before, after, at),
         Decision::Pass { before: steps } => {
             _ = writeln!(text, "{zone}: the gates before the {steps} pass; T is {}", at(after.at));
         }

@@ -129,8 +129,8 @@ impl Lookout {
     /// From now on `guard` says what is looked at for `apex`, where its plan stands as `run` says.
     pub fn keep(&mut self, apex: &Name, guard: Option<&Arc<Guard>>, run: &Run, now: Instant) {
         let Some(guard) = guard.filter(|_| !run.is_over() && !run.proposed) else { return self.forget(apex) };
-        let is_same = |old: &Box<Post>| old.plan == run.plan && old.armed_at == run.armed_at;
-        if !self.posts.get(apex).is_some_and(is_same) {
+        let is_same = |old: &Post| old.plan == run.plan && old.armed_at == run.armed_at;
+        if !self.posts.get(apex).is_some_and(|old| is_same(old)) {
             self.forget(apex);
         }
         let views = match self.posts.remove(apex) {

@@ -23,7 +23,7 @@
 //! 9. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
 //!    was served. An edit, as every decision, counts from an instant a little ahead: what happens until then still does.
 //! 10. What is behind a gate that has not passed waits, as in a hold that begins at its instant. A gate that passes late
-//!    moves it on; a gate that passes in time moves nothing.
+//!     moves it on; a gate that passes in time moves nothing.
 
 mod authority;
 mod check;
