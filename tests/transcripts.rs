@@ -9,11 +9,12 @@
 //! == restart                           the server forgets all but the files and the journal
 //! == lost state                        it forgets the journal too
 //! == lost plan                         it forgets what was armed, and nothing else
+//! == probe NAME pass                   what looks at this probe see from here on; also `fail WHY`, `unknown WHY`
 //! $ dig www.example.com A              an answer on the wire, read by hickory-proto; also +dnssec, +tcp, +from=ADDRESS
 //! $ watari check                       what there is to say of the files
 //! $ watari plan show example.com       the timeline; also --json
 //! $ watari arm example.com             what the command shows, and what it does; with --yes only what it did, with
-//!                                      --dry-run only what it would; also hold, resume [--at INSTANT], rollback, abort
+//!                                      --dry-run only what it would; also hold, resume [--at INSTANT], rollback, abort, approve
 //! $ watari status example.com          where the plan stands, and its journal
 //! $ watari status                      where all stand
 //! $ log                                what the server warned of when it read the files last
@@ -21,6 +22,9 @@
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/looking.rs"]
+mod looking;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -68,6 +72,12 @@ impl Journal {
             self.entries.push((run, entry.clone()));
             self.promised = outcome.timeline.iter().flat_map(Timeline::promised).collect();
         }
+    }
+
+    /// What was found out about gates: nothing else changes.
+    fn tell(&mut self, entries: Vec<Entry>) {
+        let run = self.entries.last().map_or(0, |(run, _)| *run);
+        self.entries.extend(entries.into_iter().map(|entry| (run, entry)));
     }
 
     /// The present run, as a server that starts finds it.
@@ -128,10 +138,9 @@ impl Files {
         Sources { zone, content, plan, run, armed, past }
     }
 
-    fn decide(&mut self, apex: &str, decision: Decision, act: bool, now: Instant) -> Reply {
+    fn decide(&mut self, apex: &str, decision: Decision, act: bool, now: Instant, by: &str) -> Reply {
         let (timeline, content) = self.served.clone().expect("it is served");
         let sources = self.sources(timeline.zone(), content, apex, now);
-        let by = "uid 1000 over the control socket";
         let result = conduct::decide(&sources, &decision, by, now);
         let token = desk::token(&decision, &result, content, now);
         let ticket = Ticket(0);
@@ -218,6 +227,7 @@ fn printed(reply: &Reply) -> String {
 struct World {
     now: Option<Instant>,
     files: BTreeMap<String, Files>,
+    looking: looking::Looking,
 }
 
 impl World {
@@ -228,6 +238,7 @@ impl World {
     fn directive(&mut self, words: &[&str], body: &str) {
         match words {
             ["at", instant] => {
+                let before = self.now;
                 self.now = Some(match instant.strip_prefix('+') {
                     Some(length) => {
                         let ttl = text::parse_ttl(length).expect("a length of time");
@@ -238,7 +249,10 @@ impl World {
                         Instant::from_unix_nanos(i64::try_from(at.as_nanosecond()).unwrap())
                     }
                 });
+                let now = self.now();
+                self.looking.pass_until(&mut self.files, before.unwrap_or(now), now);
             }
+            ["probe", name, verdict @ ..] => self.looking.see(&name.replace('_', " "), &verdict.join(" ")),
             ["zone", apex] => {
                 let now = self.now();
                 let files = self.files.entry((*apex).to_owned()).or_default();
@@ -257,7 +271,10 @@ impl World {
                 files.plan = None;
                 files.load(apex, now);
             }
-            ["restart"] => self.start(),
+            ["restart"] => {
+                self.looking.forget();
+                self.start();
+            }
             ["lost", "state"] => {
                 self.files.values_mut().for_each(|files| files.journal = Journal::default());
                 self.start();
@@ -268,6 +285,16 @@ impl World {
             }
             _ => panic!("unknown directive {words:?}"),
         }
+        self.look_out();
+    }
+
+    /// The look-out takes note of where plans stand, and does what is due.
+    fn look_out(&mut self) {
+        let now = self.now();
+        for (apex, files) in &self.files {
+            self.looking.keep(&name(apex), files, now);
+        }
+        self.looking.pass_until(&mut self.files, now, now);
     }
 
     fn start(&mut self) {
@@ -310,11 +337,12 @@ impl World {
             ["watari", verb, apex, options @ ..] => {
                 let decision = decision(verb, options);
                 let files = self.files.get_mut(*apex).expect("a zone");
-                let shown = files.decide(apex, decision.clone(), false, now);
+                let shown = files.decide(apex, decision.clone(), false, now, PERSON);
                 if shown.token.is_none() || options.contains(&"--dry-run") {
                     return printed(&shown);
                 }
-                let done = files.decide(apex, decision, true, now);
+                let done = files.decide(apex, decision, true, now, PERSON);
+                self.look_out();
                 let shown = if options.contains(&"--yes") { String::new() } else { printed(&shown) + "\n" };
                 shown + &printed(&done)
             }
@@ -354,6 +382,9 @@ impl World {
     }
 }
 
+/// Who types the commands.
+const PERSON: &str = "uid 1000 over the control socket";
+
 fn decision(verb: &str, options: &[&str]) -> Decision {
     let option = |name: &str| options.iter().position(|word| *word == name).map(|at| options[at + 1]);
     match verb {
@@ -362,6 +393,10 @@ fn decision(verb: &str, options: &[&str]) -> Decision {
         "resume" => {
             let at = option("--at").map(|at| plan::parse_instant(at).expect("an instant"));
             Decision::Resume { at: at.as_ref().map(plan::to_instant) }
+        }
+        "approve" => {
+            let gate = options.first().filter(|word| !word.starts_with("--"));
+            Decision::Approve { gate: gate.map(|gate| (*gate).to_owned()) }
         }
         "rollback" => Decision::RollBack,
         "abort" => Decision::Abort,

@@ -92,6 +92,7 @@ enum Command {
     Status(run::Status),
     Hold(run::Hold),
     Resume(run::Resume),
+    Approve(run::Approve),
     Rollback(run::Rollback),
     Abort(run::Abort),
     // Boxed: it has many flags.
@@ -230,6 +231,7 @@ impl Cli {
             Command::Status(arguments) => arguments.run(),
             Command::Hold(arguments) => arguments.run(),
             Command::Resume(arguments) => arguments.run(),
+            Command::Approve(arguments) => arguments.run(),
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
             Command::Probe(arguments) => probe::run(&arguments),

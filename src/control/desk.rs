@@ -187,6 +187,10 @@ fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> Str
                 _ = writeln!(text, "  TTLs stay at {ttl} s: that is how often resolvers ask meanwhile");
             }
         }
+        Decision::Approve { .. } => text += &approval(zone, before, after, at),
+        Decision::Pass { before: steps } => {
+            _ = writeln!(text, "{zone}: the gates before the {steps} pass; T is {}", at(after.at));
+        }
         Decision::Resume { .. } => {
             let moved = after.at.since(before.at);
             if moved.is_zero() {
@@ -197,6 +201,35 @@ fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> Str
             if let Some(horizon) = after.horizon() {
                 _ = writeln!(text, "  no cache that obeys TTLs holds old data after {}", at(horizon));
             }
+        }
+    }
+    text
+}
+
+/// What a person passes, and what is missing besides.
+fn approval(zone: &str, before: &Schedule, after: &Schedule, at: impl Fn(Instant) -> String) -> String {
+    let mut text = String::new();
+    let Some(guard) = &after.guard else { return text };
+    let known = before.run.findings.as_deref();
+    let findings = after.run.findings.as_deref();
+    let is_new = |place: u8| known.is_none_or(|known| known.approval(place).is_none());
+    for (place, gate) in (0u8..).zip(&guard.gates) {
+        if is_new(place) && findings.is_some_and(|findings| findings.approval(place).is_some()) {
+            let name = guard.gate_name(gate);
+            _ = writeln!(text, "{zone}: you say that it is so: {name}; it is the gate before the {}", gate.before);
+        }
+    }
+    for awaited in &guard.awaited {
+        let missing: Vec<_> = guard
+            .gates_before(awaited.before)
+            .filter(|(place, gate)| !guard.is_met(*place, gate, findings))
+            .map(|(_, gate)| format!("`{}`", guard.gate_name(gate)))
+            .collect();
+        match missing.is_empty() {
+            true => {
+                _ = writeln!(text, "  the {} waits for nothing else; it is due at {}", awaited.before, at(awaited.at))
+            }
+            false => _ = writeln!(text, "  the {} waits for {} besides", awaited.before, missing.join(", ")),
         }
     }
     text
@@ -225,6 +258,8 @@ fn done(considered: &Considered, now: Instant) -> Reply {
             }
             None => format!("{zone}: resumed\n"),
         },
+        Decision::Approve { .. } => format!("{zone}: approved\n"),
+        Decision::Pass { before } => format!("{zone}: the gates before the {before} have passed\n"),
         Decision::RollBack => format!("{zone}: the old data is served again, with serial {serial}\n"),
         Decision::Abort => format!("{zone}: given up; it is served as its file says, with serial {serial}\n"),
     };
@@ -312,6 +347,12 @@ pub fn standing(
             Event::Held { why } if !why.is_empty() => format!(": {why}"),
             Event::Armed(armed) => format!(", plan {}", armed.plan.short()),
             Event::Rebased(base) => format!(", above serial {}", base.above),
+            Event::Verdict { verdict, .. } => format!(": {verdict}"),
+            Event::Passed { before, shift: 0 } => format!(": the gates before the {before}, in time"),
+            Event::Passed { before, shift } => {
+                let late = show::length(Duration::from_nanos(*shift));
+                format!(": the gates before the {before}, {late} late")
+            }
             Event::Resumed { shift: 0 } => ", nothing moves".to_owned(),
             Event::Resumed { shift } => format!(", {} later", show::length(Duration::from_nanos(*shift))),
             _ => String::new(),

@@ -268,6 +268,8 @@ fn words(decision: &Decision) -> (&'static str, &'static str) {
         Decision::Arm => ("would be armed", "are armed"),
         Decision::Hold { .. } => ("would be held", "are held"),
         Decision::Resume { .. } => ("would go on", "go on"),
+        Decision::Approve { .. } => ("would be approved", "are approved"),
+        Decision::Pass { .. } => ("would pass their gates", "have passed their gates"),
         Decision::RollBack => ("would go back to the old data", "have gone back to the old data"),
         Decision::Abort => ("would be given up", "are given up"),
     }

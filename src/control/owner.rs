@@ -25,6 +25,7 @@
 //!    then nobody else touches that zone: it counts as being read. And a person is told that it is done when it is
 //!    served.
 
+mod attend;
 mod decide;
 mod due;
 mod event;
@@ -38,6 +39,7 @@ use std::time::{Duration, Instant};
 
 use super::followers::Followers;
 use super::load::{Loaded, Outcome, Request};
+use super::lookout::Lookout;
 use super::names::{self, NameMap, Role};
 use super::portfolio::Portfolios;
 use super::registry::{Count, Phase, Registry, Standing};
@@ -50,9 +52,10 @@ use super::tree::{self, Files};
 use super::watch::Seen;
 use crate::clock;
 use crate::timeline::conduct;
-use crate::timeline::run::Entry;
+use crate::timeline::run::{Entry, Event as RunEvent};
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
+use attend::Told;
 use due::Due;
 pub use event::{Act, Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};
 
@@ -77,6 +80,7 @@ const TIDY_AFTER: Duration = Duration::from_millis(400);
 enum Pending {
     Loaded(Box<Loaded>),
     Decided(Box<Considered>),
+    Told(Box<Told>),
 }
 
 /// The owner of what is served.
@@ -102,6 +106,7 @@ pub struct Owner {
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     followers: Followers,
+    lookout: Lookout,
     /// Whether a plan has taken a step that the journal does not know to be reached.
     has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
@@ -143,6 +148,7 @@ impl Owner {
             pending: NameMap::default(),
             asked: VecDeque::new(),
             followers: Followers::default(),
+            lookout: Lookout::default(),
             has_stepped: false,
             done: Vec::new(),
             written_twice: HashSet::new(),
@@ -157,6 +163,11 @@ impl Owner {
             is_watched: true,
             anew: false,
         }
+    }
+
+    /// From now on somebody wants to be told what becomes of plans.
+    pub fn notify(&mut self) {
+        self.reporter.notify();
     }
 
     /// The first thing to do.
@@ -188,6 +199,10 @@ impl Owner {
                     self.reporter.say(Report::followed(&apex, serial));
                 }
             }
+            Event::Looked { apex, number, verdict } => {
+                let due = self.lookout.looked(&apex, number, verdict, clock);
+                self.attend(due, clock, &mut effects);
+            }
             Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
@@ -213,6 +228,7 @@ impl Owner {
             effects.push(Effect::Reached(clock));
         }
         self.see_who_follows(clock, &mut effects);
+        self.look_out(clock, &mut effects);
         self.load(&mut effects);
         self.publish(now, &mut effects);
         self.get_ready(now, &mut effects);
@@ -227,6 +243,7 @@ impl Owner {
             effects.push(Effect::Tidy);
         }
         effects.extend(self.reporter.take().into_iter().map(Effect::Report));
+        effects.extend(self.reporter.notices().into_iter().map(Effect::Notify));
         effects
     }
 
@@ -239,7 +256,7 @@ impl Owner {
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
         let change = self.changes.first().map(|due| due.at);
-        [change, self.followers.next()].into_iter().flatten().min()
+        [change, self.followers.next(), self.lookout.next()].into_iter().flatten().min()
     }
 
     /// How many zones stand how.
@@ -473,6 +490,11 @@ impl Owner {
                 effects.push(Effect::Answer(considered.asked.ticket, Answer::NotJournalled(why.to_owned())));
                 self.is_read(apex);
             }
+            (Some(Pending::Told(told)), None) => self.told(apex, *told, clock),
+            (Some(Pending::Told(_)), Some(why)) => {
+                self.reporter.say(Report::not_journalled(apex, why));
+                self.is_read(apex);
+            }
             (None, _) => {}
         }
         self.ask_again(effects);
@@ -546,7 +568,7 @@ impl Owner {
         for entry in news.entries() {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
-        let overtaken = self.overtaken(&apex, news.entries(), clock);
+        let overtaken = self.overtaken(&apex, &news, clock);
         let Some((timeline, mut running)) = news.into_parts(&mut self.shared) else { return };
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
@@ -563,11 +585,16 @@ impl Owner {
 
     /// The serial that is served, if it is that of a step which `entries` should have come before: the journal took longer
     /// than a decision has headway.
-    fn overtaken(&self, apex: &Name, entries: &[Entry], clock: clock::Instant) -> Option<Serial> {
-        let counts_from = entries.first()?.at;
+    ///
+    /// So it is if what was decided should have been served already, and nobody's old answer was known to be given so
+    /// late.
+    fn overtaken(&self, apex: &Name, news: &News, clock: clock::Instant) -> Option<Serial> {
+        let counts_from = news.entries().first()?.at;
         let timeline = self.running.get(apex)?.timeline.as_ref()?;
-        let has_stepped = timeline.next_change(counts_from).is_some_and(|step_at| step_at <= clock);
-        has_stepped.then(|| Serial(timeline.at(clock).serial))
+        let steps_by_now = |timeline: &Timeline| timeline.next_change(counts_from).is_some_and(|at| at <= clock);
+        let goes_on = news.entries().iter().any(|entry| matches!(entry.event, RunEvent::Passed { .. }));
+        let is_late = goes_on && news.outcome().timeline.as_ref().is_some_and(steps_by_now);
+        (steps_by_now(timeline) || is_late).then(|| Serial(timeline.at(clock).serial))
     }
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.
@@ -579,11 +606,14 @@ impl Owner {
         }
         match running {
             Some(running) => {
+                let guard = running.itinerary.as_ref().and_then(|plan| plan.guard.as_ref());
+                self.lookout.keep(apex, guard, &running.run, clock);
                 self.changes.extend(running.timeline.as_ref().and_then(|timeline| Due::after(clock, timeline)));
                 self.running.insert(apex.clone(), Arc::new(running));
             }
             // The journal goes on knowing what was served of a zone that has gone.
             None => {
+                self.lookout.forget(apex);
                 if let Some(running) = self.running.get_mut(apex) {
                     let running = Arc::make_mut(running);
                     running.promised =
@@ -604,7 +634,7 @@ impl Owner {
             let step = edition.step.zip(running.itinerary.as_ref());
             let step = || step.map_or_else(|| "its plan has taken a step".to_owned(), |(step, plan)| plan.step(step));
             let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step, serial, next);
+            self.reporter.step(&apex, step, at, serial, next);
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }

@@ -5,17 +5,23 @@
 //! counted.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
+use super::herald::Notice;
 use super::names;
 use super::running::Itinerary;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::Serial;
+use crate::timeline::guard::Sentry;
 use crate::timeline::run::{Entry, Event};
+use crate::timeline::show::rfc3339;
+use crate::timeline::{Serial, StepKind, Verdict, show};
 use crate::wire::Name;
 
 /// How many reports of one kind are shown of one wave.
 const SHOWN_MAX: usize = 20;
+/// How much of what becomes of plans is told at once.
+const NOTICES_MAX: usize = 1024;
 
 /// How much a report matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +112,8 @@ pub(super) struct Reporter {
     gone: usize,
     stepped: usize,
     decided: usize,
+    /// What becomes of plans, if anybody wants to be told.
+    notices: Option<Vec<Notice>>,
     /// What stood in the way of files when the folder was last read.
     standing: HashSet<String>,
 }
@@ -114,6 +122,23 @@ impl Reporter {
     /// Takes what there is to tell.
     pub(super) fn take(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
+    }
+
+    /// From now on somebody wants to be told what becomes of plans.
+    pub(super) fn notify(&mut self) {
+        self.notices.get_or_insert_default();
+    }
+
+    /// Takes what becomes of plans.
+    pub(super) fn notices(&mut self) -> Vec<Notice> {
+        self.notices.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn notice(&mut self, apex: &Name, event: &'static str, at: Instant, by: &str, text: &str) {
+        if let Some(notices) = self.notices.as_mut().filter(|notices| notices.len() < NOTICES_MAX) {
+            let (zone, by, text) = (names::shown(apex.as_ref()), by.to_owned(), text.to_owned());
+            notices.push(Notice { zone, event, at: rfc3339(at), by, text });
+        }
     }
 
     pub(super) fn say(&mut self, report: Report) {
@@ -180,7 +205,7 @@ impl Reporter {
     /// Something happened to the run of a zone.
     pub(super) fn happened(&mut self, apex: &Name, entry: &Entry, itinerary: Option<&Itinerary>) {
         self.decided += 1;
-        if self.decided > SHOWN_MAX {
+        if self.decided > SHOWN_MAX && self.notices.is_none() {
             return;
         }
         let zone = names::shown(apex.as_ref());
@@ -196,6 +221,17 @@ impl Reporter {
                 Some(plan) => format!("resumed by {by}; the instant of its flip is {}", shown_instant(plan.at)),
                 None => format!("resumed by {by}"),
             },
+            Event::Verdict { verdict: Verdict::Pass, .. } => format!("{by} passes"),
+            Event::Verdict { verdict: Verdict::Fail(why), .. } => format!("{by} fails: {why}"),
+            Event::Verdict { verdict: Verdict::Unknown(why), .. } => format!("nothing is known of {by}: {why}"),
+            Event::Approved { .. } => format!("a gate was passed by {by}"),
+            Event::Passed { before, shift } => {
+                let late = match shift {
+                    0 => "in time".to_owned(),
+                    late => format!("{} late", show::length(Duration::from_nanos(*late))),
+                };
+                format!("the gates before the {before} have passed, {late}")
+            }
             Event::RolledBack => format!("rolled back by {by}: the old data is served again"),
             Event::Aborted => format!("given up by {by}: it is served as its file says"),
             Event::Finished => "its plan is finished: the zone file has it all".to_owned(),
@@ -203,11 +239,30 @@ impl Reporter {
             // That the zone file changed is told already.
             Event::Rebased(_) => return self.decided -= 1,
         };
-        self.say(Report::new(Level::Info, format!("{zone}: {what}")));
+        let (event, level) = match &entry.event {
+            Event::Verdict { of: Sentry::Watch(_), verdict: Verdict::Fail(_) } => ("alarm", Level::Error),
+            Event::Verdict { verdict: Verdict::Pass, .. } => ("verdict", Level::Info),
+            Event::Verdict { .. } => ("verdict", Level::Warn),
+            event => (event.kind(), Level::Info),
+        };
+        self.notice(apex, event, entry.at, by, &what);
+        if self.decided <= SHOWN_MAX {
+            self.say(Report::new(level, format!("{zone}: {what}")));
+        }
     }
 
     /// A zone's plan has taken a step; `step` says which, if it is told: a hundred thousand may come at one instant.
-    pub(super) fn step(&mut self, apex: &Name, step: impl FnOnce() -> String, serial: Serial, next: Option<Instant>) {
+    pub(super) fn step(
+        &mut self,
+        apex: &Name,
+        step: impl Fn() -> String,
+        at: Instant,
+        serial: Serial,
+        next: Option<Instant>,
+    ) {
+        if self.notices.is_some() && step().starts_with(StepKind::Flip.name()) {
+            self.notice(apex, "flipped", at, "the plan", &format!("{}; serial {serial}", step()));
+        }
         self.stepped += 1;
         if self.stepped > SHOWN_MAX {
             return;

@@ -22,8 +22,10 @@ use std::time::{Duration, Instant};
 use super::desk::{self, ClockState};
 use super::discipline;
 use super::gathering::{self, Gathering};
+use super::herald::Herald;
 use super::include;
 use super::load::{Loader, Request};
+use super::lookout::Look;
 use super::memory;
 use super::names::{self, NameMap};
 use super::owner::{Act, Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
@@ -39,7 +41,7 @@ use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Served};
 use crate::clock::{self, Pace, Ratchet, Step};
 use crate::diag;
-use crate::net::{Published, ask};
+use crate::net::{Published, ask, probe};
 use crate::timeline::conduct::Decision;
 use crate::timeline::plan;
 use crate::wire::Name;
@@ -133,6 +135,7 @@ pub struct Control {
     published: Arc<Published<Catalog>>,
     clock: Arc<Ratchet>,
     queue: (Sender<Word>, Receiver<Word>),
+    herald: Option<Herald>,
     inbox: Arc<Inbox>,
     watch: Arc<Mutex<Option<Watch>>>,
 }
@@ -175,9 +178,16 @@ impl Control {
             published,
             clock,
             queue,
+            herald: None,
             inbox: Arc::default(),
             watch: Arc::default(),
         })
+    }
+
+    /// From now on `herald` is told what becomes of plans.
+    pub fn notify(&mut self, herald: Herald) {
+        self.owner.notify();
+        self.herald = Some(herald);
     }
 
     /// A way to ask something of this while it runs.
@@ -269,8 +279,10 @@ impl Control {
                 Effect::Reached(at) => _ = self.journal.send(Note::Reached(at)),
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
+                Effect::Look(look) => self.look(look),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
+                Effect::Notify(notice) => self.herald.iter().for_each(|herald| herald.tell(notice.clone())),
                 Effect::Tidy => {
                     self.published.sweep();
                     rayon::spawn(memory::give_back);
@@ -336,6 +348,7 @@ impl Control {
             }
             Verb::Arm => Decision::Arm,
             Verb::Hold => Decision::Hold { why: request.why.clone().unwrap_or_default() },
+            Verb::Approve => Decision::Approve { gate: request.gate.clone() },
             Verb::Rollback => Decision::RollBack,
             Verb::Abort => Decision::Abort,
             Verb::Resume => match request.at.as_deref().map(plan::parse_instant) {
@@ -407,6 +420,20 @@ impl Control {
             let considered = Box::new(Considered { asked: Asked { act, ..asked }, token, result });
             _ = queue.send(Word::Event(Event::Considered(considered)));
         });
+    }
+
+    /// Has a probe looked at, on a thread of its own: there are as many as the look-out allows.
+    fn look(&self, look: Look) {
+        let queue = self.queue.0.clone();
+        let thread = std::thread::Builder::new().name("look".to_owned());
+        let Look { apex, number, probe } = look;
+        let looking = thread.spawn(move || {
+            let verdict = probe::look(&probe, &apex);
+            _ = queue.send(Word::Event(Event::Looked { apex, number, verdict }));
+        });
+        if let Err(error) = looking {
+            tracing::error!("nothing can be looked at: {error}");
+        }
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) {

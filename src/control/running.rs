@@ -13,6 +13,7 @@ use super::shared::Shared;
 use super::store::Store;
 use crate::clock::Instant;
 use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
+use crate::timeline::guard::Guard;
 use crate::timeline::run::{self, Entry, Promised};
 use crate::timeline::{self, Run, Schedule, Serial, StepKind, Timeline};
 use crate::wire::{Name, NameRef};
@@ -44,12 +45,14 @@ pub struct Itinerary {
     pub secondaries: Box<[SocketAddr]>,
     /// D: how long the last of them may take to follow.
     pub lag: Duration,
+    /// What it has looked at, if anything.
+    pub guard: Option<Arc<Guard>>,
     kinds: Box<[StepKind]>,
     what: Box<str>,
 }
 
 impl Itinerary {
-    fn of(schedule: &Schedule) -> Itinerary {
+    fn of(schedule: Schedule) -> Itinerary {
         let apex = schedule.apex.as_ref();
         let names: Vec<_> =
             schedule.courses.iter().map(|course| format!("{} {}", shown(&course.owner, apex), course.rtype)).collect();
@@ -59,6 +62,7 @@ impl Itinerary {
             secondaries: schedule.secondaries.as_slice().into(),
             lag: Duration::from_secs(u64::from(schedule.lag.0)),
             kinds: schedule.steps.iter().map(|step| step.kind).collect(),
+            guard: schedule.guard.map(Arc::from),
             what: names.join(", ").into(),
         }
     }
@@ -183,7 +187,7 @@ pub struct News {
 impl News {
     /// What `outcome` says. A schedule is large, and is let go of.
     pub fn new(mut outcome: Outcome) -> News {
-        let itinerary = outcome.schedule.take().as_ref().map(Itinerary::of);
+        let itinerary = outcome.schedule.take().map(Itinerary::of);
         News { outcome, itinerary }
     }
 

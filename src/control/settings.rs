@@ -68,6 +68,19 @@ pub struct Settings {
     pub id: Option<String>,
     /// What TCP may cost.
     pub tcp: Tcp,
+    /// Who is told what becomes of plans.
+    pub notify: Notify,
+}
+
+/// Who is told what becomes of plans; nobody if nobody is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// A URL that it is told.
+    pub webhook: Option<String>,
+    /// The file of the secret by which that is signed.
+    pub secret_file: Option<PathBuf>,
+    /// A program that it is told.
+    pub command: Vec<String>,
 }
 
 /// The addresses to listen on.
@@ -175,6 +188,11 @@ impl Settings {
                 message_timeout: config.tcp_message_timeout,
                 write_timeout: config.tcp_write_timeout,
             },
+            notify: Notify {
+                webhook: config.notify_webhook,
+                secret_file: config.notify_secret_file.map(|file| beside.join(file)),
+                command: config.notify_command,
+            },
             config: path,
         }
     }
@@ -188,6 +206,7 @@ impl Settings {
             ("workers", self.workers != other.workers),
             ("identity", (&self.version, &self.id) != (&other.version, &other.id)),
             ("tcp", self.tcp != other.tcp),
+            ("notify", self.notify != other.notify),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }

@@ -19,11 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{self, settle};
+use super::guard::{Before, Guard, Sentry};
+use super::plan::Condition;
 use super::plan::{self, Arming, digest_of};
 use super::run::{Armed, Base, Ending, EndingKind, Entry, Event, Run};
 use super::schedule::{Course, Price, Schedule};
 use super::serial::Serial;
-use super::{Digest, Timeline};
+use super::{Digest, Timeline, Verdict};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::zone::Zone;
@@ -241,7 +243,13 @@ impl Follow<'_> {
         let zone = self.sources.zone;
         let armed =
             Armed { plan: text.digest(), schedule: schedule.digest(), on_load, since: since.unix_nanos(), base };
-        let Some(run) = self.note(None, Event::Armed(armed), BY_PLAN_FILE) else { return self.refused() };
+        let Some(mut run) = self.note(None, Event::Armed(armed), BY_PLAN_FILE) else { return self.refused() };
+        // Gates before what has happened already are not asked again.
+        let past = schedule.run.findings.iter().flat_map(|findings| &findings.passed).map(|passed| passed.before);
+        let has_gates = |before| schedule.guard.as_ref().is_some_and(|guard| guard.gates_before(before).count() > 0);
+        for before in past.filter(|&before| has_gates(before)) {
+            run = self.note(Some(run.clone()), Event::Passed { before, shift: 0 }, BY_PLAN_FILE).unwrap_or(run);
+        }
         let loaded = compile::load(zone, &text.path, &text.text, &run);
         self.diagnostics = loaded.diagnostics;
         match loaded.schedule {
@@ -300,7 +308,10 @@ impl Follow<'_> {
     /// The plan's file, which is obeyed as it is, says something else.
     fn edited(mut self, run: &Run, text: &PlanText, since: Instant) -> Outcome {
         let base = self.beginning(kept_until(self.sources, text, self.at));
+        let came_at = since.min(self.at);
+        let has_flipped = self.present(run).is_some_and(|present| present.has_flipped(came_at));
         let proposed = Run::proposed(self.at).over(base, self.at);
+        let proposed = if has_flipped { proposed.past_flip(self.at) } else { proposed };
         let loaded = compile::load(self.sources.zone, &text.path, &text.text, &proposed);
         match loaded.schedule {
             None => {
@@ -313,7 +324,7 @@ impl Follow<'_> {
                 self.finished(run)
             }
             Some(schedule) if schedule.arming == Arming::ByHand => self.going_on(run),
-            Some(schedule) if self.would_take_back(run, &schedule, since.min(self.at)) => {
+            Some(schedule) if has_flipped && !schedule.has_flipped(came_at) => {
                 let message = format!("what {} says now would take back what has flipped", text.path);
                 let help = "it goes on as it was armed; `watari rollback` takes it back, or write the new data into the \
                             zone file first";
@@ -325,12 +336,6 @@ impl Follow<'_> {
                 self.arm(text, &schedule, true, since, base)
             }
         }
-    }
-
-    /// Whether `schedule` would have served old data, when its text came, of which `run` served the new.
-    fn would_take_back(&self, run: &Run, schedule: &Schedule, came_at: Instant) -> bool {
-        let has_flipped = self.present(run).is_some_and(|present| present.has_flipped(came_at));
-        has_flipped && !schedule.has_flipped(came_at)
     }
 
     /// The text that the run armed.
@@ -410,6 +415,16 @@ pub enum Decision {
         /// The new instant of the flip.
         at: Option<Instant>,
     },
+    /// Pass a gate that waits for a person.
+    Approve {
+        /// Which: its text, or its number among the gates; the only one if nothing is said.
+        gate: Option<String>,
+    },
+    /// Go on: the gates before these steps have passed.
+    Pass {
+        /// Which steps.
+        before: Before,
+    },
     /// Serve the old data again.
     RollBack,
     /// Give the plan up.
@@ -455,6 +470,24 @@ pub enum Refusal {
         /// When it can be.
         earliest: Instant,
     },
+    /// No such steps wait for gates.
+    #[error("no steps wait for those gates")]
+    NotAwaited,
+    /// Not all of its gates may pass.
+    #[error("its gates have not passed")]
+    GatesClosed,
+    /// They may not pass any more.
+    #[error("the deadline of its gates is over")]
+    PastDeadline,
+    /// No gate waits for a person.
+    #[error("no gate of the plan waits for a person")]
+    NoApproval,
+    /// A person has passed it already.
+    #[error("it is approved already")]
+    Approved,
+    /// It is not said which gate is meant, or there is no such one.
+    #[error("which gate is meant is not clear: {}", listed(.0))]
+    WhichGate(Vec<String>),
     /// The flip is past: it has no other instant any more.
     #[error("the flip is past")]
     FlipIsPast,
@@ -475,6 +508,11 @@ impl Refusal {
             Refusal::Held => "let it go on with `watari resume`",
             Refusal::NotHeld => "look at it with `watari status`",
             Refusal::TooEarly { .. } => "name that instant or a later one",
+            Refusal::NotAwaited | Refusal::GatesClosed | Refusal::Approved | Refusal::NoApproval => {
+                "`watari status` shows what is missing"
+            }
+            Refusal::PastDeadline => "hold it and resume it; then its gates are asked anew",
+            Refusal::WhichGate(_) => "name one of them: `watari approve NAME GATE`",
             Refusal::FlipIsPast => "leave --at out",
         }
     }
@@ -514,6 +552,10 @@ pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, at: Instant)
         Decision::Hold { .. } if run.is_held() => return Err(Refusal::Held),
         Decision::Hold { why } => (Event::Held { why: why.clone() }, false),
         Decision::Resume { at: flip_at } => (Event::Resumed { shift: shift(&before, *flip_at, at)? }, false),
+        Decision::Approve { gate } => (Event::Approved { gate: approved(&before, gate.as_deref())? }, false),
+        Decision::Pass { before: steps } => {
+            (Event::Passed { before: *steps, shift: shift_if_passed(&before, *steps, at)? }, false)
+        }
         Decision::RollBack if !flipped => return Err(Refusal::NotFlipped),
         Decision::RollBack => (Event::RolledBack, true),
         Decision::Abort if flipped => return Err(Refusal::Flipped),
@@ -550,6 +592,69 @@ fn shift(schedule: &Schedule, flip_at: Option<Instant>, at: Instant) -> Result<u
         return Err(Refusal::TooEarly { earliest });
     }
     Ok(nanos(flip_at.since(schedule.at)))
+}
+
+/// By how much the steps that wait for their gates move if those pass at `at`, in nanoseconds: to a whole second, and not
+/// at all if they pass in time.
+fn shift_if_passed(schedule: &Schedule, before: Before, at: Instant) -> Result<u64, Refusal> {
+    let guard = schedule.guard.as_ref().ok_or(Refusal::NotAwaited)?;
+    let awaited = *guard.awaited.first().filter(|awaited| awaited.before == before).ok_or(Refusal::NotAwaited)?;
+    if schedule.run.is_held() {
+        return Err(Refusal::Held);
+    }
+    if !guard.may_pass(before, schedule.run.findings.as_deref()) {
+        return Err(Refusal::GatesClosed);
+    }
+    if guard.deadline(awaited).is_some_and(|deadline| deadline < at) {
+        return Err(Refusal::PastDeadline);
+    }
+    match at <= awaited.at {
+        true => Ok(0),
+        false => Ok(nanos(at.rounded_up().since(awaited.at))),
+    }
+}
+
+/// The gate that a person means.
+fn approved(schedule: &Schedule, wanted: Option<&str>) -> Result<u8, Refusal> {
+    let guard = schedule.guard.as_ref().ok_or(Refusal::NoApproval)?;
+    let all: Vec<_> = (0u8..)
+        .zip(&guard.gates)
+        .filter_map(|(place, gate)| match &gate.condition {
+            Condition::Approval { what } => Some((place, what)),
+            Condition::Probe { .. } => None,
+        })
+        .collect();
+    if all.is_empty() {
+        return Err(Refusal::NoApproval);
+    }
+    let is_approved = |place| schedule.run.findings.as_ref().is_some_and(|findings| findings.approval(place).is_some());
+    let number = wanted.and_then(|wanted| wanted.parse::<u8>().ok()).and_then(|number| number.checked_sub(1));
+    let meant: Vec<_> = match wanted {
+        None => all.iter().filter(|(place, _)| !is_approved(*place)).collect(),
+        Some(wanted) => all.iter().filter(|(place, what)| *what == wanted || number == Some(*place)).collect(),
+    };
+    match meant[..] {
+        [(place, _)] if is_approved(*place) => Err(Refusal::Approved),
+        [(place, _)] => Ok(*place),
+        [] if wanted.is_none() => Err(Refusal::Approved),
+        _ => Err(Refusal::WhichGate(all.iter().map(|(_, what)| (*what).clone()).collect())),
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// What was found out about gates and watches at `at`, as it is told; nothing that is served changes by it.
+pub fn tell(run: &Run, guard: &Guard, found: &[(Sentry, Verdict)], at: Instant) -> (Vec<Entry>, Run) {
+    let entry = |(of, verdict): &(Sentry, Verdict)| Entry {
+        at,
+        event: Event::Verdict { of: *of, verdict: verdict.clone() },
+        by: guard.name(*of),
+    };
+    let entries: Vec<_> = found.iter().map(entry).collect();
+    let run = entries.iter().fold(Some(run.clone()), Run::after).unwrap_or_else(|| run.clone());
+    (entries, run)
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -15,6 +15,8 @@ mod countdown;
 pub mod demand;
 mod digest;
 mod edition;
+pub mod evidence;
+pub mod guard;
 pub mod plan;
 pub mod run;
 mod schedule;

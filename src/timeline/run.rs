@@ -20,7 +20,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Verdict;
 use super::digest::Digest;
+use super::guard::{Before, Findings, Passed, Sentry};
 use super::serial::Serial;
 use crate::clock::Instant;
 
@@ -42,6 +44,25 @@ pub enum Event {
         /// How much later, in nanoseconds.
         shift: u64,
     },
+    /// What was found out about a gate or a watch has changed. Nothing comes of it by itself.
+    Verdict {
+        /// Which.
+        of: Sentry,
+        /// To what.
+        verdict: Verdict,
+    },
+    /// A person has passed a gate.
+    Approved {
+        /// Its place in the plan.
+        gate: u8,
+    },
+    /// The gates before these steps have passed.
+    Passed {
+        /// Which steps.
+        before: Before,
+        /// How much later that makes them, in nanoseconds.
+        shift: u64,
+    },
     /// The old data is served again, for good.
     RolledBack,
     /// The plan was given up before its flip.
@@ -60,6 +81,9 @@ impl Event {
             Event::Rebased(_) => "rebased",
             Event::Held { .. } => "held",
             Event::Resumed { .. } => "resumed",
+            Event::Verdict { .. } => "verdict",
+            Event::Approved { .. } => "approved",
+            Event::Passed { .. } => "passed",
             Event::RolledBack => "rolled-back",
             Event::Aborted => "aborted",
             Event::Finished => "finished",
@@ -125,6 +149,8 @@ pub struct Run {
     pub base: Base,
     /// When it stood still, in order of time; only the last may be open.
     pub holds: Vec<Hold>,
+    /// What was found out about its gates and watches, if anything was.
+    pub findings: Option<Box<Findings>>,
     /// How it ended.
     pub ending: Option<Ending>,
     /// Whether nobody has armed it yet.
@@ -178,6 +204,15 @@ impl Run {
         Run { proposed: true, ..Run::of(&armed, at) }
     }
 
+    /// The same, for data that has flipped already: gates that stand before that have passed `at`.
+    #[must_use]
+    pub fn past_flip(mut self, at: Instant) -> Run {
+        for before in [Before::Lower, Before::Flip] {
+            self.findings().pass(Passed { before, at, shift: Duration::ZERO });
+        }
+        self
+    }
+
     /// A run that was armed `at`. Where another was under way, what is served changes with it, and so does the serial.
     fn of(armed: &Armed, at: Instant) -> Run {
         Run {
@@ -187,6 +222,7 @@ impl Run {
             based_at: if armed.base.kept_until.is_some() { at } else { Instant::MIN },
             base: armed.base,
             holds: Vec::new(),
+            findings: None,
             ending: None,
             proposed: false,
         }
@@ -212,6 +248,11 @@ impl Run {
                     hold.resumed = Some((at, Duration::from_nanos(*shift)));
                 }
             }
+            Event::Verdict { of, verdict } => self.findings().tell(*of, verdict.clone(), at),
+            Event::Approved { gate } => self.findings().approve(*gate, at),
+            Event::Passed { before, shift } => {
+                self.findings().pass(Passed { before: *before, at, shift: Duration::from_nanos(*shift) });
+            }
             Event::RolledBack => self.ending = end(EndingKind::RolledBack),
             Event::Aborted => self.ending = end(EndingKind::Aborted),
             Event::Finished => self.ending = end(EndingKind::Finished),
@@ -219,6 +260,10 @@ impl Run {
             Event::Armed(_) | Event::Held { .. } => {}
         }
         self
+    }
+
+    fn findings(&mut self) -> &mut Findings {
+        self.findings.get_or_insert_default()
     }
 
     /// The fold of a journal's entries, the oldest first.

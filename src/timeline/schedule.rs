@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::guard::Guard;
 use super::plan::{Arming, Lowering, Raising};
 use super::run::{EndingKind, Run};
 use super::serial::{Serial, Style};
@@ -56,9 +57,11 @@ pub struct Schedule {
     pub courses: Vec<Course>,
     /// The hand-over of authority, if there is one.
     pub authority: Option<Authority>,
+    /// What it has looked at, and what waits for it; `None` if nothing, or it is over.
+    pub guard: Option<Box<Guard>>,
     /// The steps in order of time, each strictly later than the one before.
     pub steps: Vec<Step>,
-    /// The steps that wait because the run is held, with the instants that they would have had.
+    /// The steps that wait because the run is held or gates have not passed, with the instants that they would have had.
     pub waiting: Vec<Step>,
     /// For each flip, when the old data is gone.
     pub drains: Vec<Drain>,
@@ -229,6 +232,11 @@ pub enum Reason {
         /// D: how long the last server takes to follow.
         lag: Ttl,
     },
+    /// Its gates had not passed at its instant, and then did.
+    Passed {
+        /// How much later that was.
+        late: Duration,
+    },
     /// A person, or what watches for one, decided it.
     Decided,
 }
@@ -260,6 +268,9 @@ impl fmt::Display for Reason {
                 Length(wait),
                 Length(low_ttl),
             ),
+            Reason::Passed { late } => {
+                write!(f, "{} later than it was to be: only then had its gates passed", Span(late.as_secs()))
+            }
             Reason::Decided => write!(f, "decided then"),
         }
     }

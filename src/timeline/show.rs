@@ -1,5 +1,6 @@
 //! A schedule for a person to read, and as JSON for a program.
 
+mod gates;
 mod name_servers;
 
 use std::fmt::Write;
@@ -149,13 +150,16 @@ impl Drawing<'_> {
             self.horizon(horizon)?;
         }
         self.mark_now(Instant::MAX, &mut shown_now)?;
-        if let Some(first) = schedule.waiting.first() {
+        let guard = schedule.guard.as_deref();
+        if let Some(guard) = guard.filter(|_| !schedule.run.is_held()) {
+            self.gates(guard)?;
+        } else if let Some(first) = schedule.waiting.first() {
             writeln!(self.out)?;
             let count = schedule.waiting.len();
             let what = format!("{count} steps wait, the next of them `{}`, until it is resumed", first.kind);
             self.row(&self.moment(first.from), &self.paint.bold(&what))?;
         }
-        Ok(())
+        guard.map_or(Ok(()), |guard| self.watches(guard))
     }
 
     /// Says how many steps nobody can be served any more, and what the last of them was; gives their number.
@@ -312,7 +316,11 @@ impl Drawing<'_> {
 /// How one speaks of the flip of `schedule` at `now`.
 pub fn tense(schedule: &Schedule, now: Instant) -> &'static str {
     let flips = |step: &Step| step.kind == StepKind::Flip;
-    if schedule.waiting.iter().any(flips) || !schedule.steps.iter().any(flips) && schedule.run.is_over() {
+    let waits = schedule.waiting.iter().any(flips);
+    // What is behind a gate still flips, if that passes in time.
+    if waits && (schedule.run.is_held() || now >= schedule.at)
+        || !waits && !schedule.steps.iter().any(flips) && schedule.run.is_over()
+    {
         "was to flip"
     } else if now < schedule.at {
         "flips"
@@ -340,7 +348,7 @@ fn short(reason: Reason) -> String {
     match reason {
         Reason::OldTtlDrains { old_ttl, .. } | Reason::CountsDown { old_ttl, .. } => format!("T - {}", Length(old_ttl)),
         Reason::Confidence { wait, since, .. } => format!("{since} + {}", Length(wait)),
-        Reason::Declared | Reason::Decided => reason.to_string(),
+        Reason::Declared | Reason::Passed { .. } | Reason::Decided => reason.to_string(),
     }
 }
 
@@ -488,6 +496,10 @@ struct Json {
     recovery: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     authority: Option<name_servers::Json>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<gates::JsonGate>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    watches: Vec<gates::JsonWatch>,
     demand: Option<demand::Demand>,
     steps: Vec<JsonStep>,
     waiting: Vec<JsonStep>,
@@ -589,6 +601,8 @@ fn json(schedule: &Schedule) -> Json {
         old_service_until: schedule.pessimistic_horizon().map(rfc3339),
         recovery: schedule.recovery().map(rfc3339),
         authority: schedule.authority.as_ref().map(name_servers::json),
+        gates: gates::gates(schedule),
+        watches: gates::watches(schedule),
         demand: demand::predict(schedule),
         steps: schedule.steps.iter().map(step).collect(),
         waiting: schedule.waiting.iter().map(step).collect(),

@@ -9,13 +9,15 @@
 //! 7. No flip without arming: no edit of a file changes a plan that was armed by hand, and none is armed again by being
 //!    there.
 //! 8. After the flip nothing may be kept longer than it has proven itself, or the low TTL.
+//! 9. No gate, no flip: gates pass only after it was told that they may, and a run is taken back by itself once at most.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use watari::clock::Instant;
+use watari::timeline::guard::{Before, Sentry};
 use watari::timeline::run::{EndingKind, Event};
-use watari::timeline::{Cap, Edition, Serial, Timeline};
+use watari::timeline::{Cap, Data, Edition, Run, Serial, Timeline};
 
 use crate::caches::{Asked, all_asked};
 use crate::chance::Chance;
@@ -63,7 +65,47 @@ pub(crate) fn check(world: &mut World, seed: u64) -> Result<(), Broken> {
         recoveries(world, &asked)?;
     }
     arming(world, &asked)?;
+    gates(world)?;
     confidence(&world.chapters, &asked)
+}
+
+/// Rule 9.
+fn gates(world: &World) -> Result<(), Broken> {
+    let mut run: Option<Run> = None;
+    let mut rollbacks = 0;
+    for entry in world.journal.records.iter().map(|record| &record.entry) {
+        match &entry.event {
+            Event::Armed(_) => rollbacks = 0,
+            Event::RolledBack if entry.by.starts_with("the watch") => rollbacks += 1,
+            Event::Passed { before, .. } if entry.by == "its gates" => {
+                let findings = run.as_ref().and_then(|run| run.findings.as_ref());
+                let told = findings.iter().flat_map(|findings| &findings.told);
+                if !told.clone().any(|told| matches!(told.of, Sentry::Gate(_)) && told.verdict.is_pass()) {
+                    return broken(
+                        9,
+                        format!("the gates before the {before} passed, and nobody was told that they may"),
+                    );
+                }
+                if run.as_ref().is_some_and(Run::is_held) {
+                    return broken(9, "gates passed while the plan was held");
+                }
+            }
+            _ => {}
+        }
+        if rollbacks > 1 {
+            return broken(9, "it was taken back twice");
+        }
+        run = Run::after(run, entry);
+    }
+    for chapter in &world.chapters {
+        let (Some(schedule), Some(run)) = (&chapter.schedule, &chapter.run) else { continue };
+        let gated = schedule.guard.as_ref().is_some_and(|guard| guard.gates_before(Before::Flip).count() > 0);
+        let has_passed = run.findings.as_ref().is_some_and(|findings| findings.passed(Before::Flip).is_some());
+        if gated && !has_passed && schedule.steps.iter().any(|step| step.state.data == Data::New) {
+            return broken(9, "it flips, and its gate has not passed");
+        }
+    }
+    Ok(())
 }
 
 /// The first chapter that has a run.

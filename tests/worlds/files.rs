@@ -208,6 +208,9 @@ pub(crate) struct PlanFile {
     pub(crate) low_for: u32,
     pub(crate) raise: &'static str,
     pub(crate) kinds: Vec<Kind>,
+    /// What it waits for, and whether a watch takes it back.
+    pub(crate) gates: Vec<&'static str>,
+    pub(crate) watches: bool,
     /// A remark, which means nothing and makes another text.
     pub(crate) remark: u32,
     pub(crate) is_broken: bool,
@@ -230,9 +233,20 @@ impl PlanFile {
             low_for: chance.one_of(&[0, 0, 50, 700]),
             raise: chance.one_of(&["ladder", "once"]),
             kinds,
+            gates: Vec::new(),
+            watches: false,
             remark: 0,
             is_broken: false,
         }
+    }
+
+    /// The same, perhaps with gates and a watch.
+    pub(crate) fn guarded(mut self, chance: &mut Chance) -> PlanFile {
+        if chance.percent(40) {
+            self.gates = ["lower", "flip", "raise"].into_iter().filter(|_| chance.percent(50)).collect();
+            self.watches = chance.percent(40);
+        }
+        self
     }
 
     pub(crate) fn text(&self) -> String {
@@ -246,6 +260,18 @@ impl PlanFile {
         }
         for kind in &self.kinds {
             text += &kind.flips();
+        }
+        if !self.gates.is_empty() || self.watches {
+            text += "[[probe]]\nname = \"web\"\nkind = \"tcp\"\naddress = \"192.0.2.20:80\"\n";
+        }
+        for before in &self.gates {
+            _ = writeln!(
+                text,
+                "[[gate]]\nbefore = \"{before}\"\nprobe = \"web\"\npass = \"2 of 3\"\ndeadline = \"1h\""
+            );
+        }
+        if self.watches {
+            text += "[[watch]]\nprobe = \"web\"\nfail = \"3 of 4\"\nrollback = true\n";
         }
         if self.is_broken { text.replace("version", "verse") } else { text }
     }

@@ -27,6 +27,8 @@ fn script(on_load: bool, happenings: Vec<(Wait, What)>) -> Script {
         low_for: 0,
         raise: "ladder",
         kinds: vec![Kind::Replace, Kind::Remove, Kind::ToAlias],
+        gates: Vec::new(),
+        watches: false,
         remark: 0,
         is_broken: false,
     };

@@ -83,7 +83,7 @@ const fn secs(seconds: u64) -> Duration {
 impl Script {
     pub(crate) fn drawn(seed: u64) -> Script {
         let mut chance = Chance::new(seed);
-        let plan = PlanFile::drawn(&mut chance);
+        let plan = PlanFile::drawn(&mut chance).guarded(&mut Chance::new(!seed));
         let by_hand = !plan.on_load;
         let mut script = Script {
             seed: chance.number(),

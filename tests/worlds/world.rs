@@ -24,7 +24,7 @@ use watari::control::store::Record;
 use watari::control::tree::{self, Tree};
 use watari::control::watch::Seen;
 use watari::timeline::conduct::{Decision, PlanText, Refusal};
-use watari::timeline::{self, Run, Schedule, Timeline};
+use watari::timeline::{self, Run, Schedule, Timeline, Verdict};
 use watari::zone::text::{self, NoInclude};
 
 use crate::chance::Chance;
@@ -114,6 +114,8 @@ pub(crate) struct World {
     load_takes: Duration,
     journal_takes: Duration,
     failing: u32,
+    /// What looks see.
+    sees: u64,
     pub(crate) chapters: Vec<Chapter>,
     pub(crate) promises: Vec<Promise>,
     /// Whether the journal ever took longer than a decision has headway.
@@ -176,6 +178,7 @@ impl World {
             load_takes: Duration::from_millis(1),
             journal_takes: Duration::from_millis(1),
             failing: 0,
+            sees: 2,
             chapters: Vec::new(),
             promises: Vec::new(),
             was_late: false,
@@ -300,7 +303,21 @@ impl World {
                 }
                 Effect::Publish(changes) => self.publish(changes)?,
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer)?,
+                Effect::Look(look) => {
+                    // It flaps: once it is so, it stays so for a while.
+                    if self.chance.percent(15) {
+                        self.sees = self.chance.below(4);
+                    }
+                    let verdict = match self.sees {
+                        0 => Verdict::Fail("refused".to_owned()),
+                        1 => Verdict::Unknown("no route".to_owned()),
+                        _ => Verdict::Pass,
+                    };
+                    let looked = Event::Looked { apex: look.apex, number: look.number, verdict };
+                    self.after(Duration::from_secs(5), Coming::Event(looked));
+                }
                 Effect::AskSerial(..)
+                | Effect::Notify(_)
                 | Effect::ReadPortfolio(..)
                 | Effect::Report(_)
                 | Effect::Ready(_)
@@ -420,6 +437,10 @@ impl World {
     }
 
     fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Broken> {
+        // Nobody waits for what the look-out has decided.
+        if ticket == Ticket(0) {
+            return Ok(());
+        }
         let told_at = self.now();
         let Some(machine) = &mut self.machine else { return Ok(()) };
         let Some((decision, acts)) = machine.asked.remove(&ticket) else {

@@ -66,6 +66,7 @@ fn question(verb: Verb) -> &'static str {
         Verb::Arm => "Arm it?",
         Verb::Hold => "Hold it?",
         Verb::Resume => "Resume it?",
+        Verb::Approve => "Approve it?",
         Verb::Rollback => "Roll it back?",
         Verb::Abort => "Give it up?",
         Verb::Status => "Go on?",

@@ -67,6 +67,26 @@ pub(in crate::cli) struct Resume {
     at: Option<String>,
 }
 
+/// Pass a gate of a plan that waits for a person.
+///
+/// Shows what you say with it and what the plan waits for besides, and asks.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  watari approve example20121.com
+  watari approve example20121.com 'the customer has agreed' --yes
+  watari approve example20121.com 2 --dry-run
+      the second gate of the plan
+
+The exit status is 1 if it was refused or nobody agreed, 3 if no server runs.")]
+pub(in crate::cli) struct Approve {
+    #[command(flatten)]
+    acting: Acting,
+    /// The gate, by its text or its number among the plan's gates [default: the only one that waits for a person]
+    #[arg(value_name = "GATE")]
+    gate: Option<String>,
+}
+
 /// Serve the old data of a zone again, with a higher serial.
 ///
 /// Shows what goes back and when the last cache has recovered, and asks.
@@ -122,6 +142,13 @@ impl Hold {
 impl Resume {
     pub(in crate::cli) fn run(&self) -> Exit {
         let request = Request { at: self.at.clone(), ..Request::new(Verb::Resume) };
+        super::end(act::run(request, &self.acting))
+    }
+}
+
+impl Approve {
+    pub(in crate::cli) fn run(&self) -> Exit {
+        let request = Request { gate: self.gate.clone(), ..Request::new(Verb::Approve) };
         super::end(act::run(request, &self.acting))
     }
 }

@@ -18,7 +18,7 @@ use crate::control::settings::{Overrides, Settings, SettingsError};
 use crate::control::socket::{AskError, Outcome, Reply};
 use crate::control::{names, portfolio};
 
-pub(super) use commands::{Abort, Arm, Hold, Resume, Rollback};
+pub(super) use commands::{Abort, Approve, Arm, Hold, Resume, Rollback};
 pub(super) use status::Status;
 
 /// Where the server is found.

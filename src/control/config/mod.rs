@@ -14,6 +14,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
+use crate::timeline::plan::url::Url;
 use fields::{Fields, Source};
 
 /// The most addresses to listen on.
@@ -54,6 +55,12 @@ pub struct Config {
     pub tcp_message_timeout: Option<Duration>,
     /// How long a peer may take to read an answer.
     pub tcp_write_timeout: Option<Duration>,
+    /// Where it is told by HTTP what becomes of plans.
+    pub notify_webhook: Option<String>,
+    /// The file of the secret by which what is told is signed, relative to the file.
+    pub notify_secret_file: Option<String>,
+    /// The program that is told.
+    pub notify_command: Vec<String>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -88,6 +95,12 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.tcp_message_timeout = tcp.quantity(&mut source, "message-timeout", quantity::duration, "5s");
     config.tcp_write_timeout = tcp.quantity(&mut source, "write-timeout", quantity::duration, "10s");
     tcp.finish(&mut source);
+    let mut notify = top.table(&mut source, "notify", "notify.");
+    config.notify_webhook = webhook(&mut source, &mut notify);
+    config.notify_secret_file = notify.text(&mut source, "secret-file").map(|written| written.value);
+    let command = notify.texts(&mut source, "command").unwrap_or_default();
+    config.notify_command = command.into_iter().map(|word| word.value).collect();
+    notify.finish(&mut source);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -122,6 +135,16 @@ fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAdd
         source.value_fault(span, message, "too many", "listen on 0.0.0.0 or [::] for all addresses");
     }
     Some(addresses)
+}
+
+fn webhook(source: &mut Source<'_>, table: &mut Fields<'_>) -> Option<String> {
+    let written = table.text(source, "webhook")?;
+    if let Err(error) = Url::parse(&written.value) {
+        let message = format!("`notify.webhook` can't be told anything: {error}");
+        source.value_fault(written.span, message, "", "write it as `https://www.example.com/hook`");
+        return None;
+    }
+    Some(written.value)
 }
 
 /// What says what to log can't be understood.
@@ -194,6 +217,10 @@ mod tests {
             idle-timeout = "1m"
             message-timeout = "3s"
             write-timeout = "500ms"
+            [notify]
+            webhook = "https://www.example.com/hook"
+            secret-file = "secret"
+            command = ["logger", "-t", "watari"]
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -202,6 +229,7 @@ mod tests {
         assert_eq!((config.version.as_deref(), config.id.as_deref()), (Some("watari"), Some("ns1")));
         assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
+        assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));
     }
 
     #[test]

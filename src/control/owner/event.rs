@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::fingerprint::Fingerprint;
+use crate::control::herald::Notice;
 use crate::control::load::{Loaded, Request};
+use crate::control::lookout::Look;
 use crate::control::portfolio::Reading;
 use crate::control::registry::Count;
 use crate::control::report::Report;
@@ -15,7 +17,7 @@ use crate::control::store::Record;
 use crate::control::tree::{Files, Tree};
 use crate::control::watch::Seen;
 use crate::timeline::conduct::{Decided, Decision, Refusal};
-use crate::timeline::{Serial, Timeline};
+use crate::timeline::{Serial, Timeline, Verdict};
 use crate::wire::Name;
 
 /// What happened.
@@ -46,6 +48,15 @@ pub enum Event {
         server: SocketAddr,
         /// What.
         said: Result<Serial, String>,
+    },
+    /// Somebody has looked at what a plan has looked at.
+    Looked {
+        /// The zone.
+        apex: Name,
+        /// Which look it was.
+        number: u64,
+        /// What it came to.
+        verdict: Verdict,
     },
     /// The file of a portfolio was read.
     PortfolioRead(Arc<Path>, Reading),
@@ -153,12 +164,16 @@ pub enum Effect {
     Consider(Consider),
     /// Ask a secondary which serial of the zone it serves.
     AskSerial(Name, SocketAddr),
+    /// Look at what a plan has looked at.
+    Look(Look),
     /// Tell who asked.
     Answer(Ticket, Answer),
     /// Serve this from now on.
     Publish(Vec<(Name, Service)>),
     /// Tell a person.
     Report(Report),
+    /// Tell who wants to be told what becomes of plans.
+    Notify(Notice),
     /// Every zone that was there at the start has been read: start watching, say so.
     Ready(Count),
     /// Give back the memory that much work has left behind.

@@ -13,6 +13,7 @@ use super::super::report::Level;
 use super::super::tree::Tree;
 use super::*;
 use crate::diag::Diagnostic;
+use crate::timeline::Verdict;
 use crate::timeline::conduct::{Decision, PlanText, Sources};
 use crate::zone::{Zone, text};
 
@@ -41,6 +42,8 @@ struct World {
     /// What the journal has, and whether it takes more.
     journal: Vec<Record>,
     is_full: bool,
+    /// What probes see.
+    sees: Verdict,
     answers: Vec<(Ticket, Answer)>,
     writings: u64,
     is_there: bool,
@@ -77,6 +80,7 @@ impl World {
             plans: BTreeMap::new(),
             journal: Vec::new(),
             is_full: false,
+            sees: Verdict::Pass,
             answers: Vec::new(),
             writings: 0,
             is_there: true,
@@ -188,7 +192,12 @@ impl World {
                     self.coming.push((self.now + Duration::from_millis(1), Event::Considered(Box::new(considered))));
                 }
                 Effect::Answer(ticket, answer) => self.answers.push((ticket, answer)),
-                Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) => {}
+                Effect::Look(look) => {
+                    let verdict = self.sees.clone();
+                    let event = Event::Looked { apex: look.apex, number: look.number, verdict };
+                    self.coming.push((self.now + Duration::from_millis(1), event));
+                }
+                Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
                 Effect::Tidy => {}
             }
         }
@@ -475,6 +484,45 @@ fn a_plan_is_in_the_journal_before_it_is_served() {
     assert_eq!(armed.promised.last().unwrap().serial, Serial(2), "the flip");
     world.pass(LEAD);
     assert_eq!(world.said("a: flip: www A; serial 2"), 1);
+}
+
+const GATED: &str = "arm = \"on-load\"\n[[probe]]\nname = \"web\"\nkind = \"tcp\"\naddress = \"192.0.2.20:80\"\n\
+                     [[gate]]\nbefore = \"flip\"\nprobe = \"web\"\n[[watch]]\nprobe = \"web\"\nrollback = true\n";
+
+#[test]
+fn a_gate_that_passes_in_time_lets_the_flip_be_at_its_instant() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.plan("a", GATED);
+    world.pass(LEAD);
+    let kinds: Vec<_> = world.journal.iter().map(|record| record.entry.event.kind()).collect();
+    assert_eq!(kinds[..3], ["armed", "verdict", "passed"]);
+    assert_eq!(world.said("the gates before the flip have passed, in time"), 1);
+    assert_eq!(world.said("a: flip: www A; serial 2"), 1);
+}
+
+#[test]
+fn what_can_not_be_journalled_has_no_effect_and_is_told_again() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.plan("a", GATED);
+    world.pass(LEAD / 2);
+    world.is_full = true;
+    world.pass(LEAD);
+    assert_eq!((world.journal.len(), world.said("flip: www A")), (1, 0));
+    assert!(world.said("the disk is full") > 3);
+    world.is_full = false;
+    world.pass(MS * 60_000);
+    assert_eq!(world.said("a: flip: www A; serial 2"), 1);
+}
+
+#[test]
+fn a_watch_that_fails_rolls_back_once() {
+    let mut world = World::at_rest(&[("a", Text::Serial(1))]);
+    world.plan("a", GATED);
+    world.pass(LEAD + MS * 60_000);
+    world.sees = Verdict::Fail("refused".to_owned());
+    world.pass(LEAD);
+    assert_eq!(world.said("rolled back by the watch `web`"), 1);
+    assert_eq!(world.served[&name("a")], Some(3));
 }
 
 #[test]

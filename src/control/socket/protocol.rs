@@ -38,6 +38,8 @@ pub enum Verb {
     Hold,
     /// Go on after a hold.
     Resume,
+    /// Pass a gate that waits for a person.
+    Approve,
     /// Serve the old data again.
     Rollback,
     /// Give a plan up before its flip.
@@ -46,7 +48,8 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Verb; 6] = [Verb::Arm, Verb::Status, Verb::Hold, Verb::Resume, Verb::Rollback, Verb::Abort];
+    pub const ALL: [Verb; 7] =
+        [Verb::Arm, Verb::Status, Verb::Hold, Verb::Resume, Verb::Approve, Verb::Rollback, Verb::Abort];
 
     /// As it is written.
     pub fn name(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Verb {
             Verb::Status => "status",
             Verb::Hold => "hold",
             Verb::Resume => "resume",
+            Verb::Approve => "approve",
             Verb::Rollback => "rollback",
             Verb::Abort => "abort",
         }
@@ -75,6 +79,9 @@ pub struct Request {
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The gate that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
     /// The token of what was shown and is to be done; without it, it is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<String>,
@@ -86,7 +93,7 @@ pub struct Request {
 impl Request {
     /// Asks to be shown `verb`, of all zones.
     pub fn new(verb: Verb) -> Request {
-        Request { verb, zone: None, at: None, why: None, act: None, styled: false }
+        Request { verb, zone: None, at: None, why: None, gate: None, act: None, styled: false }
     }
 }
 
@@ -376,7 +383,10 @@ mod tests {
             assert!(reply.text.contains(words), "{line}: {}", reply.text);
         }
         let help = |line: &[u8]| read_request(line).unwrap_err().reply().help.unwrap();
-        assert!(help(br#"{"version":1,"verb":"defer"}"#).contains("knows: arm, status, hold, resume, rollback, abort"));
+        assert!(
+            help(br#"{"version":1,"verb":"defer"}"#)
+                .contains("knows: arm, status, hold, resume, approve, rollback, abort")
+        );
         assert!(help(br#"{"version":2,"verb":"arm"}"#).contains(env!("CARGO_PKG_VERSION")));
     }
 

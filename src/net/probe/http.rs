@@ -7,11 +7,11 @@
 
 use std::net::SocketAddr;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, HOST, LOCATION, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -37,10 +37,30 @@ pub(super) struct Wanted<'a> {
     pub(super) body: Option<&'a str>,
 }
 
+/// What is brought along: nothing, to look.
+pub(super) struct Message<'a> {
+    /// Header fields besides our own.
+    pub(super) fields: &'a [(&'a str, String)],
+    /// The body, if anything is told and not only looked at.
+    pub(super) body: Option<&'a [u8]>,
+}
+
 /// Looks at `url`.
 pub(super) async fn look(
     url: &str,
     address: Option<SocketAddr>,
+    wanted: &Wanted<'_>,
+    ca: Option<&str>,
+    patience: Patience,
+) -> Looked {
+    send(url, address, &Message { fields: &[], body: None }, wanted, ca, patience).await
+}
+
+/// Asks for `url`, or tells it something.
+pub(super) async fn send(
+    url: &str,
+    address: Option<SocketAddr>,
+    message: &Message<'_>,
     wanted: &Wanted<'_>,
     ca: Option<&str>,
     patience: Patience,
@@ -53,9 +73,9 @@ pub(super) async fn look(
     let stream = tcp::connect(address, patience).await?;
     if url.is_https {
         let stream = tls::handshake(stream, address, &url.host, ca, patience).await?;
-        ask(stream, address, &url, wanted, patience).await
+        ask(stream, address, &url, message, wanted, patience).await
     } else {
-        ask(stream, address, &url, wanted, patience).await
+        ask(stream, address, &url, message, wanted, patience).await
     }
 }
 
@@ -71,7 +91,14 @@ async fn find(url: &Url, patience: Patience) -> Looked<SocketAddr> {
     found.next().ok_or_else(|| unheard("it has none".to_owned()))
 }
 
-async fn ask<S>(stream: S, address: SocketAddr, url: &Url, wanted: &Wanted<'_>, patience: Patience) -> Looked
+async fn ask<S>(
+    stream: S,
+    address: SocketAddr,
+    url: &Url,
+    message: &Message<'_>,
+    wanted: &Wanted<'_>,
+    patience: Patience,
+) -> Looked
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -81,14 +108,19 @@ where
                  another one behind it?"
         )
     };
-    let request = Request::get(&url.path)
+    let method = if message.body.is_some() { Method::POST } else { Method::GET };
+    let mut request = Request::builder().method(method).uri(&url.path);
+    for (name, value) in message.fields {
+        request = request.header(*name, value);
+    }
+    let request = request
         .header(HOST, url.authority())
         .header(USER_AGENT, AGENT)
         .header(ACCEPT, "*/*")
         // What is packed can't be searched.
         .header(ACCEPT_ENCODING, "identity")
         .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
+        .body(Full::new(Bytes::copy_from_slice(message.body.unwrap_or_default())))
         .map_err(|error| unknown(format!("{url} can't be asked for: {error}")))?;
     let answering = async {
         let mut builder = http1::Builder::new();

@@ -30,6 +30,7 @@ mod tcp;
 mod tls;
 
 use std::future::Future;
+use std::time::Duration;
 
 use patience::Patience;
 
@@ -56,6 +57,17 @@ pub fn look(probe: &Probe, apex: &Name) -> Verdict {
         Look::Command { argv } => command::look(argv, &probe.name, apex, patience),
     };
     match looked {
+        Ok(()) => Verdict::Pass,
+        Err(verdict) => verdict,
+    }
+}
+
+/// Tells `body`, with these header fields besides, to the web server at `url`: passes if it says that it was taken. Blocks
+/// the calling thread, at most for `timeout`.
+pub fn post(url: &str, fields: &[(&str, String)], body: &[u8], timeout: Duration) -> Verdict {
+    let message = http::Message { fields, body: Some(body) };
+    let wanted = http::Wanted { status: &[200, 201, 202, 204], body: None };
+    match wait_for(http::send(url, None, &message, &wanted, None, Patience::of(timeout))) {
         Ok(()) => Verdict::Pass,
         Err(verdict) => verdict,
     }

@@ -22,6 +22,8 @@
 //!    matter: `authority.rs`.
 //! 9. Where the zone file was edited under way, what lies before has no edition any more, and serials go on above what
 //!    was served. An edit, as every decision, counts from an instant a little ahead: what happens until then still does.
+//! 10. What is behind a gate that has not passed waits, as in a hold that begins at its instant. A gate that passes late
+//!     moves it on; a gate that passes in time moves nothing.
 
 mod authority;
 mod check;
@@ -35,9 +37,10 @@ use std::sync::Arc;
 use super::conduct::HEADWAY;
 use super::countdown::Countdown;
 use super::edition::{Cap, Edition, PatchId, Timeline};
+use super::guard::Guard;
 use super::plan::{Draft, Plan, in_order};
 use super::run::Run;
-use super::schedule::{Bound, Course, Data, Schedule, State, Step, seconds};
+use super::schedule::{Bound, Course, Data, Schedule, State, Step, StepKind, seconds};
 use super::serial::{Serial, Succession};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
@@ -113,7 +116,10 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
     let succession = Succession::new(Serial(zone.serial()), plan.at(), time_zone.clone());
     let succession = run.above().map_or(succession.clone(), |above| succession.above(above));
     let serial_style = succession.style();
-    let Steps { at, mut done, waiting } = steps;
+    remark::idle_gates(plan, &steps, &mut diagnostics);
+    let Steps { at, mut done, waiting, awaited, .. } = steps;
+    let flips_at = done.iter().find(|step| step.kind == StepKind::Flip).map(|step| step.from);
+    let guard = Guard::of(plan, awaited, flips_at).filter(|_| !courses.is_empty() && !run.is_over());
     let authority = authority::lay(plan, zone, &courses, at);
     let timeline = match build(plan, zone, &courses, &run, at, &mut done, succession) {
         Ok(timeline) => timeline,
@@ -142,6 +148,7 @@ pub fn compile(plan: &Plan, zone: &Zone, run: &Run) -> Result<Schedule, Vec<Diag
         negative_ttl: zone.negative_ttl(),
         courses,
         authority,
+        guard,
         steps: done,
         waiting,
         drains,

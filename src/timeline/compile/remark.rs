@@ -4,9 +4,10 @@ use super::course;
 use super::steps::Steps;
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
+use crate::timeline::guard::Before;
 use crate::timeline::plan::{Flip, Plan};
 use crate::timeline::run::Run;
-use crate::timeline::schedule::{Course, Drain, Held, Length, Since, Span, sum};
+use crate::timeline::schedule::{Course, Drain, Held, Length, Since, Span, StepKind, sum};
 use crate::timeline::show;
 use crate::wire::Rtype;
 use crate::zone::Ttl;
@@ -108,6 +109,18 @@ pub(super) fn late(
         ),
     };
     diagnostics.push(diagnostic.at(plan.place(&plan.at.span), label).help(help));
+}
+
+/// Gates before steps that there are none of.
+pub(super) fn idle_gates(plan: &Plan, steps: &Steps, diagnostics: &mut Vec<Diagnostic>) {
+    let has_raise = steps.done.iter().chain(&steps.waiting).any(|step| step.kind == StepKind::Raise);
+    for gate in plan.gates.iter().filter(|gate| gate.before == Before::Raise && !has_raise) {
+        let diagnostic =
+            Diagnostic::warning("plan-gate-unused", "no TTL goes up again: this gate stands before nothing")
+                .at(plan.place(&gate.heading), "")
+                .help("leave it out, or write before = \"flip\"");
+        diagnostics.push(diagnostic);
+    }
 }
 
 fn kept_until(run: &Run) -> Instant {

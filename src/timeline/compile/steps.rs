@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::spread;
 use crate::clock::Instant;
 use crate::timeline::StepId;
+use crate::timeline::guard::{Awaited, Before, Passed};
 use crate::timeline::plan::{Lowering, Plan, Raising};
 use crate::timeline::run::{EndingKind, Hold, Run};
 use crate::timeline::schedule::{Bound, Course, Data, Reason, Since, State, Step, StepKind, seconds};
@@ -19,24 +20,46 @@ pub(super) struct Steps {
     pub(super) at: Instant,
     /// What has happened or will.
     pub(super) done: Vec<Step>,
-    /// What waits for the run to be resumed.
+    /// What waits for the run to be resumed, or for gates.
     pub(super) waiting: Vec<Step>,
+    /// What waits for gates.
+    pub(super) awaited: Vec<Awaited>,
+    /// What is behind the first gate that has not passed.
+    gated: Vec<Step>,
+    /// Which steps have a gate before them that has not passed.
+    closed: Vec<Before>,
 }
 
 impl Steps {
     /// The steps of `plan` for `courses`, as `run` has them.
     pub(super) fn lay(plan: &Plan, courses: &[Course], run: &Run) -> Steps {
-        let mut steps = Steps { at: plan.at(), done: Vec::new(), waiting: Vec::new() };
+        let mut steps = Steps {
+            at: plan.at(),
+            done: Vec::new(),
+            waiting: Vec::new(),
+            awaited: Vec::new(),
+            gated: Vec::new(),
+            closed: Vec::new(),
+        };
         if courses.is_empty() {
             return steps;
         }
         let mut laying = Laying { plan, at: plan.at(), old: longest(courses, before), steps: Vec::new() };
         laying.lower();
         laying.flip(courses);
-        steps.done = laying.steps;
+        steps.gated = laying.steps;
+        steps.closed =
+            Before::ALL.into_iter().filter(|&before| plan.gates.iter().any(|gate| gate.before == before)).collect();
+        steps.open();
+        let mut passed = run.findings.iter().flat_map(|findings| &findings.passed).peekable();
         for hold in &run.holds {
+            while let Some(passed) = passed.next_if(|passed| passed.at <= hold.from) {
+                steps.pass(passed);
+            }
             steps.hold(plan, hold);
         }
+        passed.for_each(|passed| steps.pass(passed));
+        steps.wait();
         if let Some(ending) = run.ending {
             match ending.kind {
                 EndingKind::RolledBack => steps.roll_back(plan, courses, ending.at),
@@ -45,6 +68,50 @@ impl Steps {
         }
         steps.number();
         steps
+    }
+
+    /// Rule 10: what is not behind a gate that has not passed is in the timeline.
+    fn open(&mut self) {
+        let closed = &self.closed;
+        let is_free = |step: &&Step| !closed.iter().any(|before| before.stands_before(step.kind));
+        let free = self.gated.iter().take_while(is_free).count();
+        self.done.extend(self.gated.drain(..free));
+    }
+
+    /// Rule 10: gates have passed.
+    fn pass(&mut self, passed: &Passed) {
+        let Some(place) = self.closed.iter().position(|before| *before == passed.before) else { return };
+        self.closed.remove(place);
+        if !passed.shift.is_zero() {
+            self.move_flip(passed.shift, &self.gated.clone());
+            for step in &mut self.gated {
+                step.from = step.from.after(passed.shift);
+                // Reckoned from T, a step has moved with it; one that moved by itself says why.
+                if passed.before >= Before::Raise || step.kind == StepKind::Flip {
+                    step.reason = Reason::Passed { late: passed.shift };
+                }
+            }
+        }
+        self.open();
+    }
+
+    /// T moves with its step, if that is among those that move.
+    fn move_flip(&mut self, shift: Duration, steps: &[Step]) {
+        if steps.iter().any(|step| step.kind == StepKind::Flip) {
+            self.at = self.at.after(shift);
+        }
+    }
+
+    /// What waits for gates, and for what.
+    fn wait(&mut self) {
+        let gated = std::mem::take(&mut self.gated);
+        let awaits = |before: &Before| {
+            let all = self.waiting.iter().chain(&gated);
+            let first = all.filter(|step| before.stands_before(step.kind)).map(|step| step.from).min();
+            first.map(|at| Awaited { before: *before, at })
+        };
+        self.awaited = self.closed.iter().filter_map(awaits).collect();
+        self.waiting.extend(gated);
     }
 
     fn state_at(&self, instant: Instant) -> State {
@@ -74,10 +141,9 @@ impl Steps {
         if state.bound == Bound::Countdown {
             self.push(resumed_at, StepKind::Lower, state, Reason::Decided);
         }
-        if self.at >= hold.from {
-            self.at = self.at.after(shift);
-        }
-        for step in &mut rest {
+        let moved: Vec<Step> = rest.iter().chain(&self.gated).cloned().collect();
+        self.move_flip(shift, &moved);
+        for step in rest.iter_mut().chain(&mut self.gated) {
             step.from = step.from.after(shift);
         }
         self.done.append(&mut rest);
@@ -89,7 +155,7 @@ impl Steps {
             return self.abort(at);
         }
         drop(self.cut(at));
-        self.waiting.clear();
+        self.stop();
         let (low, old) = (plan.low_ttl(), longest(courses, before));
         let bound = if old > low { Bound::Most(low) } else { Bound::Open };
         self.push(at, StepKind::Rollback, State { data: Data::Old, bound }, Reason::Decided);
@@ -102,10 +168,16 @@ impl Steps {
     fn abort(&mut self, at: Instant) {
         let state = self.state_at(at);
         drop(self.cut(at));
-        self.waiting.clear();
+        self.stop();
         if state != State::FILE {
             self.push(at, StepKind::Abort, State::FILE, Reason::Decided);
         }
+    }
+
+    /// Nothing waits any more.
+    fn stop(&mut self) {
+        self.waiting.clear();
+        self.awaited.clear();
     }
 
     fn push(&mut self, from: Instant, kind: StepKind, state: State, reason: Reason) {

@@ -144,6 +144,35 @@ impl<'a, 'f> Form<'a, 'f> {
         array
     }
 
+    /// The tables at `key`, if it is there, each with its place: `most` of them at most.
+    pub(super) fn tables(
+        &mut self,
+        key: &str,
+        example: &str,
+        most: usize,
+    ) -> Option<Vec<(&'a DeTable<'a>, Range<usize>)>> {
+        let value = self.optional(key)?;
+        if value.get_ref().is_table() {
+            let diagnostic = Diagnostic::error("plan-wrong-type", format!("`{key}` is a list of tables"));
+            let help = format!("write [[{key}]] with two brackets");
+            self.fault(diagnostic.help(help), &value.span(), "this is a single table");
+            return None;
+        }
+        let array = self.array(key, value, example)?;
+        if array.len() > most {
+            let message = format!("a plan has {most} tables [[{key}]] at most");
+            self.fault(Diagnostic::error("plan-too-many", message).help("leave some out"), &value.span(), "");
+        }
+        let mut tables = Vec::with_capacity(array.len().min(most));
+        for item in array.iter().take(most) {
+            match item.get_ref().as_table() {
+                Some(table) => tables.push((table, item.span())),
+                None => self.wrong_type(key, item, "a table", example),
+            }
+        }
+        Some(tables)
+    }
+
     /// Notes that `value` is not `expected`.
     pub(super) fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str, example: &str) {
         let found = match value.get_ref() {

@@ -20,6 +20,7 @@ mod authority;
 pub mod compose;
 mod flip;
 mod form;
+pub mod gate;
 mod instant;
 pub mod portfolio;
 pub mod probe;
@@ -39,6 +40,7 @@ use toml::de::{DeTable, DeValue};
 pub use authority::Authority;
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
+pub use gate::{Condition, Gate, Watch};
 pub use secondaries::Secondaries;
 pub use way::{Arming, Lowering, Raising};
 
@@ -48,8 +50,10 @@ use crate::diag::{DIAGNOSTICS_MAX, Diagnostic, Place};
 use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::{Ttl, text};
 use form::Form;
+use gate::Sentries;
 use instant::InstantFault;
 use portfolio::{Waves, is_portfolio};
+use probe::Probe;
 
 /// What the name of a plan's file ends in, after the zone's name.
 pub const FILE_SUFFIX: &str = ".plan.toml";
@@ -76,6 +80,9 @@ const KEYS: &[&str] = &[
     "secondaries",
     "authority",
     "flip",
+    "probe",
+    "gate",
+    "watch",
 ];
 
 /// The digest of a plan's text: what is armed.
@@ -114,6 +121,12 @@ pub struct Plan {
     pub authority: Option<Authority>,
     /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
     pub flips: Vec<Flip>,
+    /// What can be looked at.
+    pub probes: Vec<Written<Probe>>,
+    /// What must be so before which steps.
+    pub gates: Vec<Gate>,
+    /// What must stay so after the flip.
+    pub watches: Vec<Watch>,
 }
 
 impl Plan {
@@ -205,6 +218,8 @@ pub(super) struct Draft {
     rest: Rest,
     authority: Option<Authority>,
     pub(super) flips: Vec<Flip>,
+    probes: Vec<Written<Probe>>,
+    sentries: Sentries,
 }
 
 /// What a plan says besides its instant and its flips.
@@ -260,7 +275,8 @@ impl Draft {
     }
 
     fn with(self, at: Written<Zoned>) -> Plan {
-        let Draft { source, apex, heading: _, at: _, waves, rest, authority, flips } = self;
+        let Draft { source, apex, heading: _, at: _, waves, rest, authority, flips, probes, sentries } = self;
+        let Sentries { gates, watches } = sentries;
         let at = waves.map_or(at.clone(), |waves| waves.shift(apex.as_ref(), at));
         let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
         Plan {
@@ -278,6 +294,9 @@ impl Draft {
             secondaries,
             authority,
             flips,
+            probes,
+            gates,
+            watches,
         }
     }
 }
@@ -315,7 +334,11 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
     let authority = authority::read(&mut form, apex);
     let mut flips = read_flips(&mut form, apex);
     flips.splice(0..0, authority.as_ref().and_then(|authority| authority.flip(apex)));
-    Draft { source: source.clone(), apex: apex.to_owned(), heading, at, waves, rest, authority, flips }
+    let probes = probe::read(&mut form, apex);
+    let hands_over = form.optional("authority").is_some();
+    let sentries = gate::read(&mut form, &probes, hands_over);
+    let (source, apex) = (source.clone(), apex.to_owned());
+    Draft { source, apex, heading, at, waves, rest, authority, flips, probes, sentries }
 }
 
 /// What does not go together.

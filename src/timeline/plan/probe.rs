@@ -2,6 +2,8 @@
 //!
 //! Here it is only said. Looking is the rim's, and comes to a [`Verdict`](crate::timeline::Verdict).
 
+mod read;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,8 +11,17 @@ use serde::Serialize;
 
 use crate::wire::{Name, Rtype};
 
+pub(super) use read::read;
+
+/// The most probes of a plan.
+pub const PROBES_MAX: usize = 32;
+/// How often a probe is looked at if the plan doesn't say.
+pub const EVERY_DEFAULT: Duration = Duration::from_secs(10);
+/// How long a look may take if the plan doesn't say.
+pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
 /// Something that can be looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Hash)]
 pub struct Probe {
     /// Its name, by which gates and watches speak of it.
     pub name: String,
@@ -23,7 +34,7 @@ pub struct Probe {
 }
 
 /// What is looked at, and what it should be like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Hash)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Look {
     /// Name servers: each must answer with authority, and for `same` all alike.
