@@ -132,6 +132,7 @@ fn the_owner_of_state_reads_no_file_and_no_clock() {
     let decisions = [
         "owner.rs",
         "owner/decide.rs",
+        "owner/due.rs",
         "owner/event.rs",
         "settle.rs",
         "registry.rs",

@@ -102,6 +102,8 @@ pub struct Owner {
     running: NameMap<Arc<Running>>,
     /// When their timelines change next.
     changes: BTreeSet<Due>,
+    /// When the telling of changes goes on, if there are too many for one time.
+    tell_at: Option<Instant>,
     shared: Shared,
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
@@ -144,6 +146,7 @@ impl Owner {
             publish_every: PUBLISH_EVERY,
             running,
             changes: BTreeSet::new(),
+            tell_at: None,
             shared: Shared::default(),
             pending: NameMap::default(),
             asked: VecDeque::new(),
@@ -223,7 +226,7 @@ impl Owner {
         for folder in self.folders.due(now) {
             self.scan(folder, &mut effects);
         }
-        self.say_what_changed(clock);
+        self.say_what_changed(now, clock);
         if std::mem::take(&mut self.has_stepped) {
             effects.push(Effect::Reached(clock));
         }
@@ -232,7 +235,7 @@ impl Owner {
         self.load(&mut effects);
         self.publish(now, &mut effects);
         self.get_ready(now, &mut effects);
-        if self.queue.is_empty() && self.loading == 0 {
+        if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() {
             self.reporter.rest();
             if std::mem::take(&mut self.handled) >= TIDY_FROM {
                 self.tidy_at = Some(now + TIDY_AFTER);
@@ -250,12 +253,12 @@ impl Owner {
     /// When to call [`Owner::handle`] with a [`Event::Tick`] at the latest, of the deadlines of this machine.
     pub fn next_tick(&self) -> Option<Instant> {
         let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + self.publish_every);
-        [self.files.next(), self.folders.next(), publish, self.tidy_at].into_iter().flatten().min()
+        [self.files.next(), self.folders.next(), publish, self.tidy_at, self.tell_at].into_iter().flatten().min()
     }
 
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
-        let change = self.changes.first().map(|due| due.at);
+        let change = self.changes.first().map(|due| due.at).filter(|_| self.tell_at.is_none());
         [change, self.followers.next(), self.lookout.next()].into_iter().flatten().min()
     }
 
@@ -620,26 +623,6 @@ impl Owner {
                         running.timeline.take().iter().flat_map(|timeline| timeline.promised()).collect();
                 }
             }
-        }
-    }
-
-    /// Says which zones have come to another edition (rule 6).
-    fn say_what_changed(&mut self, clock: clock::Instant) {
-        self.has_stepped |= self.changes.first().is_some_and(|due| due.at <= clock);
-        while self.changes.first().is_some_and(|due| due.at <= clock) {
-            let Some(Due { at, timeline }) = self.changes.pop_first() else { break };
-            let apex = timeline.zone().apex().to_owned();
-            let Some(running) = self.running.get(&apex) else { continue };
-            let edition = timeline.at(at);
-            let step = edition.step.zip(running.itinerary.as_ref());
-            let step = || step.map_or_else(|| "its plan has taken a step".to_owned(), |(step, plan)| plan.step(step));
-            let (serial, next) = (Serial(edition.serial), timeline.next_change(at));
-            self.reporter.step(&apex, step, at, serial, next);
-            if let Some(known) = self.zones.get_mut(&apex) {
-                known.serial = serial;
-            }
-            self.expect_followers(&apex, edition, at);
-            self.changes.extend(Due::after(at, &timeline));
         }
     }
 
