@@ -15,20 +15,22 @@
 //! 6. What is decided counts from an instant that lies [`HEADWAY`] after the present: by then it is in the journal, and
 //!    served. So what is served before that instant is what was scheduled, and what comes after it has a higher serial.
 
+mod gates;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::compile::{self, settle};
-use super::guard::{Before, Guard, Sentry};
-use super::plan::Condition;
+use super::guard::Before;
 use super::plan::{self, Arming, digest_of};
 use super::run::{Armed, Base, Ending, EndingKind, Entry, Event, Run};
 use super::schedule::{Course, Price, Schedule};
 use super::serial::Serial;
-use super::{Digest, Timeline, Verdict};
+use super::{Digest, Timeline};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::zone::Zone;
+pub use gates::tell;
 
 /// How long after the present a decision counts: what the journal's disk and the catalog take, with room to spare. A step
 /// that is due until then is still taken.
@@ -486,7 +488,7 @@ pub enum Refusal {
     #[error("it is approved already")]
     Approved,
     /// It is not said which gate is meant, or there is no such one.
-    #[error("which gate is meant is not clear: {}", listed(.0))]
+    #[error("which gate is meant is not clear: {}", gates::listed(.0))]
     WhichGate(Vec<String>),
     /// The flip is past: it has no other instant any more.
     #[error("the flip is past")]
@@ -552,9 +554,9 @@ pub fn decide(sources: &Sources<'_>, decision: &Decision, by: &str, at: Instant)
         Decision::Hold { .. } if run.is_held() => return Err(Refusal::Held),
         Decision::Hold { why } => (Event::Held { why: why.clone() }, false),
         Decision::Resume { at: flip_at } => (Event::Resumed { shift: shift(&before, *flip_at, at)? }, false),
-        Decision::Approve { gate } => (Event::Approved { gate: approved(&before, gate.as_deref())? }, false),
+        Decision::Approve { gate } => (Event::Approved { gate: gates::approved(&before, gate.as_deref())? }, false),
         Decision::Pass { before: steps } => {
-            (Event::Passed { before: *steps, shift: shift_if_passed(&before, *steps, at)? }, false)
+            (Event::Passed { before: *steps, shift: gates::shift_if_passed(&before, *steps, at)? }, false)
         }
         Decision::RollBack if !flipped => return Err(Refusal::NotFlipped),
         Decision::RollBack => (Event::RolledBack, true),
@@ -592,69 +594,6 @@ fn shift(schedule: &Schedule, flip_at: Option<Instant>, at: Instant) -> Result<u
         return Err(Refusal::TooEarly { earliest });
     }
     Ok(nanos(flip_at.since(schedule.at)))
-}
-
-/// By how much the steps that wait for their gates move if those pass at `at`, in nanoseconds: to a whole second, and not
-/// at all if they pass in time.
-fn shift_if_passed(schedule: &Schedule, before: Before, at: Instant) -> Result<u64, Refusal> {
-    let guard = schedule.guard.as_ref().ok_or(Refusal::NotAwaited)?;
-    let awaited = *guard.awaited.first().filter(|awaited| awaited.before == before).ok_or(Refusal::NotAwaited)?;
-    if schedule.run.is_held() {
-        return Err(Refusal::Held);
-    }
-    if !guard.may_pass(before, schedule.run.findings.as_deref()) {
-        return Err(Refusal::GatesClosed);
-    }
-    if guard.deadline(awaited).is_some_and(|deadline| deadline < at) {
-        return Err(Refusal::PastDeadline);
-    }
-    match at <= awaited.at {
-        true => Ok(0),
-        false => Ok(nanos(at.rounded_up().since(awaited.at))),
-    }
-}
-
-/// The gate that a person means.
-fn approved(schedule: &Schedule, wanted: Option<&str>) -> Result<u8, Refusal> {
-    let guard = schedule.guard.as_ref().ok_or(Refusal::NoApproval)?;
-    let all: Vec<_> = (0u8..)
-        .zip(&guard.gates)
-        .filter_map(|(place, gate)| match &gate.condition {
-            Condition::Approval { what } => Some((place, what)),
-            Condition::Probe { .. } => None,
-        })
-        .collect();
-    if all.is_empty() {
-        return Err(Refusal::NoApproval);
-    }
-    let is_approved = |place| schedule.run.findings.as_ref().is_some_and(|findings| findings.approval(place).is_some());
-    let number = wanted.and_then(|wanted| wanted.parse::<u8>().ok()).and_then(|number| number.checked_sub(1));
-    let meant: Vec<_> = match wanted {
-        None => all.iter().filter(|(place, _)| !is_approved(*place)).collect(),
-        Some(wanted) => all.iter().filter(|(place, what)| *what == wanted || number == Some(*place)).collect(),
-    };
-    match meant[..] {
-        [(place, _)] if is_approved(*place) => Err(Refusal::Approved),
-        [(place, _)] => Ok(*place),
-        [] if wanted.is_none() => Err(Refusal::Approved),
-        _ => Err(Refusal::WhichGate(all.iter().map(|(_, what)| (*what).clone()).collect())),
-    }
-}
-
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// What was found out about gates and watches at `at`, as it is told; nothing that is served changes by it.
-pub fn tell(run: &Run, guard: &Guard, found: &[(Sentry, Verdict)], at: Instant) -> (Vec<Entry>, Run) {
-    let entry = |(of, verdict): &(Sentry, Verdict)| Entry {
-        at,
-        event: Event::Verdict { of: *of, verdict: verdict.clone() },
-        by: guard.name(*of),
-    };
-    let entries: Vec<_> = found.iter().map(entry).collect();
-    let run = entries.iter().fold(Some(run.clone()), Run::after).unwrap_or_else(|| run.clone());
-    (entries, run)
 }
 
 fn nanos(duration: Duration) -> u64 {
