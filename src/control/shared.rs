@@ -1,7 +1,8 @@
 //! What many zones have in common, kept once.
 //!
-//! A hundred thousand zones that move at one instant by plans that say the same have the same editions (if the style of
-//! their serials makes the same serials of them: the day, or seconds), the same promises and the same itinerary.
+//! A hundred thousand zones that move at one instant by plans that say the same have the same editions but for their
+//! serials, and the same itinerary; if the style of their serials makes the same of them (the day, or seconds), the same
+//! promises too.
 //! What was seen lately is remembered, in a table that does not grow: who has much in common comes together.
 
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use super::running::Itinerary;
 use crate::timeline::run::Promised;
-use crate::timeline::{Edition, Timeline};
+use crate::timeline::{Timeline, Turn};
 
 /// How many of each are remembered.
 const SLOTS: usize = 256;
@@ -17,7 +18,7 @@ const SLOTS: usize = 256;
 /// What was seen lately of what zones may have in common.
 #[derive(Debug, Default)]
 pub struct Shared {
-    editions: Seen<[Edition]>,
+    editions: Seen<[Turn]>,
     promises: Seen<[Promised]>,
     itineraries: Seen<Itinerary>,
 }

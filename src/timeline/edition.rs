@@ -76,6 +76,32 @@ impl Edition {
     }
 }
 
+/// An edition but for its serial: what the zones of one plan have in common, in two words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Turn {
+    from: Instant,
+    cap: Cap,
+    /// The patch and the step, or [`Turn::NONE`].
+    patch: u16,
+    step: u16,
+}
+
+impl Turn {
+    const NONE: u16 = u16::MAX;
+
+    fn of(edition: &Edition) -> Turn {
+        let Edition { from, cap, patch, step, serial: _ } = *edition;
+        let patch = patch.map_or(Turn::NONE, |PatchId(patch)| patch);
+        Turn { from, cap, patch, step: step.map_or(Turn::NONE, |StepId(step)| step) }
+    }
+
+    fn served_as(self, serial: u32) -> Edition {
+        let number = |number: u16| (number != Turn::NONE).then_some(number);
+        let (patch, step) = (number(self.patch).map(PatchId), number(self.step).map(StepId));
+        Edition { from: self.from, serial, cap: self.cap, patch, step }
+    }
+}
+
 /// The editions of one zone in order of time.
 ///
 /// Invariants: the first edition is served from [`Instant::MIN`]; each later one begins strictly
@@ -86,7 +112,9 @@ pub struct Timeline {
     zone: Zone,
     patches: Box<[Patch]>,
     first: Edition,
-    later: Arc<[Edition]>,
+    /// All editions but the first, and the serial of each.
+    later: Arc<[Turn]>,
+    serials: Box<[u32]>,
     countdown: Option<Box<Countdown>>,
 }
 
@@ -100,7 +128,8 @@ impl Timeline {
     /// A zone that doesn't change and is served with another serial than its file's.
     pub fn with_serial(zone: Zone, serial: u32) -> Timeline {
         let first = Edition::first(serial);
-        Timeline { zone, patches: Box::new([]), first, later: Arc::default(), countdown: None }
+        let (patches, serials) = (Box::new([]), Box::new([]));
+        Timeline { zone, patches, first, later: Arc::default(), serials, countdown: None }
     }
 
     /// `first` until `later` begins; `patches` are patches of `zone`. `None` if the editions don't make a timeline: if
@@ -113,8 +142,9 @@ impl Timeline {
         later: Vec<Edition>,
         countdown: Option<Countdown>,
     ) -> Option<Timeline> {
-        let (patches, later, countdown) = (patches.into(), later.into(), countdown.map(Box::new));
-        let timeline = Timeline { zone, patches, first, later, countdown };
+        let serials = later.iter().map(|edition| edition.serial).collect();
+        let (patches, later) = (patches.into(), later.iter().map(Turn::of).collect());
+        let timeline = Timeline { zone, patches, first, later, serials, countdown: countdown.map(Box::new) };
         timeline.is_sound().then_some(timeline)
     }
 
@@ -138,14 +168,15 @@ impl Timeline {
 
     /// The edition that is served at `now`.
     #[inline]
-    pub fn at(&self, now: Instant) -> &Edition {
-        if self.later.is_empty() { &self.first } else { self.find(now) }
+    pub fn at(&self, now: Instant) -> Edition {
+        if self.later.is_empty() { self.first } else { self.find(now) }
     }
 
     /// The last edition that has begun.
-    fn find(&self, now: Instant) -> &Edition {
-        let begun = self.later.partition_point(|edition| edition.from <= now);
-        begun.checked_sub(1).and_then(|last| self.later.get(last)).unwrap_or(&self.first)
+    fn find(&self, now: Instant) -> Edition {
+        let begun = self.later.partition_point(|turn| turn.from <= now);
+        let last = begun.checked_sub(1).and_then(|last| self.later.get(last).zip(self.serials.get(last)));
+        last.map_or(self.first, |(turn, &serial)| turn.served_as(serial))
     }
 
     /// The records, the TTLs and the serial that `peer` is served at `now`. Not inline: zones that don't change, which
@@ -157,12 +188,12 @@ impl Timeline {
 
     /// What `edition`, one of this timeline, serves at `now`, for a person to see. A countdown is shown with its
     /// earliest deadline, which is the one that the operator declared; some resolvers are given a little more.
-    pub fn view_of(&self, edition: &Edition, now: Instant) -> View<'_> {
+    pub fn view_of(&self, edition: Edition, now: Instant) -> View<'_> {
         self.seen(edition, |countdown| countdown.left(now, countdown.until))
     }
 
     #[inline]
-    fn seen(&self, edition: &Edition, left: impl FnOnce(&Countdown) -> Ttl) -> View<'_> {
+    fn seen(&self, edition: Edition, left: impl FnOnce(&Countdown) -> Ttl) -> View<'_> {
         let patch = edition.patch.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));
         let view = View::new(&self.zone, patch, edition.serial);
         match (edition.cap, &self.countdown) {
@@ -174,7 +205,7 @@ impl Timeline {
 
     /// When the next edition begins; `None` if none does after `now`. What a countdown does to TTLs is no edition.
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
-        self.later.iter().map(|edition| edition.from).find(|&from| from > now)
+        self.later.iter().map(|turn| turn.from).find(|&from| from > now)
     }
 
     /// Whether there is but one edition, and that is the zone as it stands in its file.
@@ -187,22 +218,22 @@ impl Timeline {
         &self.first
     }
 
-    /// All editions but the first, which zones may have in common: those of one plan over many zones are the same, if
-    /// the style of their serials makes the same serials.
-    pub fn later(&self) -> &Arc<[Edition]> {
+    /// All editions but the first, without their serials: those of one plan over many zones are the same.
+    pub fn later(&self) -> &Arc<[Turn]> {
         &self.later
     }
 
     /// The same timeline, with `later`, which is equal to its own, in their place.
     #[must_use]
-    pub fn sharing(self, later: &Arc<[Edition]>) -> Timeline {
+    pub fn sharing(self, later: &Arc<[Turn]>) -> Timeline {
         debug_assert_eq!(self.later, *later);
         Timeline { later: later.clone(), ..self }
     }
 
     /// All editions in order of time.
-    pub fn editions(&self) -> impl Iterator<Item = &Edition> {
-        std::iter::once(&self.first).chain(&*self.later)
+    pub fn editions(&self) -> impl Iterator<Item = Edition> {
+        let later = self.later.iter().zip(&self.serials).map(|(turn, &serial)| turn.served_as(serial));
+        std::iter::once(self.first).chain(later)
     }
 
     /// The serials, and from when each is served: what the journal keeps.
@@ -222,7 +253,7 @@ impl Timeline {
         let later = if self.later.is_empty() { 0 } else { COUNTS + size_of_val(&*self.later) };
         let patches: usize = self.patches.iter().map(|patch| COUNTS + patch.size()).sum();
         let countdown = self.countdown.as_deref().map_or(0, size_of_val);
-        size_of::<Timeline>() + size_of_val(&*self.patches) + patches + later + countdown
+        size_of::<Timeline>() + size_of_val(&*self.patches) + patches + later + size_of_val(&*self.serials) + countdown
     }
 }
 

@@ -30,7 +30,7 @@ pub use authority::{Authority, ClassHorizon, Horizon, ResolverClass};
 pub use compile::{Loaded, check, load, settle};
 pub use countdown::Countdown;
 pub use digest::{Digest, MalformedDigest};
-pub use edition::{Cap, Edition, PatchId, StepId, Timeline};
+pub use edition::{Cap, Edition, PatchId, StepId, Timeline, Turn};
 pub use plan::Plan;
 pub use run::Run;
 pub use schedule::{

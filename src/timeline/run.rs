@@ -138,8 +138,6 @@ pub struct Entry {
 pub struct Run {
     /// The plan's text.
     pub plan: Digest,
-    /// What the compiler made of it when it was armed.
-    pub schedule: Digest,
     /// Whether it is obeyed for as long as its file is there.
     pub on_load: bool,
     /// Since when it counts as obeyed (T1).
@@ -219,7 +217,6 @@ impl Run {
     fn of(armed: &Armed, at: Instant) -> Run {
         Run {
             plan: armed.plan,
-            schedule: armed.schedule,
             on_load: armed.on_load,
             armed_at: Instant::from_unix_nanos(armed.since),
             based_at: if armed.base.kept_until.is_some() { at } else { Instant::MIN },

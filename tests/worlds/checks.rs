@@ -25,7 +25,7 @@ use crate::files::{KINDS, Kind, Told, content, told};
 use crate::world::{Broken, Chapter, World, broken};
 
 /// What an edition serves, a countdown as it begins.
-fn content_of(timeline: &Timeline, edition: &Edition) -> String {
+fn content_of(timeline: &Timeline, edition: Edition) -> String {
     let way = if edition.cap == Cap::COUNTDOWN { "counting down\n" } else { "" };
     format!("{way}{}", content(timeline.view_of(edition, Instant::MIN)))
 }

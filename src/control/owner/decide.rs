@@ -100,7 +100,7 @@ impl Owner {
     }
 
     /// From here on secondaries have to follow to what is served now, if the plan names any.
-    pub(super) fn expect_followers(&mut self, apex: &Name, edition: &Edition, clock: clock::Instant) {
+    pub(super) fn expect_followers(&mut self, apex: &Name, edition: Edition, clock: clock::Instant) {
         let running = self.running.get(apex).filter(|running| !running.run.is_over());
         let plan = running.and_then(|running| running.itinerary.as_ref()).filter(|plan| !plan.secondaries.is_empty());
         match plan {
