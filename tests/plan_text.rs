@@ -38,6 +38,37 @@ type = "A"
 from = ["192.0.2.10"]
 to = ["192.0.2.20", "192.0.2.21"]
 
+[[probe]]
+name = "web"
+kind = "https"
+url = "https://www.example.com:8443/health?x"
+address = "[2001:db8::1]"
+status = [200, 204]
+body = "ok"
+
+[[probe]]
+name = "names"
+kind = "dns"
+servers = ["192.0.2.53", "[2001:db8::53]:5353"]
+same = ["www A", "@ SOA"]
+serials = "lag"
+
+[[gate]]
+before = "lower"
+probe = "names"
+pass = "2 of 3"
+over = "1m"
+
+[[gate]]
+before = "flip"
+approve = "the customer has agreed"
+
+[[watch]]
+probe = "web"
+fail = "3 of 5"
+for = "1h"
+rollback = true
+
 [[flip]]
 name = "a.w"
 type = "TXT"

@@ -304,6 +304,10 @@ pub fn overview<'a>(
         if let Some(plan) = &running.itinerary {
             _ = write!(text, "; {} at {}, {}", plan.what(), shown_instant(plan.at), show::distance(plan.at, now));
         }
+        let awaited = running.itinerary.as_ref().and_then(|plan| plan.guard.as_ref()?.awaited.first());
+        if let Some(awaited) = awaited.filter(|awaited| awaited.at <= now && running.run.state() == "armed") {
+            _ = write!(text, "; the {} waits for its gates", awaited.before);
+        }
         if let Some(serial) = serial {
             _ = write!(text, "; serial {serial}");
         }

@@ -96,7 +96,7 @@ pub struct Lookout {
     posts: NameMap<Box<Post>>,
     /// When something is to be done about which zone.
     due: BTreeSet<(Instant, Name)>,
-    /// Zones whose looks wait for others to come back.
+    /// Zones whose looks wait for others to come back, each once.
     waiting: VecDeque<Name>,
     under_way: usize,
     looks: u64,
@@ -110,6 +110,8 @@ struct Post {
     plan: crate::timeline::Digest,
     armed_at: Instant,
     is_held: bool,
+    /// Whether it waits for looks at others to come back.
+    is_waiting: bool,
     views: Vec<View>,
     next: Instant,
     /// When telling, passing, holding or rolling back was asked for last.
@@ -133,12 +135,12 @@ impl Lookout {
         if !self.posts.get(apex).is_some_and(|old| is_same(old)) {
             self.forget(apex);
         }
-        let views = match self.posts.remove(apex) {
+        let (views, is_waiting) = match self.posts.remove(apex) {
             Some(old) => {
                 self.due.remove(&(old.next, apex.clone()));
-                old.views
+                (old.views, old.is_waiting)
             }
-            None => guard.probes.iter().map(|probe| View::of(probe, now)).collect(),
+            None => (guard.probes.iter().map(|probe| View::of(probe, now)).collect(), false),
         };
         let post = Post {
             guard: guard.clone(),
@@ -146,6 +148,7 @@ impl Lookout {
             plan: run.plan,
             armed_at: run.armed_at,
             is_held: run.is_held(),
+            is_waiting,
             views,
             next: now,
             asked: None,
@@ -158,8 +161,22 @@ impl Lookout {
     pub fn forget(&mut self, apex: &Name) {
         if let Some(post) = self.posts.remove(apex) {
             self.due.remove(&(post.next, apex.clone()));
-            self.under_way -= post.views.iter().filter(|view| view.under_way.is_some()).count();
+            if post.is_waiting {
+                self.waiting.retain(|waiting| waiting != apex);
+            }
+            let freed = post.views.iter().filter(|view| view.under_way.is_some()).count();
+            (0..freed).for_each(|_| self.release());
         }
+    }
+
+    /// A look is under way no more: who waits longest has its turn.
+    fn release(&mut self) {
+        self.under_way -= 1;
+        let Some(apex) = self.waiting.pop_front() else { return };
+        let Some(post) = self.posts.get_mut(&apex) else { return };
+        self.due.remove(&(post.next, apex.clone()));
+        (post.is_waiting, post.next) = (false, Instant::MIN);
+        self.due.insert((Instant::MIN, apex));
     }
 
     /// When something is to be done next.
@@ -195,28 +212,19 @@ impl Lookout {
         let Some((view, (_, began))) = view.and_then(|view| view.under_way.take().map(|taken| (view, taken))) else {
             return all;
         };
-        self.under_way -= 1;
         view.evidence.note(began, shortened(verdict));
-        self.again(apex, now, &mut all);
-        while self.under_way < LOOKS_MAX
-            && let Some(apex) = self.waiting.pop_front()
-        {
-            self.again(&apex, now, &mut all);
-        }
-        all
-    }
-
-    fn again(&mut self, apex: &Name, now: Instant, all: &mut Vec<Due>) {
+        self.release();
         if let Some(post) = self.posts.get(apex) {
             self.due.remove(&(post.next, apex.clone()));
-            self.turn(apex, now, all);
+            self.turn(apex, now, &mut all);
         }
+        all
     }
 
     /// Does what is due for one zone, and notes when it is its turn again.
     fn turn(&mut self, apex: &Name, now: Instant, all: &mut Vec<Due>) {
         let Some(post) = self.posts.get_mut(apex) else { return };
-        let mut next = Instant::MAX;
+        let (mut next, mut lost) = (Instant::MAX, 0);
         for place in 0..post.views.len() {
             let Some(from) = post.wanted(place, now) else { continue };
             let view = &mut post.views[place];
@@ -227,17 +235,16 @@ impl Lookout {
                     continue;
                 }
                 view.under_way = None;
-                self.under_way -= 1;
+                lost += 1;
                 view.evidence.note(began, Verdict::Unknown("the look did not come back".to_owned()));
             }
             let look_at = view.next.max(from);
             if now < look_at {
                 next = next.min(look_at);
             } else if self.under_way >= LOOKS_MAX {
-                if self.waiting.len() < LOOKS_MAX * 64 && !self.waiting.contains(apex) {
+                if !std::mem::replace(&mut post.is_waiting, true) {
                     self.waiting.push_back(apex.clone());
                 }
-                next = next.min(now.after(Duration::from_secs(1)));
             } else {
                 self.looks += 1;
                 self.under_way += 1;
@@ -254,6 +261,7 @@ impl Lookout {
         if next < Instant::MAX {
             self.due.insert((next, apex.clone()));
         }
+        (0..lost).for_each(|_| self.release());
     }
 }
 

@@ -55,6 +55,7 @@ use crate::timeline::conduct;
 use crate::timeline::run::{Entry, Event as RunEvent};
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
+pub(super) use attend::BY_GATES;
 use attend::Told;
 use due::Due;
 pub use event::{Act, Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::herald::Notice;
 use super::names;
+use super::owner::BY_GATES;
 use super::running::Itinerary;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
@@ -241,6 +242,7 @@ impl Reporter {
         };
         let (event, level) = match &entry.event {
             Event::Verdict { of: Sentry::Watch(_), verdict: Verdict::Fail(_) } => ("alarm", Level::Error),
+            Event::Held { .. } if by == BY_GATES => ("alarm", Level::Error),
             Event::Verdict { verdict: Verdict::Pass, .. } => ("verdict", Level::Info),
             Event::Verdict { .. } => ("verdict", Level::Warn),
             event => (event.kind(), Level::Info),

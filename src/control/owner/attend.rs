@@ -13,6 +13,9 @@ use crate::timeline::run::Entry;
 use crate::timeline::{Run, Timeline, Verdict};
 use crate::wire::Name;
 
+/// Who lets steps go on, and holds a plan whose gates have not passed by their deadline.
+pub(in crate::control) const BY_GATES: &str = "its gates";
+
 /// What was found out about gates and watches, on its way into the journal.
 #[derive(Debug)]
 pub(super) struct Told {
@@ -38,8 +41,8 @@ impl Owner {
                     self.tell(&apex, &found, clock, effects);
                     continue;
                 }
-                Due::Pass { apex, before } => (apex, Decision::Pass { before }, "its gates".to_owned()),
-                Due::Hold { apex, why } => (apex, Decision::Hold { why }, "its gates".to_owned()),
+                Due::Pass { apex, before } => (apex, Decision::Pass { before }, BY_GATES.to_owned()),
+                Due::Hold { apex, why } => (apex, Decision::Hold { why }, BY_GATES.to_owned()),
                 Due::RollBack { apex, by } => (apex, Decision::RollBack, by),
             };
             if self.is_idle(&apex) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -218,7 +218,11 @@ fn parse_address(
     example: &str,
 ) -> Option<SocketAddr> {
     let whole = written.value.parse::<SocketAddr>().ok();
-    let alone = || Some(SocketAddr::new(written.value.parse::<IpAddr>().ok()?, port?));
+    // Brackets around an IPv6 address are welcome, as in a URL.
+    let bare = written.value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let ip =
+        bare.map_or_else(|| written.value.parse::<IpAddr>().ok(), |bare| bare.parse::<Ipv6Addr>().ok().map(IpAddr::V6));
+    let alone = || Some(SocketAddr::new(ip?, port?));
     let address = whole.or_else(alone).filter(|address| address.port() != 0);
     if address.is_none() {
         let message = match port {
