@@ -126,6 +126,12 @@ impl<'a> Match<'a> {
             Stored::Unavailable(_) => None,
         }
     }
+
+    /// Whether `view`, one of this zone, has the data that the zone's plan flips to.
+    #[inline]
+    pub fn has_flipped(self, view: View<'_>) -> bool {
+        matches!(self.stored, Stored::Changing(timeline) if timeline.has_flipped(view))
+    }
 }
 
 /// A place of a shard, perhaps empty.

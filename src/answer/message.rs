@@ -4,6 +4,7 @@ use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
 use crate::wire::{HEADER_LEN, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
+use super::noted::Kind;
 use super::request::Request;
 
 /// A section of a message after the question.
@@ -42,6 +43,9 @@ pub(super) struct Message<'a> {
     pub(super) authoritative: bool,
     truncated: bool,
     pub(super) rcode: Rcode,
+    /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
+    /// What was taken back counts too: rather too long.
+    pub(super) capped: Option<u32>,
 }
 
 impl<'a> Message<'a> {
@@ -63,6 +67,7 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
+            capped: None,
         })
     }
 
@@ -77,7 +82,24 @@ impl<'a> Message<'a> {
         let start = self.at;
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
         self.counts[section as usize] += rrset.len() as u16;
+        // As with the TTL itself, a zone without a patch pays for no more than this question.
+        if rrset.is_patched() {
+            self.note_capped(rrset);
+        }
         Ok(start)
+    }
+
+    fn note_capped(&mut self, rrset: Rrset<'_>) {
+        if rrset.is_capped() && !matches!(rrset.rtype(), Rtype::SOA | Rtype::RRSIG) {
+            self.capped = self.capped.max(Some(rrset.ttl().0));
+        }
+    }
+
+    /// What kind of a response to `request`, a question for `qtype`, it is.
+    #[inline]
+    pub(super) fn kind(&self, request: &Request, qtype: Option<Rtype>) -> Kind {
+        let edns = request.edns.map(|edns| edns.dnssec_ok);
+        Kind::of(qtype, self.rcode, self.truncated, edns)
     }
 
     /// Writes `rrset` with its owner, which does not stand in the message yet; gives the offset at

@@ -88,6 +88,8 @@ pub struct Timeline {
     first: Edition,
     later: Arc<[Edition]>,
     countdown: Option<Box<Countdown>>,
+    /// The patch with the new data, if there is one: the others have the old.
+    flipped: Option<PatchId>,
 }
 
 impl Timeline {
@@ -100,7 +102,7 @@ impl Timeline {
     /// A zone that doesn't change and is served with another serial than its file's.
     pub fn with_serial(zone: Zone, serial: u32) -> Timeline {
         let first = Edition::first(serial);
-        Timeline { zone, patches: Box::new([]), first, later: Arc::default(), countdown: None }
+        Timeline { zone, patches: Box::new([]), first, later: Arc::default(), countdown: None, flipped: None }
     }
 
     /// `first` until `later` begins; `patches` are patches of `zone`. `None` if the editions don't make a timeline: if
@@ -114,8 +116,21 @@ impl Timeline {
         countdown: Option<Countdown>,
     ) -> Option<Timeline> {
         let (patches, later, countdown) = (patches.into(), later.into(), countdown.map(Box::new));
-        let timeline = Timeline { zone, patches, first, later, countdown };
+        let timeline = Timeline { zone, patches, first, later, countdown, flipped: None };
         timeline.is_sound().then_some(timeline)
+    }
+
+    /// The same timeline, in which `patch` has the data that its plan flips to.
+    #[must_use]
+    pub fn flipping_to(self, patch: Option<PatchId>) -> Timeline {
+        Timeline { flipped: patch, ..self }
+    }
+
+    /// Whether `view`, one of this timeline, has the data that its plan flips to.
+    #[inline]
+    pub fn has_flipped(&self, view: View<'_>) -> bool {
+        let patch = self.flipped.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));
+        patch.is_some_and(|patch| view.is_of(patch))
     }
 
     /// Whether the invariants hold.

@@ -50,6 +50,17 @@ impl<'a> Rrset<'a> {
         self.view.served_ttl(self.stored_ttl())
     }
 
+    /// Whether a patch lies over its zone.
+    #[inline]
+    pub fn is_patched(self) -> bool {
+        self.view.patch.is_some()
+    }
+
+    /// Whether the view's cap bounds its TTL: of a zone with a plan, what the plan flips.
+    pub fn is_capped(self) -> bool {
+        self.stored_ttl() & CAPPED != 0
+    }
+
     /// The TTL as it is stored, perhaps with [`CAPPED`].
     fn stored_ttl(self) -> u32 {
         match self.block.data(self.entry).get(TTL_AT..TTL_AT + 4) {

@@ -227,7 +227,9 @@ fn build(
         spread: seconds(spread(plan)),
         key: plan.digest().key(),
     });
-    Timeline::new(zone.clone(), patches.patches, first, later, countdown).ok_or(EditionError::TooFar)
+    let flipped = patches.new;
+    let timeline = Timeline::new(zone.clone(), patches.patches, first, later, countdown);
+    timeline.map(|timeline| timeline.flipping_to(flipped)).ok_or(EditionError::TooFar)
 }
 
 fn cap(state: State) -> Cap {

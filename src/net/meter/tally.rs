@@ -1,0 +1,97 @@
+//! What one worker counts with: its block of counters, and its sketches of zones whose plan runs.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counters::Counters;
+use super::networks::Key;
+use super::sketch::Sketch;
+use super::{Meter, ZONES_MAX};
+use crate::answer::Transport;
+use crate::answer::noted::{Handed, Kind};
+use crate::clock::Instant;
+use crate::zone::NameHash;
+
+/// Of one worker, which alone writes through it.
+pub struct Tally {
+    meter: Arc<Meter>,
+    key: Key,
+    counters: Arc<Counters>,
+    sketches: HashMap<u64, Arc<Sketch>, BuildHasherDefault<AsItIs>>,
+    /// The one that was written last: a plan that is asked for is asked for often.
+    last: Option<Arc<Sketch>>,
+}
+
+/// A hash that is one already.
+#[derive(Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        self.0 = octets.iter().fold(self.0, |hash, &octet| hash << 8 | u64::from(octet));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl Tally {
+    pub(super) fn new(meter: Arc<Meter>, key: Key, counters: Arc<Counters>) -> Tally {
+        Tally { meter, key, counters, sketches: HashMap::default(), last: None }
+    }
+
+    /// One more answer.
+    #[inline]
+    pub fn count(&self, transport: Transport, kind: Kind) {
+        self.counters.count(transport, kind);
+    }
+
+    /// One more batch that was timed.
+    pub fn took(&self, time: Duration) {
+        self.counters.took(time);
+    }
+
+    /// Takes note of what was handed to `peer` of a zone whose plan runs.
+    #[inline]
+    pub fn meter(&mut self, now: Instant, peer: IpAddr, handed: &Handed, labels: &[u8]) {
+        if let Some(sketch) = &self.last
+            && sketch.apex == handed.apex
+            && !sketch.is_over()
+        {
+            return sketch.note(&self.key, now, peer, handed.what, labels);
+        }
+        self.find(handed.apex, now);
+        if let Some(sketch) = &self.last {
+            sketch.note(&self.key, now, peer, handed.what, labels);
+        }
+    }
+
+    /// Turns to the sketch of another zone than the last; a new one if there is none, and room. Nothing waits here: if
+    /// the list of all sketches is being read, the next answer makes it.
+    fn find(&mut self, apex: NameHash, now: Instant) {
+        let known = self.sketches.get(&apex.0).filter(|sketch| !sketch.is_over()).cloned();
+        self.last = known.or_else(|| self.make(apex, now));
+    }
+
+    #[cold]
+    fn make(&mut self, apex: NameHash, now: Instant) -> Option<Arc<Sketch>> {
+        self.sketches.remove(&apex.0);
+        if self.sketches.len() >= ZONES_MAX {
+            self.sketches.retain(|_, sketch| !sketch.is_over());
+            if self.sketches.len() >= ZONES_MAX {
+                return None;
+            }
+        }
+        let sketch = self.meter.enrol(|| Sketch::new(apex, now))?;
+        self.sketches.insert(apex.0, sketch.clone());
+        Some(sketch)
+    }
+}
