@@ -152,7 +152,7 @@ mod tests {
         for number in 0..10_000u64 {
             missing.add(&name(number), hash(number), hash(7));
             if number % 50 == 0 {
-                missing.add(forgotten, hash(99_999), hash(number % 5 + 100));
+                missing.add(forgotten, hash(99_999), hash(number / 50 % 5 + 100));
             }
         }
         let shown = shown(&missing);
