@@ -18,6 +18,7 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 use super::{Exit, Serve, style};
 use crate::answer::{Catalog, Identity};
 use crate::clock::{self, Ratchet};
+use crate::control::metrics;
 use crate::control::registry::Count;
 use crate::control::run::{Ask, Control, Handle, Limits};
 use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
@@ -43,6 +44,9 @@ enum StartError {
     /// The control socket can't be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The metrics can't be offered.
+    #[error(transparent)]
+    Metrics(#[from] metrics::ListenError),
     /// The threads could not be started.
     #[error("the server can't be started")]
     Threads(#[source] io::Error),
@@ -56,6 +60,7 @@ impl StartError {
             StartError::State { .. } => Some("name a folder that may be written with --state DIR".to_owned()),
             StartError::Journal { source, .. } => source.help(),
             StartError::Listen(error) => error.help(),
+            StartError::Metrics(_) => Some("name another address, or none, in `[metrics]`".to_owned()),
             StartError::Threads(_) => None,
         }
     }
@@ -113,7 +118,13 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
     let authority = Arc::new(Authority::new(published.clone(), clock.clone(), identity));
     let folders = (settings.zones.as_path(), settings.state.as_path());
-    let control = Control::new(folders, limits(settings), store, published, clock).map_err(journal)?;
+    let meter = authority.meter().clone();
+    let counted = (clock, meter.clone());
+    let control = Control::new(folders, limits(settings), store, published, counted).map_err(journal)?;
+    if let Some(address) = settings.metrics {
+        let address = metrics::listen(address, control.handle(), meter)?;
+        tracing::info!("metrics are at http://{address}/metrics");
+    }
     let socket = Socket::listen(&settings.state, control.handle())?;
     hear_signals(control.handle()).map_err(StartError::Threads)?;
     let server = Server::start(bound, authority, &network(settings)).map_err(StartError::Threads)?;

@@ -10,6 +10,8 @@ pub mod gathering;
 mod include;
 pub mod load;
 mod memory;
+pub mod metered;
+pub mod metrics;
 pub mod names;
 pub mod owner;
 pub mod portfolio;

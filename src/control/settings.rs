@@ -68,6 +68,8 @@ pub struct Settings {
     pub id: Option<String>,
     /// What TCP may cost.
     pub tcp: Tcp,
+    /// Where metrics are offered over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// The addresses to listen on.
@@ -175,6 +177,7 @@ impl Settings {
                 message_timeout: config.tcp_message_timeout,
                 write_timeout: config.tcp_write_timeout,
             },
+            metrics: config.metrics_listen,
             config: path,
         }
     }
@@ -188,6 +191,7 @@ impl Settings {
             ("workers", self.workers != other.workers),
             ("identity", (&self.version, &self.id) != (&other.version, &other.id)),
             ("tcp", self.tcp != other.tcp),
+            ("metrics", self.metrics != other.metrics),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }

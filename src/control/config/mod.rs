@@ -54,6 +54,8 @@ pub struct Config {
     pub tcp_message_timeout: Option<Duration>,
     /// How long a peer may take to read an answer.
     pub tcp_write_timeout: Option<Duration>,
+    /// Where metrics are offered over HTTP.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -88,6 +90,9 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.tcp_message_timeout = tcp.quantity(&mut source, "message-timeout", quantity::duration, "5s");
     config.tcp_write_timeout = tcp.quantity(&mut source, "write-timeout", quantity::duration, "10s");
     tcp.finish(&mut source);
+    let mut metrics = top.table(&mut source, "metrics", "metrics.");
+    config.metrics_listen = metrics_listen(&mut source, &mut metrics);
+    metrics.finish(&mut source);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -122,6 +127,17 @@ fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAdd
         source.value_fault(span, message, "too many", "listen on 0.0.0.0 or [::] for all addresses");
     }
     Some(addresses)
+}
+
+fn metrics_listen(source: &mut Source<'_>, metrics: &mut Fields<'_>) -> Option<SocketAddr> {
+    let written = metrics.text(source, "listen")?;
+    let address = written.value.parse().ok();
+    if address.is_none() {
+        let message = format!("`metrics.listen` takes an address with a port, and `{}` is none", written.value);
+        let help = "write it as `127.0.0.1:9153` or `[::1]:9153`";
+        source.value_fault(written.span, message, "not an address with a port", help);
+    }
+    address
 }
 
 /// What says what to log can't be understood.
@@ -194,6 +210,8 @@ mod tests {
             idle-timeout = "1m"
             message-timeout = "3s"
             write-timeout = "500ms"
+            [metrics]
+            listen = "127.0.0.1:9153"
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -202,6 +220,7 @@ mod tests {
         assert_eq!((config.version.as_deref(), config.id.as_deref()), (Some("watari"), Some("ns1")));
         assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
+        assert_eq!(config.metrics_listen, Some(SocketAddr::from(([127, 0, 0, 1], 9153))));
     }
 
     #[test]

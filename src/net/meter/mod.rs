@@ -23,6 +23,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::clock::Instant;
@@ -101,6 +102,18 @@ impl Meter {
     pub fn reading(&self, apex: NameHash) -> Option<Reading> {
         let sketches: Vec<_> = lock(&self.sketches).iter().filter(|sketch| sketch.apex == apex).cloned().collect();
         Reading::of(sketches.iter().map(|sketch| &**sketch))
+    }
+
+    /// The same of many zones, with one look at all there is.
+    pub fn readings(&self, apexes: &[NameHash]) -> Vec<Option<Reading>> {
+        let mut of_zones: HashMap<u64, Vec<Arc<Sketch>>> = apexes.iter().map(|apex| (apex.0, Vec::new())).collect();
+        for sketch in lock(&self.sketches).iter() {
+            if let Some(of_zone) = of_zones.get_mut(&sketch.apex.0) {
+                of_zone.push(sketch.clone());
+            }
+        }
+        let sketches = |apex: &NameHash| of_zones.get(&apex.0).into_iter().flatten().map(|sketch| &**sketch);
+        apexes.iter().map(|apex| Reading::of(sketches(apex))).collect()
     }
 
     /// Whether nothing is known of any zone.
