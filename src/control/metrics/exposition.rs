@@ -183,10 +183,7 @@ fn family<N>(
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, kind)?;
     for (labels, number) in samples {
-        match labels.is_empty() {
-            true => encode(number, family.encode_family(&labels)?)?,
-            false => encode(number, family.encode_family(&labels)?)?,
-        }
+        encode(number, family.encode_family(&labels)?)?;
     }
     Ok(())
 }
