@@ -90,16 +90,11 @@ impl<'a> Message<'a> {
     }
 
     fn note_capped(&mut self, rrset: Rrset<'_>) {
-        if rrset.is_capped() && !matches!(rrset.rtype(), Rtype::SOA | Rtype::RRSIG) {
-            self.capped = self.capped.max(Some(rrset.ttl().0));
+        if let Some(ttl) = rrset.capped_ttl()
+            && rrset.rtype() != Rtype::SOA
+        {
+            self.capped = self.capped.max(Some(ttl.0));
         }
-    }
-
-    /// What kind of a response to `request`, a question for `qtype`, it is.
-    #[inline]
-    pub(super) fn kind(&self, request: &Request, qtype: Option<Rtype>) -> Kind {
-        let edns = request.edns.map(|edns| edns.dnssec_ok);
-        Kind::of(qtype, self.rcode, self.truncated, edns)
     }
 
     /// Writes `rrset` with its owner, which does not stand in the message yet; gives the offset at
@@ -213,13 +208,15 @@ impl<'a> Message<'a> {
         None
     }
 
-    /// Writes the OPT record and the header; gives the length of the whole.
+    /// Writes the OPT record and the header; gives the length of the whole, and its kind.
     #[inline]
-    pub(super) fn finish(mut self, request: &Request, options: &[Option<OptOption<'_>>]) -> usize {
+    pub(super) fn finish(mut self, request: &Request, options: &[Option<OptOption<'_>>]) -> (usize, Kind) {
+        let mut kind = Kind::of(request.qtype);
         let mut additional = self.counts[2];
         if let Some(edns) = request.edns {
             self.opt(edns.dnssec_ok, options);
             additional += 1;
+            kind = kind.with_edns(edns.dnssec_ok);
         }
         let questions = u8::from(request.question_end > HEADER_LEN);
         let [flags0, _] = request.flags;
@@ -235,7 +232,7 @@ impl<'a> Message<'a> {
         if let Some(place) = self.out.first_chunk_mut() {
             *place = header;
         }
-        self.at
+        (self.at, kind.with_flags(flags0, flags1))
     }
 
     fn opt(&mut self, dnssec_ok: bool, options: &[Option<OptOption<'_>>]) {

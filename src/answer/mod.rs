@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
-use crate::wire::{Class, Rcode, Rtype};
+use crate::wire::{Class, Rcode};
 use crate::zone::Suffixes;
 
 pub use catalog::{Catalog, Match, Served};
@@ -104,9 +104,9 @@ impl Answerer {
                 self.query(catalog, arrival, &query, request, out)
             }
             Received::Other(other) => {
-                self.respond(&other, None, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out)
+                self.respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out)
             }
-            Received::Malformed(malformed) => self.respond(&malformed, None, Rcode::FORMERR, None, request, out),
+            Received::Malformed(malformed) => self.respond(&malformed, Rcode::FORMERR, None, request, out),
         }
     }
 
@@ -142,7 +142,7 @@ impl Answerer {
         let mut reserved = 0;
         if let Some(edns) = query.edns {
             if edns.version > 0 {
-                return self.respond(query, Some(query.qtype), Rcode::BADVERS, None, request, out);
+                return self.respond(query, Rcode::BADVERS, None, request, out);
             }
             size = usize::from(edns.udp_payload.clamp(UDP_PAYLOAD_MIN, UDP_PAYLOAD_OURS));
             if edns.nsid {
@@ -172,8 +172,9 @@ impl Answerer {
             let mut resolution = Resolution { catalog, arrival, query, name, message, expansions, noted };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
-        self.noted.kind = message.kind(query, Some(query.qtype));
-        message.finish(query, &options)
+        let (len, kind) = message.finish(query, &options);
+        self.noted.kind = kind;
+        len
     }
 
     /// A response that says no more than `rcode`.
@@ -181,7 +182,6 @@ impl Answerer {
     fn respond(
         &mut self,
         request: &Request,
-        qtype: Option<Rtype>,
         rcode: Rcode,
         error: Option<ExtendedError>,
         received: &[u8],
@@ -193,7 +193,8 @@ impl Answerer {
             return 0;
         };
         message.rcode = rcode;
-        self.noted.kind = message.kind(request, qtype);
-        message.finish(request, &[error.map(OptOption::ExtendedError)])
+        let (len, kind) = message.finish(request, &[error.map(OptOption::ExtendedError)]);
+        self.noted.kind = if rcode == Rcode::BADVERS { kind.with_badvers() } else { kind };
+        len
     }
 }

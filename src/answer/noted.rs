@@ -40,6 +40,8 @@ const NONE: u16 = 31;
 /// For each type up to CAA its place.
 const PLACES: [u8; 258] = {
     let mut places = [OTHER as u8; 258];
+    // No record has this type: it stands for a question that could not be read.
+    places[0] = NONE as u8;
     let mut at = 0;
     while at < TYPES.len() {
         places[TYPES[at].0 as usize] = at as u8;
@@ -90,16 +92,27 @@ impl Kind {
     /// Nothing was said.
     pub(super) const SILENCE: Kind = Kind(NONE << 7 | SILENCE << 3);
 
-    /// The kind of an answer to a question for `qtype`; `edns` says whether there was OPT, and in it DO.
+    /// The kind of an answer to a question for `qtype`, of which nothing else is known yet.
     #[inline]
-    pub(super) fn of(qtype: Option<Rtype>, rcode: Rcode, truncated: bool, edns: Option<bool>) -> Kind {
-        let place = match qtype {
-            Some(qtype) => PLACES.get(usize::from(qtype.0)).map_or(OTHER, |&place| u16::from(place)),
-            None => NONE,
-        };
-        let rcode = if rcode.0 < BADVERS { rcode.0 } else { BADVERS };
-        let edns = edns.map_or(0, |dnssec_ok| 1 | u16::from(dnssec_ok) << 1);
-        Kind(place << 7 | rcode << 3 | u16::from(truncated) << 2 | edns)
+    pub(super) fn of(qtype: Rtype) -> Kind {
+        Kind(PLACES.get(usize::from(qtype.0)).map_or(OTHER << 7, |&place| u16::from(place) << 7))
+    }
+
+    /// The same, with EDNS.
+    #[inline]
+    pub(super) fn with_edns(self, dnssec_ok: bool) -> Kind {
+        Kind(self.0 | 1 | u16::from(dnssec_ok) << 1)
+    }
+
+    /// The same, as the two octets of flags in the header of the answer say.
+    #[inline]
+    pub(super) fn with_flags(self, first: u8, second: u8) -> Kind {
+        Kind(self.0 | u16::from(first & 2) << 1 | u16::from(second & 0xf) << 3)
+    }
+
+    /// The same, where the RCODE is BADVERS, of which the header has no more than zeros.
+    pub(super) fn with_badvers(self) -> Kind {
+        Kind(self.0 | BADVERS << 3)
     }
 
     /// Its number, below [`Kind::COUNT`].
@@ -165,7 +178,13 @@ impl Noted {
         handed: [Handed { apex: NameHash(0), below: None, what: What::Missing }; HANDED_MAX],
     };
 
-    /// What it held of zones whose plan runs: nearly always nothing.
+    /// Whether it held nothing of zones whose plan runs: nearly always.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// What it held of zones whose plan runs.
     #[inline]
     pub fn handed(&self) -> &[Handed] {
         self.handed.get(..self.count).unwrap_or_default()
@@ -193,30 +212,35 @@ mod tests {
     #[test]
     fn a_kind_tells_what_it_was_made_of() {
         let kinds = [
-            (Some(Rtype::A), Rcode::NOERROR, false, None),
-            (Some(Rtype::CAA), Rcode::NXDOMAIN, true, Some(true)),
-            (Some(Rtype(65_280)), Rcode::REFUSED, false, Some(false)),
-            (None, Rcode::FORMERR, false, None),
-            (Some(Rtype::TXT), Rcode::BADVERS, false, Some(true)),
+            (Rtype::A, Rcode::NOERROR, false, None),
+            (Rtype::CAA, Rcode::NXDOMAIN, true, Some(true)),
+            (Rtype(65_280), Rcode::REFUSED, false, Some(false)),
+            (Rtype(0), Rcode::FORMERR, false, None),
+            (Rtype::TXT, Rcode::BADVERS, false, Some(true)),
         ];
         for (qtype, rcode, truncated, edns) in kinds {
-            let told = Kind::told(Kind::of(qtype, rcode, truncated, edns).number());
             let asked = match qtype {
-                None => Asked::Nothing,
-                Some(rtype) if TYPES.contains(&rtype) => Asked::Type(rtype),
-                Some(_) => Asked::Other,
+                Rtype(0) => Asked::Nothing,
+                rtype if TYPES.contains(&rtype) => Asked::Type(rtype),
+                _ => Asked::Other,
             };
+            let mut kind = Kind::of(qtype).with_flags(0x84 | u8::from(truncated) << 1, rcode.0 as u8 & 0xf);
+            if let Some(dnssec_ok) = edns {
+                kind = kind.with_edns(dnssec_ok);
+            }
+            if rcode == Rcode::BADVERS {
+                kind = kind.with_badvers();
+            }
             let expected =
                 Told { asked, rcode: Some(rcode), truncated, dnssec_ok: edns == Some(true), edns: edns.is_some() };
-            assert_eq!(told, expected);
+            assert_eq!(Kind::told(kind.number()), expected);
         }
         assert_eq!(Kind::told(Kind::SILENCE.number()).rcode, None);
     }
 
     #[test]
     fn each_type_has_a_place_of_its_own() {
-        let mut numbers: Vec<_> =
-            TYPES.iter().map(|&rtype| Kind::of(Some(rtype), Rcode::NOERROR, false, None).number()).collect();
+        let mut numbers: Vec<_> = TYPES.iter().map(|&rtype| Kind::of(rtype).number()).collect();
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), TYPES.len());

@@ -159,26 +159,22 @@ impl Resolution<'_, '_> {
         let signed = dnssec_ok && view.is_signed();
         let scene = Scene { view, name_at, apex_at, below: skipped, signed };
         self.message.authoritative |= first;
+        let link = self.look_up(scene, first);
         if view.is_patched() {
-            return Ok(self.look_up_noting(scene, first, of));
+            self.note(of, view, first.then_some(skipped));
         }
-        Ok(self.look_up(scene, first))
+        Ok(link)
     }
 
-    /// As [`Resolution::look_up`], in a zone whose plan runs.
-    #[inline(never)]
-    fn look_up_noting(&mut self, scene: Scene<'_>, first: bool, of: Match<'_>) -> Result<Link, NoRoom> {
-        let apex = self.name.hash(scene.below);
-        let below = first.then_some(scene.below);
-        self.message.capped = None;
-        let link = self.look_up(scene, first);
-        if let Some(ttl) = self.message.capped {
-            let what = if of.has_flipped(scene.view) { What::New(ttl) } else { What::Old(ttl) };
-            self.noted.hand(Handed { apex, below, what });
-        } else if first && self.message.rcode == Rcode::NXDOMAIN {
-            self.noted.hand(Handed { apex, below, what: What::Missing });
-        }
-        link
+    /// Notes what a link of a zone whose plan runs has written. `below`: labels of the question's name below the apex.
+    fn note(&mut self, of: Match<'_>, view: View<'_>, below: Option<usize>) {
+        let what = match self.message.capped.take() {
+            Some(ttl) if of.has_flipped(view) => What::New(ttl),
+            Some(ttl) => What::Old(ttl),
+            None if below.is_some() && self.message.rcode == Rcode::NXDOMAIN => What::Missing,
+            None => return,
+        };
+        self.noted.hand(Handed { apex: of.apex(), below, what });
     }
 
     #[inline]

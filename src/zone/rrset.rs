@@ -56,9 +56,11 @@ impl<'a> Rrset<'a> {
         self.view.patch.is_some()
     }
 
-    /// Whether the view's cap bounds its TTL: of a zone with a plan, what the plan flips.
-    pub fn is_capped(self) -> bool {
-        self.stored_ttl() & CAPPED != 0
+    /// The TTL that is served, if the view's cap bounds it: of a zone with a plan, what the plan flips.
+    #[inline]
+    pub fn capped_ttl(self) -> Option<Ttl> {
+        let stored = self.stored_ttl();
+        (stored & CAPPED != 0).then(|| self.view.served_ttl(stored))
     }
 
     /// The TTL as it is stored, perhaps with [`CAPPED`].

@@ -25,8 +25,12 @@ fn moving(apex: &str) -> Served {
     let www = crate::wire::name::join(b"\x03www", apex.as_ref()).unwrap();
     let soa = zone.view().apex_node().rrset(Rtype::SOA).unwrap().first_rdata();
     let patch = |address: u8| {
-        let change = |owner: &Name, rtype, rdata: &[u8]| {
-            Change { owner: owner.clone(), rtype, ttl: Ttl(600), capped: true, rdatas: vec![rdata.into()] }
+        let change = |owner: &Name, rtype, rdata: &[u8]| Change {
+            owner: owner.clone(),
+            rtype,
+            ttl: Ttl(600),
+            capped: true,
+            rdatas: vec![rdata.into()],
         };
         let changes = [change(&www, Rtype::A, &[192, 0, 2, address]), change(&apex, Rtype::SOA, &soa)];
         Patch::new(&zone, &changes).unwrap()

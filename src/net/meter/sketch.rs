@@ -1,12 +1,11 @@
 //! What one worker keeps of one zone whose plan runs, and what those of all workers say together.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 use std::time::Duration;
 
 use super::missing::{Asked, LABELS_LEN_MAX, Missing, Names};
-use super::networks::{Key, Networks, Union};
+use super::networks::{Networks, Union};
 use crate::answer::noted::What;
 use crate::clock::Instant;
 use crate::zone::NameHash;
@@ -55,8 +54,13 @@ impl Side {
         }
         self.last_at.store(now.unix_nanos(), Ordering::Relaxed);
         self.last_ttl.store(ttl, Ordering::Relaxed);
-        self.answers.store(self.answers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.count();
         self.networks.add(network);
+    }
+
+    #[inline]
+    fn count(&self) {
+        self.answers.store(self.answers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }
 
@@ -77,20 +81,29 @@ impl Sketch {
         self.over.store(true, Ordering::Relaxed);
     }
 
-    /// Takes note of what was handed to `peer`. `labels` are those of the question's name below the apex.
+    /// Takes note of what was handed to somebody in the network with this hash.
     #[inline]
-    pub(super) fn note(&self, key: &Key, now: Instant, peer: IpAddr, what: What, labels: &[u8]) {
-        let network = key.hash(peer);
+    pub(super) fn hand(&self, now: Instant, what: What, network: u64) {
         match what {
             What::Old(ttl) => self.old.hand(now, ttl, network),
             What::New(ttl) => self.new.hand(now, ttl, network),
-            What::Missing => self.miss(labels, network),
+            What::Missing => {}
         }
     }
 
-    /// A name that does not exist was asked for. Should somebody be reading this very moment, it is not counted: nobody
-    /// waits here.
-    fn miss(&self, labels: &[u8], network: u64) {
+    /// The same as before was handed to the same network at the same instant.
+    #[inline]
+    pub(super) fn repeat(&self, what: What) {
+        match what {
+            What::Old(_) => self.old.count(),
+            What::New(_) => self.new.count(),
+            What::Missing => {}
+        }
+    }
+
+    /// A name that does not exist was asked for, `labels` below the apex. Should somebody be reading this very moment, it
+    /// is not counted: nobody waits here.
+    pub(super) fn miss(&self, labels: &[u8], network: u64) {
         if labels.is_empty() || labels.len() > LABELS_LEN_MAX {
             return;
         }

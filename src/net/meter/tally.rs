@@ -11,7 +11,7 @@ use super::networks::Key;
 use super::sketch::Sketch;
 use super::{Meter, ZONES_MAX};
 use crate::answer::Transport;
-use crate::answer::noted::{Handed, Kind};
+use crate::answer::noted::{Handed, Kind, What};
 use crate::clock::Instant;
 use crate::zone::NameHash;
 
@@ -23,6 +23,8 @@ pub struct Tally {
     sketches: HashMap<u64, Arc<Sketch>, BuildHasherDefault<AsItIs>>,
     /// The one that was written last: a plan that is asked for is asked for often.
     last: Option<Arc<Sketch>>,
+    /// What was written to it last.
+    same: Option<(Instant, IpAddr, What)>,
 }
 
 /// A hash that is one already.
@@ -45,7 +47,7 @@ impl Hasher for AsItIs {
 
 impl Tally {
     pub(super) fn new(meter: Arc<Meter>, key: Key, counters: Arc<Counters>) -> Tally {
-        Tally { meter, key, counters, sketches: HashMap::default(), last: None }
+        Tally { meter, key, counters, sketches: HashMap::default(), last: None, same: None }
     }
 
     /// One more answer.
@@ -59,19 +61,24 @@ impl Tally {
         self.counters.took(time);
     }
 
-    /// Takes note of what was handed to `peer` of a zone whose plan runs.
+    /// Takes note of what was handed to `peer` of a zone whose plan runs; `labels` gives as many of the question's.
     #[inline]
-    pub fn meter(&mut self, now: Instant, peer: IpAddr, handed: &Handed, labels: &[u8]) {
-        if let Some(sketch) = &self.last
-            && sketch.apex == handed.apex
-            && !sketch.is_over()
-        {
-            return sketch.note(&self.key, now, peer, handed.what, labels);
+    pub fn meter<'n>(&mut self, now: Instant, peer: IpAddr, handed: &Handed, labels: impl Fn(usize) -> &'n [u8]) {
+        if !self.last.as_ref().is_some_and(|sketch| sketch.apex == handed.apex && !sketch.is_over()) {
+            self.find(handed.apex, now);
+            self.same = None;
         }
-        self.find(handed.apex, now);
-        if let Some(sketch) = &self.last {
-            sketch.note(&self.key, now, peer, handed.what, labels);
+        let Some(sketch) = &self.last else { return };
+        if handed.what == What::Missing {
+            return sketch.miss(labels(handed.below.unwrap_or(0)), self.key.hash(peer));
         }
+        // Who asks in a row is told the same in a row: one more of it says nothing new but that it was one more.
+        let this = Some((now, peer, handed.what));
+        if this == self.same {
+            return sketch.repeat(handed.what);
+        }
+        self.same = this;
+        sketch.hand(now, handed.what, self.key.hash(peer));
     }
 
     /// Turns to the sketch of another zone than the last; a new one if there is none, and room. Nothing waits here: if

@@ -18,7 +18,7 @@ fn network(number: u8) -> IpAddr {
 }
 
 fn hand(tally: &mut Tally, at: i64, from: u8, what: What) {
-    tally.meter(seconds(at), network(from), &Handed { apex: APEX, below: Some(1), what }, b"\x03www");
+    tally.meter(seconds(at), network(from), &Handed { apex: APEX, below: Some(1), what }, |_| b"\x03www");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn zones_beyond_the_bound_are_not_counted_until_there_is_room() {
     let mut worker = meter.tally();
     let hand = |worker: &mut Tally, zone: u64| {
         let handed = Handed { apex: NameHash(zone), below: None, what: What::Old(60) };
-        worker.meter(T, network(1), &handed, b"");
+        worker.meter(T, network(1), &handed, |_| b"");
     };
     (0..5000).for_each(|zone| hand(&mut worker, zone));
     assert!(meter.reading(NameHash(4095)).is_some() && meter.reading(NameHash(4096)).is_none());
