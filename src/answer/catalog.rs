@@ -111,7 +111,7 @@ impl Default for Catalog {
 /// A zone that a name belongs to.
 #[derive(Clone, Copy)]
 pub struct Match<'a> {
-    stored: &'a Stored,
+    entry: &'a Entry,
     /// How many labels of the name are left of the apex.
     pub skipped: usize,
 }
@@ -120,11 +120,23 @@ impl<'a> Match<'a> {
     /// The zone as it is served to `peer` at `now`; `None` if it was never loaded.
     #[inline]
     pub fn view(self, now: Instant, peer: &SocketAddr) -> Option<View<'a>> {
-        match self.stored {
+        match &self.entry.stored {
             Stored::Fixed(zone) => Some(zone.view()),
             Stored::Changing(timeline) => Some(timeline.view(now, peer.ip())),
             Stored::Unavailable(_) => None,
         }
+    }
+
+    /// Whether `view`, one of this zone, has the data that the zone's plan flips to.
+    #[inline]
+    pub fn has_flipped(self, view: View<'_>) -> bool {
+        matches!(&self.entry.stored, Stored::Changing(timeline) if timeline.has_flipped(view))
+    }
+
+    /// The hash of the apex.
+    #[inline]
+    pub fn apex(self) -> NameHash {
+        self.entry.hash
     }
 }
 
@@ -184,14 +196,14 @@ impl Catalog {
         let labels = name.labels();
         (skipped..=labels)
             .filter(|skipped| self.depth_bits >> (labels - skipped) & 1 != 0)
-            .find_map(|skipped| self.exact(name, skipped).map(|stored| Match { stored, skipped }))
+            .find_map(|skipped| self.exact(name, skipped).map(|entry| Match { entry, skipped }))
     }
 
     /// The zone at `apex` as its file says, if it was ever loaded.
     pub fn zone(&self, apex: NameRef<'_>) -> Option<&Zone> {
         let mut suffixes = Suffixes::new();
         suffixes.set(apex.wire()).ok()?;
-        match self.exact(&suffixes, 0)? {
+        match &self.exact(&suffixes, 0)?.stored {
             Stored::Fixed(zone) => Some(zone),
             Stored::Changing(timeline) => Some(timeline.zone()),
             Stored::Unavailable(_) => None,
@@ -208,14 +220,14 @@ impl Catalog {
         shard.get(hash.0 as usize & shard.len().wrapping_sub(1)).map(Place)
     }
 
-    fn exact(&self, name: &Suffixes, skipped: usize) -> Option<&Stored> {
+    fn exact(&self, name: &Suffixes, skipped: usize) -> Option<&Entry> {
         let hash = name.hash(skipped);
         let shard = self.shards.get(shard_of(hash, self.shards.len()))?;
         let mask = shard.len().checked_sub(1)?;
         let mut at = hash.0 as usize & mask;
         while let Some(Some(entry)) = shard.get(at) {
             if entry.hash == hash && entry.stored.is_at(name.suffix(skipped)) {
-                return Some(&entry.stored);
+                return Some(entry);
             }
             at = (at + 1) & mask;
         }
@@ -330,7 +342,7 @@ mod tests {
     fn found(catalog: &Catalog, text: &str, skipped: usize) -> Option<(String, usize)> {
         let mut suffixes = Suffixes::new();
         suffixes.set(name(text).wire()).unwrap();
-        catalog.find(&suffixes, skipped).map(|found| (found.stored.apex().to_string(), found.skipped))
+        catalog.find(&suffixes, skipped).map(|found| (found.entry.stored.apex().to_string(), found.skipped))
     }
 
     #[test]

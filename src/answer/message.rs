@@ -4,6 +4,7 @@ use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
 use crate::wire::{HEADER_LEN, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
+use super::noted::Kind;
 use super::request::Request;
 
 /// A section of a message after the question.
@@ -42,6 +43,9 @@ pub(super) struct Message<'a> {
     pub(super) authoritative: bool,
     truncated: bool,
     pub(super) rcode: Rcode,
+    /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
+    /// What was taken back counts too: rather too long.
+    pub(super) capped: Option<u32>,
 }
 
 impl<'a> Message<'a> {
@@ -63,6 +67,7 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
+            capped: None,
         })
     }
 
@@ -77,7 +82,19 @@ impl<'a> Message<'a> {
         let start = self.at;
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
         self.counts[section as usize] += rrset.len() as u16;
+        // As with the TTL itself, a zone without a patch pays for no more than this question.
+        if rrset.is_patched() {
+            self.note_capped(rrset);
+        }
         Ok(start)
+    }
+
+    fn note_capped(&mut self, rrset: Rrset<'_>) {
+        if let Some(ttl) = rrset.capped_ttl()
+            && rrset.rtype() != Rtype::SOA
+        {
+            self.capped = self.capped.max(Some(ttl.0));
+        }
     }
 
     /// Writes `rrset` with its owner, which does not stand in the message yet; gives the offset at
@@ -191,13 +208,15 @@ impl<'a> Message<'a> {
         None
     }
 
-    /// Writes the OPT record and the header; gives the length of the whole.
+    /// Writes the OPT record and the header; gives the length of the whole, and its kind.
     #[inline]
-    pub(super) fn finish(mut self, request: &Request, options: &[Option<OptOption<'_>>]) -> usize {
+    pub(super) fn finish(mut self, request: &Request, options: &[Option<OptOption<'_>>]) -> (usize, Kind) {
+        let mut kind = Kind::of(request.qtype);
         let mut additional = self.counts[2];
         if let Some(edns) = request.edns {
             self.opt(edns.dnssec_ok, options);
             additional += 1;
+            kind = kind.with_edns(edns.dnssec_ok);
         }
         let questions = u8::from(request.question_end > HEADER_LEN);
         let [flags0, _] = request.flags;
@@ -213,7 +232,7 @@ impl<'a> Message<'a> {
         if let Some(place) = self.out.first_chunk_mut() {
             *place = header;
         }
-        self.at
+        (self.at, kind.with_flags(flags0, flags1))
     }
 
     fn opt(&mut self, dnssec_ok: bool, options: &[Option<OptOption<'_>>]) {

@@ -9,6 +9,8 @@
 //! 5. `proof`: with DO set, signatures and the proof of what does not exist;
 //! 6. `message`: sections, limits, OPT.
 //!
+//! What kind of an answer it was is `noted` beside it, for who counts.
+//!
 //! Before a batch of them, `foresight` reads what their answers will need.
 //!
 //! Nothing here locks or reads a clock, and nothing allocates, but for names in an answer of more than
@@ -19,6 +21,7 @@ mod catalog;
 mod chaos;
 mod foresight;
 mod message;
+pub mod noted;
 mod proof;
 mod request;
 mod resolve;
@@ -37,6 +40,7 @@ pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
 use message::{Message, OptOption, opt_len};
+use noted::{Kind, Noted};
 use request::{Received, Request, receive};
 use resolve::{Expansions, Resolution};
 
@@ -68,12 +72,13 @@ const UDP_PAYLOAD_MIN: u16 = 512;
 pub struct Answerer {
     identity: Identity,
     name: Suffixes,
+    noted: Noted,
 }
 
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, name: Suffixes::new() }
+        Answerer { identity, name: Suffixes::new(), noted: Noted::NOTHING }
     }
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
@@ -88,15 +93,32 @@ impl Answerer {
         request: &[u8],
         out: &mut [u8],
     ) -> usize {
+        self.noted.clear();
         match receive(request, &mut self.name) {
-            Received::Silence => 0,
+            Received::Silence => {
+                self.noted.kind = Kind::SILENCE;
+                0
+            }
             Received::Query(query) => {
                 let arrival = Arrival { now, peer: &peer, transport };
                 self.query(catalog, arrival, &query, request, out)
             }
-            Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
-            Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
+            Received::Other(other) => {
+                self.respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out)
+            }
+            Received::Malformed(malformed) => self.respond(&malformed, Rcode::FORMERR, None, request, out),
         }
+    }
+
+    /// What is to be noted of the last answer.
+    #[inline]
+    pub fn noted(&self) -> &Noted {
+        &self.noted
+    }
+
+    /// The first labels, so many, of the name that was asked for last, in lower case. After an alias it is another.
+    pub fn asked_labels(&self, count: usize) -> &[u8] {
+        self.name.between(0, count)
     }
 
     /// Looks ahead over the first [`FORESEEN_MAX`] of `requests`, which are about to be answered, so
@@ -120,7 +142,7 @@ impl Answerer {
         let mut reserved = 0;
         if let Some(edns) = query.edns {
             if edns.version > 0 {
-                return respond(query, Rcode::BADVERS, None, request, out);
+                return self.respond(query, Rcode::BADVERS, None, request, out);
             }
             size = usize::from(edns.udp_payload.clamp(UDP_PAYLOAD_MIN, UDP_PAYLOAD_OURS));
             if edns.nsid {
@@ -136,29 +158,43 @@ impl Answerer {
             size = out.len();
         }
         let question = request.get(..query.question_end).unwrap_or_default();
-        let Some(mut message) = Message::new(out, question, size, reserved) else { return 0 };
+        let Some(mut message) = Message::new(out, question, size, reserved) else {
+            self.noted.kind = Kind::SILENCE;
+            return 0;
+        };
         if query.qclass == Class::CH {
             let error = chaos::answer(&self.identity, &self.name, query, &mut message);
             options[2] = error.map(OptOption::ExtendedError);
         } else {
             let (name, message) = (&mut self.name, &mut message);
             let expansions = Expansions::default();
-            let mut resolution = Resolution { catalog, arrival, query, name, message, expansions };
+            let noted = &mut self.noted;
+            let mut resolution = Resolution { catalog, arrival, query, name, message, expansions, noted };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
-        message.finish(query, &options)
+        let (len, kind) = message.finish(query, &options);
+        self.noted.kind = kind;
+        len
     }
-}
 
-/// A response that says no more than `rcode`.
-fn respond(request: &Request, rcode: Rcode, error: Option<ExtendedError>, received: &[u8], out: &mut [u8]) -> usize {
-    let question = received.get(..request.question_end).unwrap_or_default();
-    let size = usize::from(UDP_PAYLOAD_MIN);
-    match Message::new(out, question, size, 0) {
-        Some(mut message) => {
-            message.rcode = rcode;
-            message.finish(request, &[error.map(OptOption::ExtendedError)])
-        }
-        None => 0,
+    /// A response that says no more than `rcode`.
+    #[cold]
+    fn respond(
+        &mut self,
+        request: &Request,
+        rcode: Rcode,
+        error: Option<ExtendedError>,
+        received: &[u8],
+        out: &mut [u8],
+    ) -> usize {
+        let question = received.get(..request.question_end).unwrap_or_default();
+        let Some(mut message) = Message::new(out, question, usize::from(UDP_PAYLOAD_MIN), 0) else {
+            self.noted.kind = Kind::SILENCE;
+            return 0;
+        };
+        message.rcode = rcode;
+        let (len, kind) = message.finish(request, &[error.map(OptOption::ExtendedError)]);
+        self.noted.kind = if rcode == Rcode::BADVERS { kind.with_badvers() } else { kind };
+        len
     }
 }

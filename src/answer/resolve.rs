@@ -12,8 +12,9 @@ use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, Rcode, Rtype};
 use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
+use super::noted::{Handed, Noted, What};
 use super::request::Request;
 use super::{Arrival, Transport, additional, proof};
 
@@ -31,6 +32,7 @@ pub(super) struct Resolution<'r, 'm> {
     pub(super) name: &'r mut Suffixes,
     pub(super) message: &'r mut Message<'m>,
     pub(super) expansions: Expansions,
+    pub(super) noted: &'r mut Noted,
 }
 
 /// The links of a chain that a signed wildcard made: their proofs wait until the answer section is
@@ -133,13 +135,14 @@ impl Resolution<'_, '_> {
             }));
         };
         let mut skipped = found.skipped;
+        let mut of = found;
         let mut view = found.view(self.arrival.now, self.arrival.peer);
         if self.query.qtype == Rtype::DS
             && skipped == 0
             && let Some(parent) = catalog.find(self.name, 1)
             && let Some(of_parent) = parent.view(self.arrival.now, self.arrival.peer)
         {
-            (view, skipped) = (Some(of_parent), parent.skipped);
+            (of, view, skipped) = (parent, Some(of_parent), parent.skipped);
         }
         let Some(view) = view else {
             return Err(first.then(|| {
@@ -156,7 +159,22 @@ impl Resolution<'_, '_> {
         let signed = dnssec_ok && view.is_signed();
         let scene = Scene { view, name_at, apex_at, below: skipped, signed };
         self.message.authoritative |= first;
-        Ok(self.look_up(scene, first))
+        let link = self.look_up(scene, first);
+        if view.is_patched() {
+            self.note(of, view, first.then_some(skipped));
+        }
+        Ok(link)
+    }
+
+    /// Notes what a link of a zone whose plan runs has written. `below`: labels of the question's name below the apex.
+    fn note(&mut self, of: Match<'_>, view: View<'_>, below: Option<usize>) {
+        let what = match self.message.capped.take() {
+            Some(ttl) if of.has_flipped(view) => What::New(ttl),
+            Some(ttl) => What::Old(ttl),
+            None if below.is_some() && self.message.rcode == Rcode::NXDOMAIN => What::Missing,
+            None => return,
+        };
+        self.noted.hand(Handed { apex: of.apex(), below, what });
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! Answers over small zones, by the section of the RFC that asks for them.
 #![allow(clippy::unwrap_used)]
 mod caps;
+mod noted;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -19,6 +19,7 @@ use super::{Exit, Serve, style};
 use crate::answer::{Catalog, Identity};
 use crate::clock::{self, Ratchet};
 use crate::control::herald::{Herald, HeraldError};
+use crate::control::metrics;
 use crate::control::registry::Count;
 use crate::control::run::{Ask, Control, Handle, Limits};
 use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
@@ -47,6 +48,9 @@ enum StartError {
     /// Nobody can be told what becomes of plans.
     #[error(transparent)]
     Notify(#[from] HeraldError),
+    /// The metrics can't be offered.
+    #[error(transparent)]
+    Metrics(#[from] metrics::ListenError),
     /// The threads could not be started.
     #[error("the server can't be started")]
     Threads(#[source] io::Error),
@@ -61,6 +65,7 @@ impl StartError {
             StartError::Journal { source, .. } => source.help(),
             StartError::Listen(error) => error.help(),
             StartError::Notify(_) => Some("see `secret-file` in `[notify]` of watari.toml".to_owned()),
+            StartError::Metrics(_) => Some("name another address, or none, in `[metrics]`".to_owned()),
             StartError::Threads(_) => None,
         }
     }
@@ -118,9 +123,15 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
     let authority = Arc::new(Authority::new(published.clone(), clock.clone(), identity));
     let folders = (settings.zones.as_path(), settings.state.as_path());
-    let mut control = Control::new(folders, limits(settings), store, published, clock).map_err(journal)?;
+    let meter = authority.meter().clone();
+    let counted = (clock, meter.clone());
+    let mut control = Control::new(folders, limits(settings), store, published, counted).map_err(journal)?;
     if let Some(herald) = Herald::start(&settings.notify)? {
         control.notify(herald);
+    }
+    if let Some(address) = settings.metrics {
+        let address = metrics::listen(address, control.handle(), meter)?;
+        tracing::info!("metrics are at http://{address}/metrics");
     }
     let socket = Socket::listen(&settings.state, control.handle())?;
     hear_signals(control.handle()).map_err(StartError::Threads)?;

@@ -12,6 +12,8 @@ mod include;
 pub mod load;
 pub mod lookout;
 mod memory;
+pub mod metered;
+pub mod metrics;
 pub mod names;
 pub mod owner;
 pub mod portfolio;

@@ -19,6 +19,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use super::desk::{self, ClockState};
 use super::discipline;
 use super::gathering::{self, Gathering};
@@ -27,6 +29,8 @@ use super::include;
 use super::load::{Loader, Request};
 use super::lookout::Look;
 use super::memory;
+use super::metered;
+use super::metrics::{self, Figures, Loads};
 use super::names::{self, NameMap};
 use super::owner::{Act, Answer, Asked, Consider, Considered, Effect, Event, Owner, Scanned, Service, Ticket};
 use super::portfolio::{self, Portfolio, Reading};
@@ -41,9 +45,10 @@ use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Served};
 use crate::clock::{self, Pace, Ratchet, Step};
 use crate::diag;
-use crate::net::{Published, ask, probe};
+use crate::net::{Meter, Published, ask, probe};
 use crate::timeline::conduct::Decision;
 use crate::timeline::plan;
+use crate::timeline::run::EndingKind;
 use crate::wire::Name;
 use crate::zone::Zone;
 
@@ -87,6 +92,13 @@ impl Handle {
     pub fn ask(&self, ask: Ask) {
         _ = self.queue.send(Word::Ask(ask));
     }
+
+    /// Asks for what is worth a number; who hears nothing asks a server that ends.
+    pub fn figures(&self) -> oneshot::Receiver<Figures> {
+        let (sender, figures) = oneshot::channel();
+        _ = self.queue.send(Word::Figures(sender));
+        figures
+    }
 }
 
 impl socket::Handler for Handle {
@@ -110,6 +122,7 @@ enum Word {
     Watched,
     Ask(Ask),
     Question(socket::Request, Caller),
+    Figures(oneshot::Sender<Figures>),
 }
 
 /// Keeps a catalog as a folder says.
@@ -133,6 +146,9 @@ pub struct Control {
     stepped: Option<Step>,
     catalog: Catalog,
     published: Arc<Published<Catalog>>,
+    meter: Arc<Meter>,
+    loads: Loads,
+    rereads: u64,
     clock: Arc<Ratchet>,
     queue: (Sender<Word>, Receiver<Word>),
     herald: Option<Herald>,
@@ -141,7 +157,8 @@ pub struct Control {
 }
 
 impl Control {
-    /// Will keep `published` as the folder `top` says, and what is decided in `store`, which lies in the folder `state`.
+    /// Will keep `published` as the folder `top` says, and what is decided in `store`, which lies in the folder `state`;
+    /// what is answered from it is counted by `meter`.
     ///
     /// # Errors
     /// [`StoreError`] if the journal can't be read.
@@ -150,7 +167,7 @@ impl Control {
         limits: Limits,
         store: Store,
         published: Arc<Published<Catalog>>,
-        clock: Arc<Ratchet>,
+        (clock, meter): (Arc<Ratchet>, Arc<Meter>),
     ) -> Result<Control, StoreError> {
         let (mut running, mut shared) = (NameMap::<Arc<Running>>::default(), Shared::default());
         store.each_run(|apex, run, promised| {
@@ -176,6 +193,9 @@ impl Control {
             stepped: None,
             catalog: Catalog::default(),
             published,
+            meter,
+            loads: Loads::default(),
+            rereads: 0,
             clock,
             queue,
             herald: None,
@@ -203,11 +223,17 @@ impl Control {
         self.carry_out(effects, &mut ready);
         loop {
             let event = match self.queue.1.recv_timeout(self.sleep()) {
-                Ok(Word::Event(event)) => event,
+                Ok(Word::Event(event)) => {
+                    if let Event::Loaded(all) = &event {
+                        all.iter().for_each(|loaded| self.loads.add(loaded));
+                    }
+                    event
+                }
                 Ok(Word::Watched) => Event::Seen(self.inbox.take()),
                 Ok(Word::Ask(Ask::Stop)) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(Word::Ask(Ask::Reread)) => {
                     tracing::info!("asked to look at every file again");
+                    self.rereads += 1;
                     if let Some(limits) = limits() {
                         self.limit(limits, &mut ready);
                     }
@@ -219,6 +245,11 @@ impl Control {
                     None if !self.gatherings.is_empty() => Event::Tick,
                     None => continue,
                 },
+                Ok(Word::Figures(caller)) => {
+                    // Who has gone no longer wants to know.
+                    _ = caller.send(self.figures(ready.is_none()));
+                    continue;
+                }
                 Err(RecvTimeoutError::Timeout) => Event::Tick,
             };
             self.look_at_clock();
@@ -271,6 +302,7 @@ impl Control {
                 Effect::Load(requests) => self.load(requests),
                 Effect::Scan { under, stat, included, anew } => self.scan(under, stat, included, anew),
                 Effect::Publish(changes) => {
+                    self.forget_other_runs(&changes);
                     self.catalog = changed(&self.catalog, changes);
                     self.published.publish(self.catalog.clone());
                 }
@@ -298,6 +330,34 @@ impl Control {
                 }
             }
         }
+    }
+
+    /// Lets the meter begin anew where another run is served from now on.
+    fn forget_other_runs(&self, changes: &[(Name, Service)]) {
+        if self.meter.is_empty() {
+            return;
+        }
+        for (apex, _) in changes {
+            // What was rolled back is still being forgotten by caches.
+            let is_metered =
+                |running: &&Arc<Running>| running.run.ending.is_none_or(|ending| ending.kind == EndingKind::RolledBack);
+            let running = self.owner.running_ref(apex).filter(is_metered);
+            let since = running.map_or(clock::Instant::MAX, |running| running.run.armed_at);
+            self.meter.forget_before(metrics::hash(apex), since);
+        }
+    }
+
+    fn figures(&self, ready: bool) -> Figures {
+        let mut figures = Figures {
+            ready,
+            count: self.owner.counts(),
+            loads: self.loads,
+            rereads: self.rereads,
+            held_back: self.clock.held_back().unwrap_or_default(),
+            ..Figures::default()
+        };
+        figures.count_plans(self.owner.running(), self.clock.now());
+        figures
     }
 
     fn load(&self, requests: Vec<Request>) {
@@ -386,13 +446,15 @@ impl Control {
         };
         let running = self.owner.running_of(&apex);
         let (loader, archive, clock) = (self.loader.clone(), self.archive.clone(), self.clock_state());
-        let now = self.clock.now();
+        let (now, meter) = (self.clock.now(), self.meter.clone());
         rayon::spawn(move || {
             let served = running::Served { zone: &zone, content, running: running.as_deref() };
             let schedule = loader.schedule(&served);
             let entries = archive.entries(&apex);
             let rest = (&clock, now, styled);
-            caller.reply(desk::standing(&apex, schedule.as_ref(), running.as_deref(), &entries, rest));
+            let standing = desk::standing(&apex, schedule.as_ref(), running.as_deref(), &entries, rest);
+            let reading = meter.reading(metrics::hash(&apex)).unwrap_or_default();
+            caller.reply(metered::told(standing, &apex, schedule.as_ref(), &reading));
         });
     }
 

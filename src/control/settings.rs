@@ -70,6 +70,8 @@ pub struct Settings {
     pub tcp: Tcp,
     /// Who is told what becomes of plans.
     pub notify: Notify,
+    /// Where metrics are offered over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Who is told what becomes of plans; nobody if nobody is named.
@@ -193,6 +195,7 @@ impl Settings {
                 secret_file: config.notify_secret_file.map(|file| beside.join(file)),
                 command: config.notify_command,
             },
+            metrics: config.metrics_listen,
             config: path,
         }
     }
@@ -207,6 +210,7 @@ impl Settings {
             ("identity", (&self.version, &self.id) != (&other.version, &other.id)),
             ("tcp", self.tcp != other.tcp),
             ("notify", self.notify != other.notify),
+            ("metrics", self.metrics != other.metrics),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }

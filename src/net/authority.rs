@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::answer::{Answerer, Catalog, Identity, Transport};
 use crate::clock::{Instant, Ratchet};
 
+use super::meter::{Meter, Tally};
 use super::published::{Published, Reader};
 use super::service::{Respond, Service};
 
@@ -15,12 +17,18 @@ pub struct Authority {
     catalog: Arc<Published<Catalog>>,
     clock: Arc<Ratchet>,
     identity: Identity,
+    meter: Arc<Meter>,
 }
 
 impl Authority {
     /// Answers from whatever is current in `catalog`, as of what `clock` reads, and says `identity` of itself.
     pub fn new(catalog: Arc<Published<Catalog>>, clock: Arc<Ratchet>, identity: Identity) -> Self {
-        Authority { catalog, clock, identity }
+        Authority { catalog, clock, identity, meter: Arc::default() }
+    }
+
+    /// What is counted of its answers.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 }
 
@@ -28,7 +36,11 @@ impl Service for Authority {
     type Responder = Clerk;
 
     fn responder(&self) -> Clerk {
-        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), answerer: Answerer::new(self.identity.clone()) }
+        Clerk {
+            catalog: Reader::new(Arc::clone(&self.catalog)),
+            answerer: Answerer::new(self.identity.clone()),
+            tally: self.meter.tally(),
+        }
     }
 
     fn now(&self) -> Instant {
@@ -37,6 +49,7 @@ impl Service for Authority {
 
     fn tidy(&self) {
         self.catalog.sweep();
+        self.meter.settle();
     }
 }
 
@@ -44,6 +57,17 @@ impl Service for Authority {
 pub struct Clerk {
     catalog: Reader<Catalog>,
     answerer: Answerer,
+    tally: Tally,
+}
+
+impl Clerk {
+    /// Takes note of what the last answer held of zones whose plan runs. Not inline: nearly all answers pass by it.
+    #[inline(never)]
+    fn meter(&mut self, now: Instant, peer: SocketAddr) {
+        for handed in self.answerer.noted().handed() {
+            self.tally.meter(now, peer.ip(), handed, |below| self.answerer.asked_labels(below));
+        }
+    }
 }
 
 impl Respond for Clerk {
@@ -57,6 +81,10 @@ impl Respond for Clerk {
         self.answerer.foresee(self.catalog.value(), requests);
     }
 
+    fn took(&mut self, time: Duration) {
+        self.tally.took(time);
+    }
+
     #[inline]
     fn respond(
         &mut self,
@@ -66,6 +94,12 @@ impl Respond for Clerk {
         request: &[u8],
         response: &mut [u8],
     ) -> usize {
-        self.answerer.answer(self.catalog.value(), now, peer, transport, request, response)
+        let len = self.answerer.answer(self.catalog.value(), now, peer, transport, request, response);
+        let noted = self.answerer.noted();
+        self.tally.count(transport, noted.kind);
+        if !noted.is_empty() {
+            self.meter(now, peer);
+        }
+        len
     }
 }

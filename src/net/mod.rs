@@ -9,12 +9,15 @@
 //! gives each thread. That is
 //! an [`Authority`], which answers from the catalog that is published to it; the rest knows nothing of zones.
 //!
+//! The [`Meter`] counts what was answered, off the way of packets.
+//!
 //! [`ask`] is the other direction: what we ask of other servers. [`probe`] looks at what a cutover depends on.
 
 pub mod ask;
 mod authority;
 pub mod bind;
 mod guard;
+pub mod meter;
 mod option;
 pub mod probe;
 pub mod published;
@@ -25,6 +28,7 @@ mod udp;
 
 pub use authority::Authority;
 pub use bind::{BindError, BoundSockets, bind};
+pub use meter::Meter;
 pub use published::Published;
 pub use server::{Config, Server};
 pub use service::{Respond, Service, Transport};

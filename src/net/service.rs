@@ -4,6 +4,7 @@
 //! either can be tested without the other.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use crate::answer::Transport;
 use crate::clock::Instant;
@@ -32,6 +33,11 @@ pub trait Respond {
     /// Looks ahead over `requests`, which are about to be answered, so that their answers wait for memory together.
     fn foresee<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
         let _ = requests;
+    }
+
+    /// Takes note that a batch took so long. Told of some batches only.
+    fn took(&mut self, time: Duration) {
+        let _ = time;
     }
 
     /// Writes the response to `request` into `response` and returns its length, at most `response.len()`; 0 says

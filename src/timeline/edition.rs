@@ -116,6 +116,8 @@ pub struct Timeline {
     later: Arc<[Turn]>,
     serials: Box<[u32]>,
     countdown: Option<Box<Countdown>>,
+    /// The patch with the new data, if there is one: the others have the old.
+    flipped: Option<PatchId>,
 }
 
 impl Timeline {
@@ -129,7 +131,7 @@ impl Timeline {
     pub fn with_serial(zone: Zone, serial: u32) -> Timeline {
         let first = Edition::first(serial);
         let (patches, serials) = (Box::new([]), Box::new([]));
-        Timeline { zone, patches, first, later: Arc::default(), serials, countdown: None }
+        Timeline { zone, patches, first, later: Arc::default(), serials, countdown: None, flipped: None }
     }
 
     /// `first` until `later` begins; `patches` are patches of `zone`. `None` if the editions don't make a timeline: if
@@ -144,8 +146,22 @@ impl Timeline {
     ) -> Option<Timeline> {
         let serials = later.iter().map(|edition| edition.serial).collect();
         let (patches, later) = (patches.into(), later.iter().map(Turn::of).collect());
-        let timeline = Timeline { zone, patches, first, later, serials, countdown: countdown.map(Box::new) };
+        let timeline =
+            Timeline { zone, patches, first, later, serials, countdown: countdown.map(Box::new), flipped: None };
         timeline.is_sound().then_some(timeline)
+    }
+
+    /// The same timeline, in which `patch` has the data that its plan flips to.
+    #[must_use]
+    pub fn flipping_to(self, patch: Option<PatchId>) -> Timeline {
+        Timeline { flipped: patch, ..self }
+    }
+
+    /// Whether `view`, one of this timeline, has the data that its plan flips to.
+    #[inline]
+    pub fn has_flipped(&self, view: View<'_>) -> bool {
+        let patch = self.flipped.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));
+        patch.is_some_and(|patch| view.is_of(patch))
     }
 
     /// Whether the invariants hold.

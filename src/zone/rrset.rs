@@ -50,6 +50,19 @@ impl<'a> Rrset<'a> {
         self.view.served_ttl(self.stored_ttl())
     }
 
+    /// Whether a patch lies over its zone.
+    #[inline]
+    pub fn is_patched(self) -> bool {
+        self.view.patch.is_some()
+    }
+
+    /// The TTL that is served, if the view's cap bounds it: of a zone with a plan, what the plan flips.
+    #[inline]
+    pub fn capped_ttl(self) -> Option<Ttl> {
+        let stored = self.stored_ttl();
+        (stored & CAPPED != 0).then(|| self.view.served_ttl(stored))
+    }
+
     /// The TTL as it is stored, perhaps with [`CAPPED`].
     fn stored_ttl(self) -> u32 {
         match self.block.data(self.entry).get(TTL_AT..TTL_AT + 4) {

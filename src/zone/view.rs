@@ -39,6 +39,18 @@ impl<'a> View<'a> {
         View { cap: cap.min(Ttl::MAX), ..self }
     }
 
+    /// Whether a patch lies over the zone.
+    #[inline]
+    pub fn is_patched(self) -> bool {
+        self.patch.is_some()
+    }
+
+    /// Whether this very patch lies over the zone.
+    #[inline]
+    pub fn is_of(self, patch: &Patch) -> bool {
+        self.patch.is_some_and(|Block(words)| std::ptr::eq(words, patch.block().0))
+    }
+
     /// The TTL that is served, of one that is `stored`.
     #[inline]
     pub(super) fn served_ttl(self, stored: u32) -> Ttl {

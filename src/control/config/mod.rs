@@ -61,6 +61,8 @@ pub struct Config {
     pub notify_secret_file: Option<String>,
     /// The program that is told.
     pub notify_command: Vec<String>,
+    /// Where metrics are offered over HTTP.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -101,6 +103,9 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     let command = notify.texts(&mut source, "command").unwrap_or_default();
     config.notify_command = command.into_iter().map(|word| word.value).collect();
     notify.finish(&mut source);
+    let mut metrics = top.table(&mut source, "metrics", "metrics.");
+    config.metrics_listen = metrics_listen(&mut source, &mut metrics);
+    metrics.finish(&mut source);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -145,6 +150,17 @@ fn webhook(source: &mut Source<'_>, table: &mut Fields<'_>) -> Option<String> {
         return None;
     }
     Some(written.value)
+}
+
+fn metrics_listen(source: &mut Source<'_>, metrics: &mut Fields<'_>) -> Option<SocketAddr> {
+    let written = metrics.text(source, "listen")?;
+    let address = written.value.parse().ok();
+    if address.is_none() {
+        let message = format!("`metrics.listen` takes an address with a port, and `{}` is none", written.value);
+        let help = "write it as `127.0.0.1:9153` or `[::1]:9153`";
+        source.value_fault(written.span, message, "not an address with a port", help);
+    }
+    address
 }
 
 /// What says what to log can't be understood.
@@ -221,6 +237,9 @@ mod tests {
             webhook = "https://www.example.com/hook"
             secret-file = "secret"
             command = ["logger", "-t", "watari"]
+
+            [metrics]
+            listen = "127.0.0.1:9153"
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -230,6 +249,7 @@ mod tests {
         assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
         assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));
+        assert_eq!(config.metrics_listen, Some(SocketAddr::from(([127, 0, 0, 1], 9153))));
     }
 
     #[test]

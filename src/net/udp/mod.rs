@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use batch::{Abilities, Batch, MESSAGES_MAX, Wait};
 use offload::Offload;
@@ -35,6 +35,9 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How many batches are taken from one socket before the others of the worker have their turn.
 const BATCHES_IN_A_ROW_MAX: usize = 4;
+
+/// Of how many batches one is timed: reading a clock twice is much beside a batch of one.
+const TIMED_ONE_OF: u8 = 64;
 
 /// How long a worker pauses if the kernel refuses to receive for a reason that does not pass by itself.
 const REFUSED_PAUSE: Duration = Duration::from_millis(10);
@@ -101,6 +104,7 @@ fn work<S: Service>(shared: &Shared, service: &S, offload: bool) {
         offload: Offload::new(offload),
         sockets: &sockets,
         stopping: &shared.stopping,
+        untimed: 0,
     };
     match sockets[..] {
         [] => {}
@@ -116,6 +120,8 @@ struct Loop<'a, S: Service> {
     offload: Offload,
     sockets: &'a [BorrowedFd<'a>],
     stopping: &'a AtomicBool,
+    /// How many batches there are until one is timed.
+    untimed: u8,
 }
 
 impl<S: Service> Loop<'_, S> {
@@ -166,6 +172,7 @@ impl<S: Service> Loop<'_, S> {
     fn answer(&mut self, socket: BorrowedFd<'_>) {
         self.responder.refresh();
         let now = self.service.now();
+        let timed = self.begin_timing();
         while self.batch.is_unanswered() {
             let responder = &mut self.responder;
             let batch = &mut self.batch;
@@ -182,8 +189,26 @@ impl<S: Service> Loop<'_, S> {
             }
         }
         self.batch.send(socket);
+        if let Some(begun) = timed {
+            self.responder.took(begun.elapsed());
+        }
         if self.offload.is_due(&self.batch.seen) {
             self.judge_offload();
+        }
+    }
+
+    /// When this batch began to be answered, if it is one of those that are timed.
+    #[inline]
+    fn begin_timing(&mut self) -> Option<Instant> {
+        match self.untimed.checked_sub(1) {
+            Some(untimed) => {
+                self.untimed = untimed;
+                None
+            }
+            None => {
+                self.untimed = TIMED_ONE_OF - 1;
+                Some(Instant::now())
+            }
         }
     }
 

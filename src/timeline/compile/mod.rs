@@ -234,7 +234,9 @@ fn build(
         spread: seconds(spread(plan)),
         key: plan.digest().key(),
     });
-    Timeline::new(zone.clone(), patches.patches, first, later, countdown).ok_or(EditionError::TooFar)
+    let flipped = patches.new;
+    let timeline = Timeline::new(zone.clone(), patches.patches, first, later, countdown);
+    timeline.map(|timeline| timeline.flipping_to(flipped)).ok_or(EditionError::TooFar)
 }
 
 /// Rule 9: how many steps lie before the first edition, which is the one that is there when this goes into service. That

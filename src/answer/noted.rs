@@ -1,0 +1,248 @@
+//! What is left of an answer for who counts: what kind it was, and what of a running plan was in it.
+//!
+//! It is written beside the answer, over what was noted of the one before, and never changes an answer.
+
+use crate::wire::{Rcode, Rtype};
+use crate::zone::NameHash;
+
+/// The types that are told apart; all others are one. Their places are what a [`Kind`] holds.
+pub const TYPES: [Rtype; 24] = [
+    Rtype::A,
+    Rtype::NS,
+    Rtype::CNAME,
+    Rtype::SOA,
+    Rtype::PTR,
+    Rtype::MX,
+    Rtype::TXT,
+    Rtype::AAAA,
+    Rtype::SRV,
+    Rtype::NAPTR,
+    Rtype::DNAME,
+    Rtype::DS,
+    Rtype::SSHFP,
+    Rtype::RRSIG,
+    Rtype::NSEC,
+    Rtype::DNSKEY,
+    Rtype::TLSA,
+    Rtype::CDS,
+    Rtype::CDNSKEY,
+    Rtype::SVCB,
+    Rtype::HTTPS,
+    Rtype::AXFR,
+    Rtype::ANY,
+    Rtype::CAA,
+];
+/// The place of all other types.
+const OTHER: u16 = 30;
+/// The place of requests in which no question was read.
+const NONE: u16 = 31;
+
+/// For each type up to CAA its place.
+const PLACES: [u8; 258] = {
+    let mut places = [OTHER as u8; 258];
+    // No record has this type: it stands for a question that could not be read.
+    places[0] = NONE as u8;
+    let mut at = 0;
+    while at < TYPES.len() {
+        places[TYPES[at].0 as usize] = at as u8;
+        at += 1;
+    }
+    places
+};
+
+/// The RCODE of four bits that stands for BADVERS, which has more: nobody uses it.
+const BADVERS: u16 = 14;
+/// The RCODE of four bits that stands for silence.
+const SILENCE: u16 = 15;
+
+/// What kind of an answer it was, in twelve bits, so that counting it is one addition: the type's place, the RCODE,
+/// whether it was truncated, DO, and EDNS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind(u16);
+
+/// What a [`Kind`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What was asked for.
+    pub asked: Asked,
+    /// What was said; `None` if nothing was.
+    pub rcode: Option<Rcode>,
+    /// Whether it was truncated.
+    pub truncated: bool,
+    /// Whether DNSSEC records were wanted.
+    pub dnssec_ok: bool,
+    /// Whether the request had an OPT record.
+    pub edns: bool,
+}
+
+/// What a request asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Records of one of [`TYPES`].
+    Type(Rtype),
+    /// Records of another type.
+    Other,
+    /// Nothing that could be read, or with another opcode.
+    Nothing,
+}
+
+impl Kind {
+    /// How many kinds there are.
+    pub const COUNT: usize = 1 << 12;
+    /// Nothing was said.
+    pub(super) const SILENCE: Kind = Kind(NONE << 7 | SILENCE << 3);
+
+    /// The kind of an answer to a question for `qtype`, of which nothing else is known yet.
+    #[inline]
+    pub(super) fn of(qtype: Rtype) -> Kind {
+        Kind(PLACES.get(usize::from(qtype.0)).map_or(OTHER << 7, |&place| u16::from(place) << 7))
+    }
+
+    /// The same, with EDNS.
+    #[inline]
+    pub(super) fn with_edns(self, dnssec_ok: bool) -> Kind {
+        Kind(self.0 | 1 | u16::from(dnssec_ok) << 1)
+    }
+
+    /// The same, as the two octets of flags in the header of the answer say.
+    #[inline]
+    pub(super) fn with_flags(self, first: u8, second: u8) -> Kind {
+        Kind(self.0 | u16::from(first & 2) << 1 | u16::from(second & 0xf) << 3)
+    }
+
+    /// The same, where the RCODE is BADVERS, of which the header has no more than zeros.
+    pub(super) fn with_badvers(self) -> Kind {
+        Kind(self.0 | BADVERS << 3)
+    }
+
+    /// Its number, below [`Kind::COUNT`].
+    #[inline]
+    pub fn number(self) -> usize {
+        usize::from(self.0) % Kind::COUNT
+    }
+
+    /// What the kind of this number says.
+    pub fn told(number: usize) -> Told {
+        let number = (number % Kind::COUNT) as u16;
+        let asked = match number >> 7 {
+            NONE => Asked::Nothing,
+            place => TYPES.get(usize::from(place)).map_or(Asked::Other, |&rtype| Asked::Type(rtype)),
+        };
+        let rcode = match number >> 3 & 0xf {
+            SILENCE => None,
+            BADVERS => Some(Rcode::BADVERS),
+            rcode => Some(Rcode(rcode)),
+        };
+        Told { asked, rcode, truncated: number & 4 != 0, dnssec_ok: number & 2 != 0, edns: number & 1 != 0 }
+    }
+}
+
+/// The most zones with running plans that one answer is noted for: an alias may lead from one into another.
+pub(super) const HANDED_MAX: usize = 4;
+
+/// What an answer held of a zone whose plan runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed {
+    /// The hash of the apex.
+    pub apex: NameHash,
+    /// How many labels of the question's name are left of the apex; `None` if the zone is another's.
+    pub below: Option<usize>,
+    /// What it was.
+    pub what: What,
+}
+
+/// What was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Data that the plan flips, as it was before, with this as its longest TTL, in seconds.
+    Old(u32),
+    /// The same as it is afterwards.
+    New(u32),
+    /// That the question's name does not exist.
+    Missing,
+}
+
+/// What was noted of the last answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Noted {
+    /// Its kind.
+    pub kind: Kind,
+    count: usize,
+    handed: [Handed; HANDED_MAX],
+}
+
+impl Noted {
+    pub(super) const NOTHING: Noted = Noted {
+        kind: Kind::SILENCE,
+        count: 0,
+        handed: [Handed { apex: NameHash(0), below: None, what: What::Missing }; HANDED_MAX],
+    };
+
+    /// Whether it held nothing of zones whose plan runs: nearly always.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// What it held of zones whose plan runs.
+    #[inline]
+    pub fn handed(&self) -> &[Handed] {
+        self.handed.get(..self.count).unwrap_or_default()
+    }
+
+    /// Begins anew.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Notes one more; what is too many is not noted.
+    pub(super) fn hand(&mut self, handed: Handed) {
+        if let Some(place) = self.handed.get_mut(self.count) {
+            *place = handed;
+            self.count += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_tells_what_it_was_made_of() {
+        let kinds = [
+            (Rtype::A, Rcode::NOERROR, false, None),
+            (Rtype::CAA, Rcode::NXDOMAIN, true, Some(true)),
+            (Rtype(65_280), Rcode::REFUSED, false, Some(false)),
+            (Rtype(0), Rcode::FORMERR, false, None),
+            (Rtype::TXT, Rcode::BADVERS, false, Some(true)),
+        ];
+        for (qtype, rcode, truncated, edns) in kinds {
+            let asked = match qtype {
+                Rtype(0) => Asked::Nothing,
+                rtype if TYPES.contains(&rtype) => Asked::Type(rtype),
+                _ => Asked::Other,
+            };
+            let mut kind = Kind::of(qtype).with_flags(0x84 | u8::from(truncated) << 1, rcode.0 as u8 & 0xf);
+            if let Some(dnssec_ok) = edns {
+                kind = kind.with_edns(dnssec_ok);
+            }
+            if rcode == Rcode::BADVERS {
+                kind = kind.with_badvers();
+            }
+            let expected =
+                Told { asked, rcode: Some(rcode), truncated, dnssec_ok: edns == Some(true), edns: edns.is_some() };
+            assert_eq!(Kind::told(kind.number()), expected);
+        }
+        assert_eq!(Kind::told(Kind::SILENCE.number()).rcode, None);
+    }
+
+    #[test]
+    fn each_type_has_a_place_of_its_own() {
+        let mut numbers: Vec<_> = TYPES.iter().map(|&rtype| Kind::of(rtype).number()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), TYPES.len());
+    }
+}
