@@ -2,18 +2,21 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Args, ValueHint};
 use serde::Serialize;
 
+use super::plan::{self, PlanError, Planned};
 use super::{Exit, style};
 use crate::control::names::{self, ZoneNameError};
+use crate::diag::similar;
 use crate::net::ask::DNS_PORT;
 use crate::net::probe;
 use crate::timeline::Verdict;
-use crate::timeline::plan::probe::{Look, Probe};
+use crate::timeline::plan::probe::{EVERY_DEFAULT, Look, Probe, TIMEOUT_DEFAULT};
 use crate::timeline::plan::url::{Url, UrlError};
 use crate::wire::{Name, Rtype};
 use crate::zone::text;
@@ -25,15 +28,21 @@ const AT_ONCE_MAX: usize = 8;
 
 /// Look at name servers, ports, web servers and mail servers, each where it will be and under the name that it will have.
 ///
+/// What is looked at stands in flags, or in the plan of a zone: all its probes, or those that are named.
+///
 /// A web server is looked at under the host of its URL (Host, SNI, certificate) at the address that is given, before DNS
 /// points there. `docs/probes.md` says when a look passes, fails and is unknown.
 ///
 /// The exit status is 0 if all pass, 1 if one fails, 3 if one is unknown and none fails.
 #[derive(Debug, Args)]
 #[command(
-    group = ArgGroup::new("look").args(["dns", "tcp", "http", "smtp"]).required(true).multiple(true),
+    group = ArgGroup::new("look").args(["dns", "tcp", "http", "smtp"]).multiple(true),
+    group = ArgGroup::new("what").args(["name", "tcp", "http", "smtp"]).required(true).multiple(true),
     after_long_help = "\
 Examples:
+  watari probe example20121.com
+      all probes of its plan
+  watari probe example20121.com 'new web' 'new mail'
   watari probe --http https://www.example20121.com/ --address 192.0.2.11
       is the new web server ready, certificate and all, before the flip?
   watari probe --http https://www.example20121.com/health --address 192.0.2.11:8443 --status 200 --body ok
@@ -45,9 +54,15 @@ Examples:
   watari probe --tcp 192.0.2.11:443 --json | jq -r '.probes[].verdict'"
 )]
 pub(super) struct Arguments {
-    /// The zone that name servers are asked for: example.com, or with U-labels
+    /// The zone whose plan has the probes, or that name servers are asked for: example.com, or with U-labels
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    /// Some of the probes of its plan [default: all]
+    #[arg(value_name = "PROBE", conflicts_with = "look")]
+    probes: Vec<String>,
+    /// The folder of zone files and plans [default: that of watari.toml, else zones]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "look")]
+    zones: Option<PathBuf>,
     /// A name server that must answer for NAME with authority; may be given more than once
     #[arg(long, value_name = "ADDR[:PORT]", requires = "name")]
     dns: Vec<Address>,
@@ -84,9 +99,9 @@ pub(super) struct Arguments {
     /// A file of certificates, in PEM, that are trusted besides the system's
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<String>,
-    /// How long a look may take
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_timeout)]
-    timeout: Duration,
+    /// How long a look may take, instead of what the plan says [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    timeout: Option<Duration>,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -140,29 +155,67 @@ enum ProbeError {
     /// No owner and type.
     #[error("`{0}` is no owner name and type")]
     Same(String),
+    /// The plan has no such probe.
+    #[error("the plan of {zone} has no probe `{name}`")]
+    NoProbe { zone: String, name: String, similar: Option<String> },
+    /// The plan has none at all.
+    #[error("the plan of {0} has no probe")]
+    NoProbes(String),
+    /// The plan can't be had.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// It can't be printed.
     #[error("what was asked for can't be printed")]
     Print(#[from] io::Error),
+}
+
+impl ProbeError {
+    fn help(&self) -> Option<String> {
+        match self {
+            ProbeError::Same(_) => Some("write them like 'www A' or '@ MX'".to_owned()),
+            ProbeError::NoProbe { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
+            ProbeError::NoProbes(_) => Some(
+                "name in flags what is to be looked at, or write [[probe]] into the plan; `docs/probes.md` says how"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
     match carry_out(arguments) {
         Ok(exit) => exit,
         Err(ProbeError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+        Err(ProbeError::Plan(error)) => error.end(),
         Err(error) => {
-            let help = matches!(error, ProbeError::Same(_)).then_some("write them like 'www A' or '@ MX'");
-            style::failed(&error, help);
+            style::failed(&error, error.help().as_deref());
             Exit::Failed
         }
     }
 }
 
 fn carry_out(arguments: &Arguments) -> Result<Exit, ProbeError> {
-    let apex = match &arguments.name {
-        Some(name) => names::asked(name).map_err(|source| ProbeError::Name { name: name.clone(), source })?,
-        None => Name::root(),
+    let (apex, mut probes) = match &arguments.name {
+        Some(name) if !arguments.names_a_look() => {
+            let Planned { apex, probes, faults } = plan::probes(name, arguments.zones.as_deref())?;
+            if !faults.is_empty() {
+                style::draw(&faults);
+                return Ok(Exit::Faults);
+            }
+            let chosen = choose(probes, &arguments.probes, &apex)?;
+            (apex, chosen)
+        }
+        Some(name) => {
+            let apex = names::asked(name).map_err(|source| ProbeError::Name { name: name.clone(), source })?;
+            let probes = flagged(arguments, &apex)?;
+            (apex, probes)
+        }
+        None => (Name::root(), flagged(arguments, &Name::root())?),
     };
-    let probes = probes(arguments, &apex)?;
+    for probe in &mut probes {
+        probe.timeout = arguments.timeout.unwrap_or(probe.timeout);
+    }
     let mut looks = Vec::new();
     for some in probes.chunks(AT_ONCE_MAX) {
         let seen = look(some, &apex);
@@ -178,8 +231,29 @@ fn carry_out(arguments: &Arguments) -> Result<Exit, ProbeError> {
     Ok(exit(&looks))
 }
 
+impl Arguments {
+    /// Whether a flag says what is looked at.
+    fn names_a_look(&self) -> bool {
+        !self.dns.is_empty() || !self.tcp.is_empty() || self.http.is_some() || self.smtp.is_some()
+    }
+}
+
+/// Those of a plan's probes that were named, in the order of the plan; all if none was.
+fn choose(mut probes: Vec<Probe>, named: &[String], apex: &Name) -> Result<Vec<Probe>, ProbeError> {
+    let zone = || names::shown(apex.as_ref());
+    if probes.is_empty() {
+        return Err(ProbeError::NoProbes(zone()));
+    }
+    if let Some(strange) = named.iter().find(|name| probes.iter().all(|probe| probe.name != **name)) {
+        let similar = similar(strange, probes.iter().map(|probe| &*probe.name)).map(str::to_owned);
+        return Err(ProbeError::NoProbe { zone: zone(), name: strange.clone(), similar });
+    }
+    probes.retain(|probe| named.is_empty() || named.contains(&probe.name));
+    Ok(probes)
+}
+
 /// What the flags name.
-fn probes(arguments: &Arguments, apex: &Name) -> Result<Vec<Probe>, ProbeError> {
+fn flagged(arguments: &Arguments, apex: &Name) -> Result<Vec<Probe>, ProbeError> {
     let mut looks = Vec::new();
     if !arguments.dns.is_empty() {
         let servers = arguments.dns.iter().map(|server| server.or_port(DNS_PORT)).collect();
@@ -206,7 +280,7 @@ fn probes(arguments: &Arguments, apex: &Name) -> Result<Vec<Probe>, ProbeError> 
         };
         looks.push(("smtp".to_owned(), look));
     }
-    let probe = |(name, look)| Probe { name, look, every: arguments.timeout, timeout: arguments.timeout };
+    let probe = |(name, look)| Probe { name, look, every: EVERY_DEFAULT, timeout: TIMEOUT_DEFAULT };
     Ok(looks.into_iter().map(probe).collect())
 }
 

@@ -32,6 +32,42 @@ fn each_probe_is_a_line_and_the_worst_one_is_the_exit_status() {
 }
 
 #[test]
+fn the_probes_of_a_plan_are_carried_out_all_or_those_that_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let zones = folder.path().display().to_string();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("child.example.zone", "@ 60 SOA ns1 hostmaster 5 7200 3600 1209600 300\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n");
+    let plan = format!(
+        "version = 1\nat = \"2036-12-01T03:00Z\"\n[[flip]]\nname = \"ns1\"\ntype = \"A\"\nfrom = [\"192.0.2.1\"]\n\
+         to = [\"192.0.2.2\"]\n[[probe]]\nname = \"new web\"\nkind = \"tcp\"\naddress = \"{}\"\n\
+         [[probe]]\nname = \"own look\"\nkind = \"command\"\n\
+         run = [\"sh\", \"-c\", \"test $WATARI_ZONE = child.example\"]\n",
+        free_address()
+    );
+    write("child.example.plan.toml", &plan);
+    let run = |arguments: &[&str]| {
+        let output = watari(&[&["child.example", "--zones", &zones], arguments].concat());
+        (output.status.code(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+    };
+    let (status, text) = run(&[]);
+    assert_eq!((status, text.lines().count()), (Some(1), 2), "{text}");
+    assert!(text.starts_with("fail     new web") && text.contains("\npass     own look"), "{text}");
+    let (status, text) = run(&["own look"]);
+    assert_eq!((status, text.lines().count()), (Some(0), 1), "{text}");
+    let (status, text) = run(&["own lok"]);
+    assert_eq!(status, Some(3));
+    assert!(text.contains("the plan of child.example has no probe `own lok`"), "{text}");
+    assert!(text.contains("did you mean `own look`?"), "{text}");
+
+    write("child.example.plan.toml", plan.split("[[probe]]").next().unwrap());
+    assert!(run(&[]).1.contains("has no probe"));
+    write("child.example.plan.toml", &plan.replace("\"command\"", "\"comand\""));
+    let (status, text) = run(&[]);
+    assert_eq!(status, Some(1));
+    assert!(text.contains("did you mean `command`?") || text.contains("comand"), "{text}");
+}
+
+#[test]
 fn programs_read_json() {
     let server = Fake::once(b"220 mx.example\r\n250 mx.example\r\n221 bye\r\n");
     let (address, closed) = (server.address.to_string(), free_address().to_string());

@@ -14,13 +14,16 @@ mod simulate;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueHint};
 
 use super::{Exit, style};
 use crate::clock::{Instant, Ratchet};
 use crate::control::examine::Examiner;
+use crate::control::load::unreadable;
 use crate::control::names::{self, Role};
+use crate::control::read;
 use crate::control::running::Archive;
 use crate::control::settings::{
     self, CONFIG_FILE, Overrides, Settings, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT,
@@ -28,6 +31,7 @@ use crate::control::settings::{
 use crate::control::tree::{Files, Tree};
 use crate::diag::{Diagnostic, similar};
 use crate::net::ask::{DelegationError, ResolverError};
+use crate::timeline::plan::probe::Probe;
 use crate::timeline::{Schedule, plan};
 use crate::wire::Name;
 
@@ -55,18 +59,7 @@ impl Plan {
             Plan::Parent(arguments) => parent::run(arguments),
             Plan::Simulate(arguments) => simulate::run(arguments),
         };
-        match done {
-            Ok(exit) => exit,
-            Err(PlanError::Settings(SettingsError::Faults(faults))) => {
-                style::draw(&faults);
-                Exit::Faults
-            }
-            Err(PlanError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
-            Err(error) => {
-                style::failed(&error, error.help().as_deref());
-                Exit::Failed
-            }
-        }
+        done.unwrap_or_else(|error| error.end())
     }
 }
 
@@ -83,7 +76,7 @@ struct Place {
 
 /// The command can't do what was asked.
 #[derive(Debug, thiserror::Error)]
-enum PlanError {
+pub(super) enum PlanError {
     /// The zone's name is none.
     #[error("`{name}` is no domain name")]
     Name { name: String, source: names::ZoneNameError },
@@ -123,6 +116,21 @@ enum PlanError {
 }
 
 impl PlanError {
+    /// Says why the command could not run, and how it ends.
+    pub(super) fn end(self) -> Exit {
+        match self {
+            PlanError::Settings(SettingsError::Faults(faults)) => {
+                style::draw(&faults);
+                Exit::Faults
+            }
+            PlanError::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+            error => {
+                style::failed(&error, error.help().as_deref());
+                Exit::Failed
+            }
+        }
+    }
+
     fn help(&self) -> Option<String> {
         match self {
             PlanError::NoZone { similar: Some(similar), .. } => Some(format!("did you mean {similar}?")),
@@ -185,6 +193,38 @@ fn find(name: &str, top: &Path) -> Result<(Name, Files), PlanError> {
         return Err(PlanError::NoPlan { zone: names::shown(apex.as_ref()), path });
     }
     Ok((apex, files))
+}
+
+/// The zone that was named, and the probes of its plan; none if there are errors among the faults.
+pub(super) fn probes(name: &str, zones: Option<&Path>) -> Result<Planned, PlanError> {
+    let top = zones_folder(zones)?;
+    let (apex, files) = find(name, &top)?;
+    let (path, text) = match &files.portfolio {
+        Some(membership) if !files.plan => {
+            let plan = &membership.portfolio.plan;
+            (Arc::clone(&plan.path), plan.text.to_vec())
+        }
+        _ => {
+            let path = files.path(&apex, Role::Plan);
+            let mut text = Vec::new();
+            if let Err(error) = read::whole(&path, ZONE_FILE_SIZE_DEFAULT, &mut text) {
+                return Err(SettingsError::Faults(vec![unreadable(&path, &error)]).into());
+            }
+            (path.to_string_lossy().into(), text)
+        }
+    };
+    let (plan, mut faults) = plan::parse(apex.as_ref(), &path, &text);
+    faults.retain(Diagnostic::is_error);
+    let probes = plan.into_iter().flat_map(|plan| plan.probes).map(|probe| probe.value).collect();
+    Ok(Planned { apex, probes, faults })
+}
+
+/// The probes of a zone's plan.
+pub(super) struct Planned {
+    pub(super) apex: Name,
+    pub(super) probes: Vec<Probe>,
+    /// The errors of the plan.
+    pub(super) faults: Vec<Diagnostic>,
 }
 
 /// The schedule of the plan of the zone that was named, `now`; none if there are errors among the faults.
