@@ -44,8 +44,9 @@ pub(super) struct Message<'a> {
     truncated: bool,
     pub(super) rcode: Rcode,
     /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
-    /// What was taken back counts too: rather too long.
-    pub(super) capped: Option<u32>,
+    /// What was taken back counts too: rather too long. One more than that, and 0 if there are none: an [`Option`] would
+    /// make each message longer by a word, which is moved.
+    capped: u32,
 }
 
 impl<'a> Message<'a> {
@@ -67,7 +68,7 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
-            capped: None,
+            capped: 0,
         })
     }
 
@@ -93,8 +94,13 @@ impl<'a> Message<'a> {
         if let Some(ttl) = rrset.capped_ttl()
             && rrset.rtype() != Rtype::SOA
         {
-            self.capped = self.capped.max(Some(ttl.0));
+            self.capped = self.capped.max(ttl.0 + 1);
         }
+    }
+
+    /// The longest TTL since it was taken last of RRsets that a running plan flips.
+    pub(super) fn take_capped(&mut self) -> Option<u32> {
+        std::mem::take(&mut self.capped).checked_sub(1)
     }
 
     /// Writes `rrset` with its owner, which does not stand in the message yet; gives the offset at

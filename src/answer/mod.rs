@@ -93,7 +93,6 @@ impl Answerer {
         request: &[u8],
         out: &mut [u8],
     ) -> usize {
-        self.noted.clear();
         match receive(request, &mut self.name) {
             Received::Silence => {
                 self.noted.kind = Kind::SILENCE;
@@ -114,6 +113,12 @@ impl Answerer {
     #[inline]
     pub fn noted(&self) -> &Noted {
         &self.noted
+    }
+
+    /// Lets go of what was noted of zones whose plan runs. Who reads it does so, since nearly always there is nothing:
+    /// until then the next answers add to it.
+    pub fn forget_handed(&mut self) {
+        self.noted.clear();
     }
 
     /// The first labels, so many, of the name that was asked for last, in lower case. After an alias it is another.

@@ -190,8 +190,6 @@ impl Noted {
         self.handed.get(..self.count).unwrap_or_default()
     }
 
-    /// Begins anew.
-    #[inline]
     pub(super) fn clear(&mut self) {
         self.count = 0;
     }

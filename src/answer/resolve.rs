@@ -168,7 +168,7 @@ impl Resolution<'_, '_> {
 
     /// Notes what a link of a zone whose plan runs has written. `below`: labels of the question's name below the apex.
     fn note(&mut self, of: Match<'_>, view: View<'_>, below: Option<usize>) {
-        let what = match self.message.capped.take() {
+        let what = match self.message.take_capped() {
             Some(ttl) if of.has_flipped(view) => What::New(ttl),
             Some(ttl) => What::Old(ttl),
             None if below.is_some() && self.message.rcode == Rcode::NXDOMAIN => What::Missing,

@@ -67,6 +67,7 @@ impl Clerk {
         for handed in self.answerer.noted().handed() {
             self.tally.meter(now, peer.ip(), handed, |below| self.answerer.asked_labels(below));
         }
+        self.answerer.forget_handed();
     }
 }
 

@@ -15,6 +15,25 @@ const INDEX_BITS: u32 = 9;
 /// How many registers there are. The error is 1.04 by the root of it: 4.6 %.
 pub(super) const REGISTERS: usize = 1 << INDEX_BITS;
 
+/// A network, until it is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Network(u64);
+
+impl Network {
+    /// The network that `peer` is in.
+    #[inline]
+    pub(super) fn of(peer: IpAddr) -> Network {
+        Network(match peer {
+            IpAddr::V4(v4) => u64::from(v4.to_bits() >> 8),
+            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+                Some(v4) => u64::from(v4.to_bits() >> 8),
+                // The highest octet is free, and says that it is one of these.
+                None => (v6.to_bits() >> 72) as u64 | 1 << 63,
+            },
+        })
+    }
+}
+
 /// The key of the hash.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key([u64; 4]);
@@ -25,17 +44,9 @@ impl Key {
         Key(std::array::from_fn(|_| RandomState::new().build_hasher().finish()))
     }
 
-    /// The hash of the network that `peer` is in.
+    /// The hash of a network.
     #[inline]
-    pub(super) fn hash(&self, peer: IpAddr) -> u64 {
-        let network = match peer {
-            IpAddr::V4(v4) => u64::from(v4.to_bits() >> 8),
-            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-                Some(v4) => u64::from(v4.to_bits() >> 8),
-                // The highest octet is free, and says that it is one of these.
-                None => (v6.to_bits() >> 72) as u64 | 1 << 63,
-            },
-        };
+    pub(super) fn hash(&self, Network(network): Network) -> u64 {
         let Key([a, b, c, d]) = *self;
         fold(fold(network ^ a, b | 1) ^ c, d | 1)
     }
@@ -117,7 +128,7 @@ mod tests {
 
     fn of(key: Key, peers: impl IntoIterator<Item = IpAddr>) -> Union {
         let networks = Networks::default();
-        peers.into_iter().for_each(|peer| networks.add(key.hash(peer)));
+        peers.into_iter().for_each(|peer| networks.add(key.hash(Network::of(peer))));
         let mut union = Union::default();
         union.add(&networks);
         union
@@ -141,8 +152,8 @@ mod tests {
         let all = (0..=255).map(|last| IpAddr::from([192, 0, 2, last]));
         assert_eq!(of(KEY, all).estimate().round(), 1.0);
         let mapped: IpAddr = std::net::Ipv4Addr::new(192, 0, 2, 9).to_ipv6_mapped().into();
-        assert_eq!(KEY.hash(mapped), KEY.hash(IpAddr::from([192, 0, 2, 1])));
-        assert_ne!(KEY.hash(v6(1)), KEY.hash(v6(2)));
+        assert_eq!(Network::of(mapped), Network::of(IpAddr::from([192, 0, 2, 1])));
+        assert_ne!(Network::of(v6(1)), Network::of(v6(2)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
-use super::networks::Key;
+use super::networks::{Key, Network};
 use super::sketch::Sketch;
 use super::{Meter, ZONES_MAX};
 use crate::answer::Transport;
@@ -24,7 +24,7 @@ pub struct Tally {
     /// The one that was written last: a plan that is asked for is asked for often.
     last: Option<Arc<Sketch>>,
     /// What was written to it last.
-    same: Option<(Instant, IpAddr, What)>,
+    same: Option<(Instant, Network, What)>,
 }
 
 /// A hash that is one already.
@@ -69,16 +69,17 @@ impl Tally {
             self.same = None;
         }
         let Some(sketch) = &self.last else { return };
+        let network = Network::of(peer);
         if handed.what == What::Missing {
-            return sketch.miss(labels(handed.below.unwrap_or(0)), self.key.hash(peer));
+            return sketch.miss(labels(handed.below.unwrap_or(0)), self.key.hash(network));
         }
         // Who asks in a row is told the same in a row: one more of it says nothing new but that it was one more.
-        let this = Some((now, peer, handed.what));
+        let this = Some((now, network, handed.what));
         if this == self.same {
             return sketch.repeat(handed.what);
         }
         self.same = this;
-        sketch.hand(now, handed.what, self.key.hash(peer));
+        sketch.hand(now, handed.what, self.key.hash(network));
     }
 
     /// Turns to the sketch of another zone than the last; a new one if there is none, and room. Nothing waits here: if
