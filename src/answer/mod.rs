@@ -9,10 +9,12 @@
 //! 5. `proof`: with DO set, signatures and the proof of what does not exist;
 //! 6. `message`: sections, limits, OPT.
 //!
+//! A request with a TSIG record is verified by `signed` after 1, and its answer signed after 6.
+//!
 //! Before a batch of them, `foresight` reads what their answers will need.
 //!
 //! Nothing here locks or reads a clock, and nothing allocates, but for names in an answer of more than
-//! 16 KiB, where compression can't reach.
+//! 16 KiB, where compression can't reach, and for a request with TSIG.
 
 mod additional;
 mod catalog;
@@ -22,6 +24,7 @@ mod message;
 mod proof;
 mod request;
 mod resolve;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +33,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
+use crate::wire::tsig::Keyring;
 use crate::wire::{Class, Rcode};
 use crate::zone::Suffixes;
 
@@ -67,13 +71,19 @@ const UDP_PAYLOAD_MIN: u16 = 512;
 /// Answers requests. Each worker has one: it owns the memory that an answer needs.
 pub struct Answerer {
     identity: Identity,
+    keyring: Keyring,
     name: Suffixes,
 }
 
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, name: Suffixes::new() }
+        Answerer { identity, keyring: Keyring::default(), name: Suffixes::new() }
+    }
+
+    /// Verifies what is signed with `keyring` from now on; without one nobody's signature is known.
+    pub fn set_keyring(&mut self, keyring: Keyring) {
+        self.keyring = keyring;
     }
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
@@ -92,7 +102,11 @@ impl Answerer {
             Received::Silence => 0,
             Received::Query(query) => {
                 let arrival = Arrival { now, peer: &peer, transport };
-                self.query(catalog, arrival, &query, request, out)
+                self.query(catalog, arrival, &query, request, out, 0)
+            }
+            Received::Signed(signed, at) => {
+                let arrival = Arrival { now, peer: &peer, transport };
+                self.signed(catalog, arrival, (&signed, at), request, out)
             }
             Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
             Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
@@ -106,6 +120,7 @@ impl Answerer {
         foresight::foresee(&mut self.name, catalog, requests);
     }
 
+    /// Answers `query`, and leaves `kept` octets for what comes behind.
     #[inline]
     fn query(
         &mut self,
@@ -114,10 +129,11 @@ impl Answerer {
         query: &Request,
         request: &[u8],
         out: &mut [u8],
+        kept: usize,
     ) -> usize {
         let mut options = [None; 3];
         let mut size = usize::from(UDP_PAYLOAD_MIN);
-        let mut reserved = 0;
+        let mut reserved = kept;
         if let Some(edns) = query.edns {
             if edns.version > 0 {
                 return respond(query, Rcode::BADVERS, None, request, out);
@@ -130,7 +146,7 @@ impl Answerer {
                 let units = u16::try_from(keepalive.as_millis() / 100).unwrap_or(u16::MAX);
                 options[1] = Some(OptOption::TcpKeepalive(units));
             }
-            reserved = opt_len(&options);
+            reserved += opt_len(&options);
         }
         if arrival.transport != Transport::Udp {
             size = out.len();

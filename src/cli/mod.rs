@@ -4,6 +4,7 @@
 
 mod check;
 mod generate;
+mod key;
 mod plan;
 mod run;
 mod serve;
@@ -91,6 +92,8 @@ enum Command {
     Resume(run::Resume),
     Rollback(run::Rollback),
     Abort(run::Abort),
+    #[command(subcommand)]
+    Key(key::Key),
     Completions(Completions),
     Man(Man),
 }
@@ -227,6 +230,7 @@ impl Cli {
             Command::Resume(arguments) => arguments.run(),
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
+            Command::Key(command) => command.run(),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
@@ -286,6 +290,9 @@ mod tests {
             "watari plan parent example.com",
             "watari plan parent example.com --server 192.0.2.1 --server [2001:db8::1]:5300 --json",
             "watari plan parent example.com --resolver 2001:db8::1",
+            "watari key new transfer.example.",
+            "watari key new transfer.example --algorithm hmac-sha512 --bind --nsd --knot",
+            "watari key new transfer.example --json",
             "watari completions bash",
             "watari man",
         ] {
@@ -318,6 +325,11 @@ mod tests {
             "watari plan parent",
             "watari plan parent example.com --server a.gtld-servers.net",
             "watari plan parent example.com --server 192.0.2.1 --resolver 192.0.2.2",
+            "watari key",
+            "watari key new",
+            "watari key new a..b",
+            "watari key new a --algorithm hmac-md5",
+            "watari key new a --json --bind",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

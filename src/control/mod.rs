@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod followers;
 pub mod gathering;
 mod include;
+mod keyring;
 pub mod load;
 mod memory;
 pub mod names;

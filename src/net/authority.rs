@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::answer::{Answerer, Catalog, Identity, Transport};
 use crate::clock::{Instant, Ratchet};
+use crate::wire::tsig::Keyring;
 
 use super::published::{Published, Reader};
 use super::service::{Respond, Service};
@@ -13,6 +14,7 @@ use super::service::{Respond, Service};
 #[derive(Debug)]
 pub struct Authority {
     catalog: Arc<Published<Catalog>>,
+    keyring: Arc<Published<Keyring>>,
     clock: Arc<Ratchet>,
     identity: Identity,
 }
@@ -20,7 +22,14 @@ pub struct Authority {
 impl Authority {
     /// Answers from whatever is current in `catalog`, as of what `clock` reads, and says `identity` of itself.
     pub fn new(catalog: Arc<Published<Catalog>>, clock: Arc<Ratchet>, identity: Identity) -> Self {
-        Authority { catalog, clock, identity }
+        Authority { catalog, keyring: Arc::new(Published::new(Keyring::default())), clock, identity }
+    }
+
+    /// The same, with the keys that are current in `keyring`.
+    #[must_use]
+    pub fn with_keyring(mut self, keyring: Arc<Published<Keyring>>) -> Self {
+        self.keyring = keyring;
+        self
     }
 }
 
@@ -28,7 +37,10 @@ impl Service for Authority {
     type Responder = Clerk;
 
     fn responder(&self) -> Clerk {
-        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), answerer: Answerer::new(self.identity.clone()) }
+        let keyring = Reader::new(Arc::clone(&self.keyring));
+        let mut answerer = Answerer::new(self.identity.clone());
+        answerer.set_keyring(keyring.value().clone());
+        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), keyring, answerer }
     }
 
     fn now(&self) -> Instant {
@@ -37,12 +49,14 @@ impl Service for Authority {
 
     fn tidy(&self) {
         self.catalog.sweep();
+        self.keyring.sweep();
     }
 }
 
 /// Answers on one thread.
 pub struct Clerk {
     catalog: Reader<Catalog>,
+    keyring: Reader<Keyring>,
     answerer: Answerer,
 }
 
@@ -50,6 +64,9 @@ impl Respond for Clerk {
     #[inline]
     fn refresh(&mut self) {
         self.catalog.refresh();
+        if self.keyring.refresh() {
+            self.answerer.set_keyring(self.keyring.value().clone());
+        }
     }
 
     #[inline]

@@ -5,6 +5,7 @@
 //! `docs/configuration.md` explains each key.
 
 mod fields;
+mod keys;
 mod quantity;
 
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use toml::de::DeTable;
 
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use fields::{Fields, Source};
+pub(in crate::control) use keys::short as secret_is_short;
+pub use keys::{KeyEntry, SecretSource};
 
 /// The most addresses to listen on.
 const LISTEN_MAX: usize = 64;
@@ -54,6 +57,8 @@ pub struct Config {
     pub tcp_message_timeout: Option<Duration>,
     /// How long a peer may take to read an answer.
     pub tcp_write_timeout: Option<Duration>,
+    /// The keys that are shared with other servers.
+    pub keys: Vec<KeyEntry>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -88,6 +93,7 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.tcp_message_timeout = tcp.quantity(&mut source, "message-timeout", quantity::duration, "5s");
     config.tcp_write_timeout = tcp.quantity(&mut source, "write-timeout", quantity::duration, "10s");
     tcp.finish(&mut source);
+    config.keys = keys::read(&mut source, &mut top);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -194,6 +200,13 @@ mod tests {
             idle-timeout = "1m"
             message-timeout = "3s"
             write-timeout = "500ms"
+            [keys."a.example."]
+            algorithm = "hmac-sha256"
+            secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+            mac-bits = 192
+            [keys.b]
+            algorithm = "HMAC-SHA512"
+            secret-file = "b.secret"
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -202,6 +215,10 @@ mod tests {
         assert_eq!((config.version.as_deref(), config.id.as_deref()), (Some("watari"), Some("ns1")));
         assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
+        let keys: Vec<_> = config.keys.iter().map(|key| (key.name.to_string(), key.algorithm.text())).collect();
+        assert_eq!(keys, [("a.example.".into(), "hmac-sha256"), ("b.".into(), "hmac-sha512")]);
+        assert_eq!(config.keys[0].mac_len_min, Some(24));
+        assert!(matches!(&config.keys[1].secret, SecretSource::File { path, .. } if path == "b.secret"));
     }
 
     #[test]
