@@ -114,6 +114,11 @@ impl<'m> Tsig<'m> {
         self.algorithm_name
     }
 
+    /// The MAC, empty if nothing is signed.
+    pub fn mac(&self) -> &'m [u8] {
+        self.mac
+    }
+
     /// The message as it was before it was signed: with its first identifier, without the record (RFC 8945 § 4.3.2).
     pub(super) fn digest_message(&self, digest: &mut Digest) {
         let Some((header, rest)) = self.message.split_first_chunk::<HEADER_LEN>() else { return };

@@ -62,14 +62,12 @@ fn cut(key: &Key, message: &[u8], length: usize) -> Vec<u8> {
     let mac_len = key.algorithm().mac_len();
     let mac_at = whole.len() - 6 - mac_len;
     let mut out = whole[..mac_at].to_vec();
-    out.extend(
-        whole[mac_at..].iter().copied().chain([0; 64]).take(length.min(mac_len)).chain(vec![
+    out.extend(whole[mac_at..].iter().copied().chain([0; 64]).take(length.min(mac_len)).chain(vec![
             0;
             length.saturating_sub(
                 mac_len
             )
-        ]),
-    );
+        ]));
     out.extend_from_slice(&whole[mac_at + mac_len..]);
     out[mac_at - 2..mac_at].copy_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
     let rdlength_at = message.len() + key.name().wire().len() + 8;
