@@ -114,8 +114,10 @@ impl Tsig<'_> {
                 let variables = Variables {
                     key_name: self.key_name().as_ref(),
                     algorithm_name: self.algorithm_name(),
-                    time_signed: seconds(now),
-                    fudge: FUDGE,
+                    // The RFC does not say whose time. His own, as with BADTIME, is never out of time for him; so do Knot
+                    // and NSD.
+                    time_signed: self.time_signed,
+                    fudge: self.fudge,
                     error: error.0,
                     other: &[],
                 };
