@@ -119,6 +119,14 @@ impl<'m> Tsig<'m> {
         self.mac
     }
 
+    /// The time in the other data, in seconds since 1970, as BADTIME has it.
+    pub(super) fn other_time(&self) -> Option<u64> {
+        let time: [u8; TIME_LEN] = self.other.try_into().ok()?;
+        let mut seconds = [0; 8];
+        seconds[8 - TIME_LEN..].copy_from_slice(&time);
+        Some(u64::from_be_bytes(seconds))
+    }
+
     /// The message as it was before it was signed: with its first identifier, without the record (RFC 8945 § 4.3.2).
     pub(super) fn digest_message(&self, digest: &mut Digest) {
         let Some((header, rest)) = self.message.split_first_chunk::<HEADER_LEN>() else { return };

@@ -282,12 +282,16 @@ fn rfc8945_5_3_2_who_asked_hears_why_he_was_refused() {
     let request = signed_by(&mut asking, &query(), NOW);
     let heard = |answer: &[u8]| Follower::of(&asking).unwrap().message(answer, NOW).unwrap_err();
     let unknown = refusal(&request, &Keyring::default(), NOW);
-    assert_eq!(heard(&unknown), FollowFault::RefusedUnsigned(Error::BADKEY));
+    assert_eq!(heard(&unknown), FollowFault::Refused { error: Error::BADKEY, peer_time: None, is_signed: false });
     let other = key_of("transfer.example", Algorithm::HmacSha512, b"other");
-    assert_eq!(heard(&refusal(&request, &ring(&other), NOW)), FollowFault::RefusedUnsigned(Error::BADSIG));
+    let wrong = heard(&refusal(&request, &ring(&other), NOW));
+    assert_eq!(wrong, FollowFault::Refused { error: Error::BADSIG, peer_time: None, is_signed: false });
     let later = NOW.after(std::time::Duration::from_secs(1000));
     let late = refusal(&request, &ring(&ours), later);
-    assert_eq!(heard(&late), FollowFault::Refused { error: Error::BADTIME, peer_time: Some(1_790_001_000) });
+    assert_eq!(
+        heard(&late),
+        FollowFault::Refused { error: Error::BADTIME, peer_time: Some(1_790_001_000), is_signed: true }
+    );
     let mut forged = late;
     let at = forged.len() - 1;
     forged[at] ^= 1;

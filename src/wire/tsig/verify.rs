@@ -150,16 +150,15 @@ pub enum FollowFault {
     /// The MAC was cut shorter than we accept.
     #[error("the signature of a message is shorter than we accept")]
     BadTrunc,
-    /// The peer did not take the request, and said so without a signature: anyone could have said it.
-    #[error("the peer says {0}, unsigned")]
-    RefusedUnsigned(Error),
     /// The peer did not take the request.
-    #[error("the peer says {error}")]
+    #[error("the peer says {error}{}", if *is_signed { "" } else { ", unsigned" })]
     Refused {
         /// What it says.
         error: Error,
         /// Its time in seconds since 1970, if it says that (BADTIME).
         peer_time: Option<u64>,
+        /// Whether it has shown that it knows the secret. If not, anyone could have said it.
+        is_signed: bool,
     },
 }
 
@@ -185,8 +184,9 @@ impl Follower {
             return Err(FollowFault::OtherKey);
         }
         let error = Error(tsig.error);
-        if matches!(error, Error::BADKEY | Error::BADSIG) && tsig.mac.is_empty() {
-            return Err(FollowFault::RefusedUnsigned(error));
+        // Not BADKEY and BADSIG alone: NSD does not sign BADTIME.
+        if error != Error::NONE && tsig.mac.is_empty() {
+            return Err(FollowFault::Refused { error, peer_time: tsig.other_time(), is_signed: false });
         }
         let mut digest = self.digest.clone();
         tsig.digest_message(&mut digest);
@@ -203,9 +203,7 @@ impl Follower {
             Rejection::BadTrunc(_) => FollowFault::BadTrunc,
         })?;
         if error != Error::NONE {
-            let time = <[u8; 6]>::try_from(tsig.other).ok();
-            let peer_time = time.map(|[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
-            return Err(FollowFault::Refused { error, peer_time });
+            return Err(FollowFault::Refused { error, peer_time: tsig.other_time(), is_signed: true });
         }
         self.digest = self.key.digest();
         self.digest.update_with_mac(&verified.mac);
