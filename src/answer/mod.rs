@@ -81,6 +81,11 @@ impl Answerer {
         Answerer { identity, keyring: Keyring::default(), name: Suffixes::new() }
     }
 
+    /// The keys by which signed requests are verified.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     /// Verifies what is signed with `keyring` from now on; without one nobody's signature is known.
     pub fn set_keyring(&mut self, keyring: Keyring) {
         self.keyring = keyring;

@@ -138,6 +138,8 @@ struct Records {
     signed: Option<SignedAt>,
 }
 
+const _: () = assert!(size_of::<Option<Records>>() <= 8, "they come in a register");
+
 /// Reads `others` records and then `additional` ones behind `start`; `None` if they don't fill `message` exactly.
 fn records(message: &[u8], start: usize, others: u32, additional: u16) -> Option<Records> {
     let rest = message.get(start..).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! `[keys."NAME"]`: the keys that are shared with other servers (TSIG, RFC 8945), and how their secrets stay unseen.
 
+use zeroize::Zeroizing;
+
 use super::fields::{Fields, Named, Source};
 use crate::diag::{Diagnostic, Place};
 use crate::wire::Name;
@@ -114,7 +116,8 @@ fn secret(source: &mut Source<'_>, fields: &mut Fields<'_>) -> Option<SecretSour
         return Some(SecretSource::File { place: source.place(file.span), path: file.value });
     };
     let place = source.place(written.span);
-    match Secret::from_base64(&written.value) {
+    let text = Zeroizing::new(written.value);
+    match Secret::from_base64(&text) {
         Ok(secret) => {
             source.faults.extend(short(&secret, &place));
             Some(SecretSource::Written { secret, place })
@@ -148,12 +151,16 @@ pub(super) fn hide_secret(mut place: Place, before: &str) -> Place {
     let line = place.source.trim_start().trim_start_matches(['"', '\'']);
     let written = line.split(['=', ' ', '\t', '.', '"', '\'']).next().unwrap_or_default();
     let may_hold = written == "keys" || within && !line.starts_with('[') && !SHOWN.contains(&written);
-    if may_hold && let Some(at) = place.source.find('=') {
-        place.source.truncate(at + 1);
-        place.source.push_str(" …");
+    if !may_hold {
+        return place;
+    }
+    // What stands left of `=` is a name; a line without one may be a part of anything.
+    let left = place.source.find('=').map_or(0, |at| at + 1);
+    place.source.truncate(left);
+    place.source.push_str(if left > 0 { " …" } else { "…" });
+    if place.span.end >= left {
         let end = place.source.len();
-        let is_shown = place.span.end <= at;
-        place.span = if is_shown { place.span } else { at + 2..end };
+        place.span = end - "…".len()..end;
     }
     place
 }
@@ -188,7 +195,7 @@ mod tests {
         }
         let twice = "[keys.c]\nalgorithm = \"hmac-sha1\"\nsecret-file = \"x\"\n[keys.\"C.\"]\n\
                      algorithm = \"hmac-sha1\"\nsecret-file = \"x\"\n";
-        assert!(faults(twice).contains("the key C. is there twice"), "{}", faults(twice));
+        assert!(faults(twice).contains("the key c. is there twice"), "{}", faults(twice));
     }
 
     #[test]
@@ -203,6 +210,8 @@ mod tests {
             "[keys]\na.secret = \"HIDDEN!\"\n",
             "keys.a.secret = \"HIDDEN!\"\n",
             "keys = { a = { algorithm = \"x\", secret = \"HIDDEN!\" } }\n",
+            "[keys.a]\nsecret = \"\"\"\nHIDDEN\n\\q HIDDEN\"\"\"\n",
+            "[keys.a]\nHIDDEN\n",
             "[ \"keys\".a]\n \"secret\" = 'HIDDEN!'\n",
         ] {
             let shown = faults(text);
