@@ -10,11 +10,12 @@
 //! 6. `message`: sections, limits, OPT.
 //!
 //! What kind of an answer it was is `noted` beside it, for who counts.
+//! A request with a TSIG record is verified by `signed` after 1, and its answer signed after 6.
 //!
 //! Before a batch of them, `foresight` reads what their answers will need.
 //!
 //! Nothing here locks or reads a clock, and nothing allocates, but for names in an answer of more than
-//! 16 KiB, where compression can't reach.
+//! 16 KiB, where compression can't reach, and for a request with TSIG.
 
 mod additional;
 mod catalog;
@@ -25,6 +26,7 @@ pub mod noted;
 mod proof;
 mod request;
 mod resolve;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
+use crate::wire::tsig::Keyring;
 use crate::wire::{Class, Rcode};
 use crate::zone::Suffixes;
 
@@ -71,6 +74,7 @@ const UDP_PAYLOAD_MIN: u16 = 512;
 /// Answers requests. Each worker has one: it owns the memory that an answer needs.
 pub struct Answerer {
     identity: Identity,
+    keyring: Keyring,
     name: Suffixes,
     noted: Noted,
 }
@@ -78,7 +82,17 @@ pub struct Answerer {
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, name: Suffixes::new(), noted: Noted::NOTHING }
+        Answerer { identity, keyring: Keyring::default(), name: Suffixes::new(), noted: Noted::NOTHING }
+    }
+
+    /// The keys by which signed requests are verified.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Verifies what is signed with `keyring` from now on; without one nobody's signature is known.
+    pub fn set_keyring(&mut self, keyring: Keyring) {
+        self.keyring = keyring;
     }
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
@@ -100,7 +114,11 @@ impl Answerer {
             }
             Received::Query(query) => {
                 let arrival = Arrival { now, peer: &peer, transport };
-                self.query(catalog, arrival, &query, request, out)
+                self.query(catalog, arrival, &query, request, out, 0)
+            }
+            Received::Signed(signed, at) => {
+                let arrival = Arrival { now, peer: &peer, transport };
+                self.signed(catalog, arrival, (&signed, at), request, out)
             }
             Received::Other(other) => {
                 self.respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out)
@@ -133,6 +151,7 @@ impl Answerer {
         foresight::foresee(&mut self.name, catalog, requests);
     }
 
+    /// Answers `query`, and leaves `kept` octets for what comes behind.
     #[inline]
     fn query(
         &mut self,
@@ -141,10 +160,11 @@ impl Answerer {
         query: &Request,
         request: &[u8],
         out: &mut [u8],
+        kept: usize,
     ) -> usize {
         let mut options = [None; 3];
         let mut size = usize::from(UDP_PAYLOAD_MIN);
-        let mut reserved = 0;
+        let mut reserved = kept;
         if let Some(edns) = query.edns {
             if edns.version > 0 {
                 return self.respond(query, Rcode::BADVERS, None, request, out);
@@ -157,7 +177,7 @@ impl Answerer {
                 let units = u16::try_from(keepalive.as_millis() / 100).unwrap_or(u16::MAX);
                 options[1] = Some(OptOption::TcpKeepalive(units));
             }
-            reserved = opt_len(&options);
+            reserved += opt_len(&options);
         }
         if arrival.transport != Transport::Udp {
             size = out.len();

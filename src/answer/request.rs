@@ -5,10 +5,14 @@
 //! 1. Shorter than a header, or itself a response: nothing is said.
 //! 2. Not exactly one question, a question that can't be read, records that don't fill the message
 //!    exactly, a second OPT, an OPT whose owner is not the root: FORMERR.
-//! 3. An opcode other than QUERY: NOTIMP.
+//! 3. A TSIG record elsewhere than at the end: FORMERR (RFC 8945 § 5.2). Where it belongs it comes before all that
+//!    follows: `signed` verifies it.
+//! 4. An opcode other than QUERY: NOTIMP.
+
+use std::num::NonZeroU16;
 
 use crate::wire::edns::Edns;
-use crate::wire::{Class, HEADER_LEN, Opcode, Reader, Rtype};
+use crate::wire::{Class, HEADER_LEN, Opcode, Reader, Rtype, name};
 use crate::zone::Suffixes;
 
 /// A request, read as far as could be.
@@ -31,10 +35,22 @@ pub(super) enum Received {
     Silence,
     /// A query in good form.
     Query(Request),
+    /// A request of any opcode in good form that ends with a TSIG record.
+    Signed(Request, SignedAt),
     /// A request of another opcode.
     Other(Request),
     /// A message that is malformed.
     Malformed(Request),
+}
+
+/// Where in a message its TSIG record begins. Two octets, so that the records of a request still come in a register.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SignedAt(NonZeroU16);
+
+impl SignedAt {
+    pub(super) fn octets(self) -> usize {
+        usize::from(self.0.get())
+    }
 }
 
 const QR: u8 = 0x80;
@@ -64,13 +80,15 @@ pub(super) fn receive(message: &[u8], name: &mut Suffixes) -> Received {
         edns: None,
     };
     if request.opcode() != Opcode::QUERY {
-        other(message, name, &mut request);
-        return Received::Other(request);
+        return match other(message, name, &mut request) {
+            Some(at) => Received::Signed(request, at),
+            None => Received::Other(request),
+        };
     }
     if [qd0, qd1] != [0, 1] {
         if [qd0, qd1, an0, an1, ns0, ns1] == [0; 6] {
             let additional = u16::from_be_bytes([ar0, ar1]);
-            request.edns = records(message.get(HEADER_LEN..).unwrap_or_default(), 0, additional).flatten();
+            request.edns = records(message, HEADER_LEN, 0, additional).and_then(|records| records.edns);
         }
         return Received::Malformed(request);
     }
@@ -78,25 +96,31 @@ pub(super) fn receive(message: &[u8], name: &mut Suffixes) -> Received {
     request.question_end = end;
     let others = u32::from(u16::from_be_bytes([an0, an1])) + u32::from(u16::from_be_bytes([ns0, ns1]));
     let additional = u16::from_be_bytes([ar0, ar1]);
-    match records(message.get(end..).unwrap_or_default(), others, additional) {
-        Some(edns) => {
+    match records(message, end, others, additional) {
+        Some(Records { edns, signed: None }) => {
             request.edns = edns;
             Received::Query(request)
+        }
+        Some(Records { edns, signed: Some(at) }) => {
+            request.edns = edns;
+            Received::Signed(request, at)
         }
         None => Received::Malformed(request),
     }
 }
 
 /// Reads what can be read of a request of another opcode: its question, if it has one, is given
-/// back, and OPT is answered with OPT (RFC 6891 § 6.1.1).
+/// back, and OPT is answered with OPT (RFC 6891 § 6.1.1). Gives the place of its TSIG record.
 #[cold]
-fn other(message: &[u8], name: &mut Suffixes, request: &mut Request) {
-    let Some(&[_, _, _, _, 0, 1, an0, an1, ns0, ns1, ar0, ar1]) = message.first_chunk::<HEADER_LEN>() else { return };
-    let Some(end) = question(message, name, request) else { return };
+fn other(message: &[u8], name: &mut Suffixes, request: &mut Request) -> Option<SignedAt> {
+    let &[_, _, _, _, 0, 1, an0, an1, ns0, ns1, ar0, ar1] = message.first_chunk::<HEADER_LEN>()? else { return None };
+    let end = question(message, name, request)?;
     request.question_end = end;
     let others = u32::from(u16::from_be_bytes([an0, an1])) + u32::from(u16::from_be_bytes([ns0, ns1]));
     let additional = u16::from_be_bytes([ar0, ar1]);
-    request.edns = records(message.get(end..).unwrap_or_default(), others, additional).flatten();
+    let records = records(message, end, others, additional)?;
+    request.edns = records.edns;
+    records.signed
 }
 
 fn question(message: &[u8], name: &mut Suffixes, request: &mut Request) -> Option<usize> {
@@ -107,31 +131,44 @@ fn question(message: &[u8], name: &mut Suffixes, request: &mut Request) -> Optio
     Some(end + 4)
 }
 
-/// The OPT record among `others` records and then `additional` ones; `None` if they don't fill
-/// `rest` exactly.
-fn records(rest: &[u8], others: u32, additional: u16) -> Option<Option<Edns>> {
+/// What the records after the question hold that matters.
+#[derive(Default)]
+struct Records {
+    edns: Option<Edns>,
+    signed: Option<SignedAt>,
+}
+
+const _: () = assert!(size_of::<Option<Records>>() <= 8, "they come in a register");
+
+/// Reads `others` records and then `additional` ones behind `start`; `None` if they don't fill `message` exactly.
+fn records(message: &[u8], start: usize, others: u32, additional: u16) -> Option<Records> {
+    let rest = message.get(start..).unwrap_or_default();
     // As nearly every query is: nothing, or an OPT without options.
     match (others, additional, rest) {
-        (0, 0, []) => return Some(None),
+        (0, 0, []) => return Some(Records::default()),
         (0, 1, &[0, 0, 41, size0, size1, t0, t1, t2, t3, 0, 0]) => {
             let ttl = u32::from_be_bytes([t0, t1, t2, t3]);
-            return Some(Edns::parse(u16::from_be_bytes([size0, size1]), ttl, &[]));
+            return Some(Records { edns: Edns::parse(u16::from_be_bytes([size0, size1]), ttl, &[]), signed: None });
         }
         _ => {}
     }
     let mut reader = Reader::new(rest);
-    let mut edns = None;
+    let (mut edns, mut signed) = (None, None);
     for number in 0..others + u32::from(additional) {
+        let at = start + reader.position();
         let root = reader.rest().first() == Some(&0);
-        skip_name(&mut reader)?;
+        name::skip(&mut reader)?;
         let rtype = Rtype(reader.u16().ok()?);
         let class = reader.u16().ok()?;
         let ttl = reader.u32().ok()?;
         let length = reader.u16().ok()?;
         let rdata = reader.take(usize::from(length)).ok()?;
-        // TSIG stands once, and last (RFC 8945 § 5.1).
-        if rtype == Rtype::TSIG && number + 1 != others + u32::from(additional) {
-            return None;
+        if rtype == Rtype::TSIG {
+            // It stands once, and last (RFC 8945 § 5.1).
+            if number < others || number + 1 != others + u32::from(additional) {
+                return None;
+            }
+            signed = Some(SignedAt(NonZeroU16::new(u16::try_from(at).ok()?)?));
         }
         if rtype == Rtype::OPT {
             if number < others || !root || edns.is_some() {
@@ -140,22 +177,5 @@ fn records(rest: &[u8], others: u32, additional: u16) -> Option<Option<Edns>> {
             edns = Some(Edns::parse(class, ttl, rdata)?);
         }
     }
-    reader.is_empty().then_some(edns)
-}
-
-/// Steps over a name that may be compressed.
-fn skip_name(reader: &mut Reader<'_>) -> Option<()> {
-    loop {
-        match reader.u8().ok()? {
-            0 => return Some(()),
-            length @ 1..=63 => {
-                reader.take(usize::from(length)).ok()?;
-            }
-            0xc0.. => {
-                reader.u8().ok()?;
-                return Some(());
-            }
-            _ => return None,
-        }
-    }
+    reader.is_empty().then_some(Records { edns, signed })
 }

@@ -142,7 +142,7 @@ impl Findings {
     }
 
     fn check_config(&mut self, path: &Path) -> Result<Config, SettingsError> {
-        let (config, faults) = settings::read(path)?;
+        let (config, _, faults) = settings::read(path)?;
         self.configurations += 1;
         self.diagnostics.extend(faults);
         Ok(config)

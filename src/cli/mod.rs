@@ -4,6 +4,7 @@
 
 mod check;
 mod generate;
+mod key;
 mod plan;
 mod probe;
 mod run;
@@ -97,6 +98,8 @@ enum Command {
     Abort(run::Abort),
     // Boxed: it has many flags.
     Probe(Box<probe::Arguments>),
+    #[command(subcommand)]
+    Key(key::Key),
     Completions(Completions),
     Man(Man),
 }
@@ -235,6 +238,7 @@ impl Cli {
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
             Command::Probe(arguments) => probe::run(&arguments),
+            Command::Key(command) => command.run(),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
@@ -303,6 +307,9 @@ mod tests {
             "watari probe --http https://example.com/ --address 192.0.2.1 --status 200 --status 204 --body ok --ca ca.pem",
             "watari probe --smtp 192.0.2.1 --tls-name mx.example.com --banner mx --ca ca.pem",
             "watari probe example.com --dns 192.0.2.1 --dns [2001:db8::1]:5300 --same www|A --serials",
+            "watari key new transfer.example.",
+            "watari key new transfer.example --algorithm hmac-sha512 --bind --nsd --knot",
+            "watari key new transfer.example --json",
             "watari completions bash",
             "watari man",
         ] {
@@ -347,6 +354,11 @@ mod tests {
             "watari probe --http https://example.com/ --status 1000",
             "watari probe --tcp 192.0.2.1:443 --address 192.0.2.1",
             "watari probe --tcp 192.0.2.1:443 --timeout 0s",
+            "watari key",
+            "watari key new",
+            "watari key new a..b",
+            "watari key new a --algorithm hmac-md5",
+            "watari key new a --json --bind",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -26,6 +26,7 @@ use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
 use crate::control::socket::{ListenError, Socket};
 use crate::control::store::{Store, StoreError};
 use crate::net::{self, Authority, BindError, BoundSockets, Published, Server, bind};
+use crate::wire::tsig::Keyring;
 
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,7 @@ pub(super) fn run(arguments: &Serve) -> Exit {
         }
     };
     let log = start_log(&settings.log);
+    warn_of(&settings);
     match serve(&settings, &overrides, &log, started) {
         Ok(()) => {
             tracing::info!("stopped");
@@ -121,7 +123,9 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     }
     let published = Arc::new(Published::new(Catalog::unread()));
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
-    let authority = Arc::new(Authority::new(published.clone(), clock.clone(), identity));
+    let keyring = Arc::new(Published::new(settings.keyring.clone()));
+    let authority = Authority::new(published.clone(), clock.clone(), identity).with_keyring(keyring.clone());
+    let authority = Arc::new(authority);
     let folders = (settings.zones.as_path(), settings.state.as_path());
     let meter = authority.meter().clone();
     let counted = (clock, meter.clone());
@@ -138,7 +142,7 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let server = Server::start(bound, authority, &network(settings)).map_err(StartError::Threads)?;
 
     let ready = |count: Count| say_ready(count, &addresses, started);
-    let reread = || reread(settings, overrides, log);
+    let reread = || reread(settings, overrides, log, &keyring);
     control.run(ready, reread);
     socket.close();
     server.stop();
@@ -215,8 +219,15 @@ fn hear_signals(handle: Handle) -> io::Result<()> {
     Ok(())
 }
 
+/// Says what is to be said of a configuration that can be used.
+fn warn_of(settings: &Settings) {
+    if !settings.warnings.is_empty() {
+        tracing::warn!("of the configuration\n{}", crate::diag::render(&settings.warnings, false));
+    }
+}
+
 /// Reads the configuration again; takes what can be changed in a running server and says what can't.
-fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter) -> Option<Limits> {
+fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, keyring: &Published<Keyring>) -> Option<Limits> {
     let settings = match Settings::resolve(overrides) {
         Ok(settings) => settings,
         Err(SettingsError::Faults(faults)) => {
@@ -233,6 +244,12 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter) -> Option<
     };
     if log.reload(log_filter(&settings.log)).is_err() {
         tracing::warn!("what is logged can't be changed");
+    }
+    warn_of(&settings);
+    if *keyring.snapshot() != settings.keyring {
+        let names: Vec<_> = settings.keyring.keys().map(|key| key.name().to_string()).collect();
+        tracing::info!("the keys have changed; known are now: {}", names.join(", "));
+        keyring.publish(settings.keyring.clone());
     }
     let restart = running.needs_restart(&settings);
     if !restart.is_empty() {

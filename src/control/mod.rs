@@ -9,6 +9,7 @@ pub mod followers;
 pub mod gathering;
 pub mod herald;
 mod include;
+mod keyring;
 pub mod load;
 pub mod lookout;
 mod memory;

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::config::{self, Config};
+use super::keyring;
 use crate::diag::Diagnostic;
+use crate::wire::tsig::Keyring;
 
 /// The configuration that is read if none is named and it is there.
 pub const CONFIG_FILE: &str = "watari.toml";
@@ -72,6 +76,10 @@ pub struct Settings {
     pub notify: Notify,
     /// Where metrics are offered over HTTP, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// The keys that are shared with other servers.
+    pub keyring: Keyring,
+    /// What is to be said of the configuration although it can be used.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Who is told what becomes of plans; nobody if nobody is named.
@@ -149,17 +157,14 @@ impl Settings {
             let default = PathBuf::from(CONFIG_FILE);
             default.exists().then_some(default)
         });
-        let config = match &path {
-            Some(path) => {
-                let (config, faults) = read(path)?;
-                if faults.iter().any(Diagnostic::is_error) {
-                    return Err(SettingsError::Faults(faults));
-                }
-                config
-            }
-            None => Config::default(),
+        let (config, keyring, warnings) = match &path {
+            Some(path) => read(path)?,
+            None => Default::default(),
         };
-        Ok(Settings::of(config, path, overrides))
+        if warnings.iter().any(Diagnostic::is_error) {
+            return Err(SettingsError::Faults(warnings));
+        }
+        Ok(Settings { keyring, warnings, ..Settings::of(config, path, overrides) })
     }
 
     fn of(config: Config, path: Option<PathBuf>, overrides: &Overrides) -> Settings {
@@ -197,6 +202,8 @@ impl Settings {
             },
             metrics: config.metrics_listen,
             config: path,
+            keyring: Keyring::default(),
+            warnings: Vec::new(),
         }
     }
 
@@ -216,18 +223,21 @@ impl Settings {
     }
 }
 
-/// Reads the configuration file `path` with all its faults.
+/// Reads the configuration file `path`, and the files in which the secrets of its keys are, with all their faults.
 ///
 /// # Errors
 /// [`SettingsError::Read`].
-pub fn read(path: &Path) -> Result<(Config, Vec<Diagnostic>), SettingsError> {
+pub fn read(path: &Path) -> Result<(Config, Keyring, Vec<Diagnostic>), SettingsError> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
+    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| SettingsError::Read {
         what: "the configuration",
         path: shown.clone(),
         source,
     })?;
-    Ok(config::parse(&Arc::from(shown), &text))
+    let (config, mut faults) = config::parse(&Arc::from(shown), &text);
+    let (keyring, of_secrets) = keyring::gather(&config.keys, path);
+    faults.extend(of_secrets);
+    Ok((config, keyring, faults))
 }
 
 fn cores() -> NonZeroUsize {
@@ -281,6 +291,30 @@ mod tests {
     fn a_configuration_with_faults_is_not_used() {
         let (_folder, overrides) = written("listen = 5\n");
         assert!(matches!(Settings::resolve(&overrides), Err(SettingsError::Faults(faults)) if faults.len() == 1));
+    }
+
+    #[test]
+    fn secrets_lie_in_files_beside_the_configuration() {
+        use std::os::unix::fs::PermissionsExt;
+        let text = "[keys.a]\nalgorithm = \"hmac-sha1\"\nsecret-file = \"a.secret\"\nmac-bits = 160\n";
+        let (folder, overrides) = written(text);
+        let file = folder.path().join("a.secret");
+        let faults = |error| match error {
+            Err(SettingsError::Faults(faults)) => faults.iter().map(|fault| fault.code).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(faults(Settings::resolve(&overrides)), ["config-secret"]);
+        std::fs::write(&file, "no base 64\n").unwrap();
+        assert_eq!(faults(Settings::resolve(&overrides)), ["config-secret"]);
+        std::fs::write(&file, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM=\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let settings = Settings::resolve(&overrides).unwrap();
+        let name = crate::wire::Name::from_text("A.").unwrap();
+        assert_eq!(settings.keyring.key(&name).map(|key| key.mac_len_min()), Some(20));
+        let codes: Vec<_> = settings.warnings.iter().map(|warning| warning.code).collect();
+        assert_eq!(codes, ["config-secret-readable"]);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(Settings::resolve(&overrides).unwrap().warnings, []);
     }
 
     #[test]

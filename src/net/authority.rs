@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::answer::{Answerer, Catalog, Identity, Transport};
 use crate::clock::{Instant, Ratchet};
+use crate::wire::tsig::Keyring;
 
 use super::meter::{Meter, Tally};
 use super::published::{Published, Reader};
@@ -15,6 +16,7 @@ use super::service::{Respond, Service};
 #[derive(Debug)]
 pub struct Authority {
     catalog: Arc<Published<Catalog>>,
+    keyring: Arc<Published<Keyring>>,
     clock: Arc<Ratchet>,
     identity: Identity,
     meter: Arc<Meter>,
@@ -23,12 +25,25 @@ pub struct Authority {
 impl Authority {
     /// Answers from whatever is current in `catalog`, as of what `clock` reads, and says `identity` of itself.
     pub fn new(catalog: Arc<Published<Catalog>>, clock: Arc<Ratchet>, identity: Identity) -> Self {
-        Authority { catalog, clock, identity, meter: Arc::default() }
+        Authority {
+            catalog,
+            keyring: Arc::new(Published::new(Keyring::default())),
+            clock,
+            identity,
+            meter: Arc::default(),
+        }
     }
 
     /// What is counted of its answers.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    /// The same, with the keys that are current in `keyring`.
+    #[must_use]
+    pub fn with_keyring(mut self, keyring: Arc<Published<Keyring>>) -> Self {
+        self.keyring = keyring;
+        self
     }
 }
 
@@ -36,11 +51,10 @@ impl Service for Authority {
     type Responder = Clerk;
 
     fn responder(&self) -> Clerk {
-        Clerk {
-            catalog: Reader::new(Arc::clone(&self.catalog)),
-            answerer: Answerer::new(self.identity.clone()),
-            tally: self.meter.tally(),
-        }
+        let keyring = Reader::new(Arc::clone(&self.keyring));
+        let mut answerer = Answerer::new(self.identity.clone());
+        answerer.set_keyring(keyring.value().clone());
+        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), keyring, answerer, tally: self.meter.tally() }
     }
 
     fn now(&self) -> Instant {
@@ -50,12 +64,14 @@ impl Service for Authority {
     fn tidy(&self) {
         self.catalog.sweep();
         self.meter.settle();
+        self.keyring.sweep();
     }
 }
 
 /// Answers on one thread.
 pub struct Clerk {
     catalog: Reader<Catalog>,
+    keyring: Reader<Keyring>,
     answerer: Answerer,
     tally: Tally,
 }
@@ -75,6 +91,9 @@ impl Respond for Clerk {
     #[inline]
     fn refresh(&mut self) {
         self.catalog.refresh();
+        if self.keyring.refresh() {
+            self.answerer.set_keyring(self.keyring.value().clone());
+        }
     }
 
     #[inline]

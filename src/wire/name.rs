@@ -10,6 +10,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::Reader;
+
 /// The most octets a name may have (RFC 1035 § 2.3.4).
 pub const NAME_LEN_MAX: usize = 255;
 /// The most octets a label may have (RFC 1035 § 2.3.4).
@@ -243,6 +245,54 @@ impl<'a> NameRef<'a> {
             shared = if left.eq_ignore_ascii_case(right) { shared + 1 } else { 0 };
         }
         shared
+    }
+}
+
+/// Steps over a name that may be compressed.
+pub fn skip(reader: &mut Reader<'_>) -> Option<()> {
+    loop {
+        match reader.u8().ok()? {
+            0 => return Some(()),
+            length @ 1..=63 => {
+                reader.take(usize::from(length)).ok()?;
+            }
+            0xc0.. => {
+                reader.u8().ok()?;
+                return Some(());
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// The name at offset `at` of `message`, its compression undone; `None` if there is none. A pointer points to an earlier
+/// place than any that was followed before (RFC 1035 § 4.1.4), so that there is an end.
+pub fn expand(message: &[u8], at: usize) -> Option<Name> {
+    let mut wire = Vec::new();
+    let (mut at, mut earliest) = (at, at);
+    loop {
+        let length = *message.get(at)?;
+        match length {
+            0xc0.. => {
+                at = usize::from(u16::from_be_bytes([length & 0x3f, *message.get(at + 1)?]));
+                if at >= earliest {
+                    return None;
+                }
+                earliest = at;
+            }
+            0..=63 => {
+                let label = message.get(at..=at + usize::from(length))?;
+                wire.extend_from_slice(label);
+                at += label.len();
+                if wire.len() > NAME_LEN_MAX {
+                    return None;
+                }
+                if length == 0 {
+                    return Some(Name(wire.into()));
+                }
+            }
+            _ => return None,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod rfc6672;
 mod rfc6891;
 mod rfc8482;
 mod rfc8906;
+mod rfc8945;
 mod rfc9460;
 mod rfc9471;
 

@@ -12,6 +12,7 @@ use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
 use watari::clock::Instant;
 use watari::diag;
 use watari::timeline::{self, Run, Timeline};
+use watari::wire::tsig::{Algorithm, Follower, Key, Keyring, Rejection, Secret, Signer, Tsig, verify};
 use watari::wire::{Name, NameRef, Rtype, rdata};
 use watari::zone::Zone;
 use watari::zone::text::{NoInclude, load, parse_rdata, print_canonical, print_rdata};
@@ -92,6 +93,8 @@ pub fn answer(request: &[u8]) {
     }
     let with_opt = Message::from_vec(request).ok().and_then(|message| message.edns);
     let size = with_opt.as_ref().map_or(512, |edns| usize::from(edns.max_payload().clamp(512, 1232)));
+    // A signed request is never told less than its question, with a record like its own and perhaps a longer MAC.
+    let size = if request_is_signed(request) { size.max(request.len() + 64) } else { size };
     assert!(udp.len() <= size || with_opt.is_none() && udp.len() <= 1232, "{} octets, {size} are taken", udp.len());
     for answer in [udp, tcp] {
         assert_eq!(answer[..2], request[..2], "the identifier is the request's");
@@ -106,6 +109,10 @@ pub fn answer(request: &[u8]) {
     }
 }
 
+fn request_is_signed(request: &[u8]) -> bool {
+    matches!(Tsig::last_of(request), Ok(Some(_)))
+}
+
 fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     let identity = Identity { version: Some("watari".to_owned()), id: Some("here".to_owned()) };
     let peer = (Ipv4Addr::LOCALHOST, 5353).into();
@@ -113,10 +120,67 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     // What is behind the room is not ours to write.
     let mut out = vec![0xee; room + 16];
     let (ours, behind) = out.split_at_mut(room);
-    let length = Answerer::new(identity).answer(catalog(), now, peer, transport, request, ours);
+    let mut answerer = Answerer::new(identity);
+    answerer.set_keyring([key()].into_iter().collect());
+    let length = answerer.answer(catalog(), now, peer, transport, request, ours);
     assert!(length <= room && behind.iter().all(|&octet| octet == 0xee));
     out.truncate(length);
     out
+}
+
+/// The key that requests are signed with.
+pub fn key() -> Key {
+    let secret = Secret::from_base64("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").expect("a secret");
+    Key::new(name().as_ref(), Algorithm::HmacSha256, secret)
+}
+
+/// A message with a TSIG record: one that "cannot be interpreted" MUST be FORMERR, one whose MAC "fails to verify" MUST be
+/// NOTAUTH, unsigned (RFC 8945 § 5.2); and whatever stands before it, what we signed we verify, and nothing else.
+pub fn tsig(octets: &[u8]) {
+    let now = Instant::from_unix_seconds(1_790_000_000);
+    let keyring: Keyring = [key()].into_iter().collect();
+    let mut signer = Signer::asking(Arc::new(key()));
+    let mut request = vec![0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    request.resize(12 + signer.room(), 0);
+    signer.sign(&mut request, 12, now).expect("room was kept");
+    for prior in [None, signer.mac()] {
+        let known = verify(octets, now, &keyring, prior);
+        let Ok(Some(tsig)) = Tsig::last_of(octets) else {
+            assert!(matches!(known, Ok(None) | Err(Rejection::FormErr)));
+            continue;
+        };
+        if let Err(rejection) = known {
+            let mut out = vec![0; 12 + tsig.refusal_len(&rejection)];
+            assert_eq!(tsig.refuse(&rejection, &mut out, 12, now), Ok(out.len()), "the room is what is taken");
+        }
+    }
+    for at in 0..=octets.len().min(400) {
+        let _ = Tsig::read(octets, at);
+    }
+    let mut follower = Follower::of(&signer).expect("a request was signed");
+    let followed = follower.message(octets, now);
+    assert!(followed.is_err() || verify(octets, now, &keyring, signer.mac()).is_ok());
+    let _ = follower.message(octets, now);
+    if let Err(Rejection::BadKey | Rejection::BadSig) = verify(octets, now, &keyring, None) {
+        let answer = answer_over(Transport::Udp, octets, 1232);
+        let is_query = octets[2] & 0x78 == 0;
+        assert!(answer.is_empty() || matches!(answer[3] & 15, 1 | 9) || !is_query && answer[3] & 15 == 4);
+        assert!(answer.is_empty() || answer[6..10] == [0; 4], "and nothing of the zone");
+        if let Ok(Some(unsigned)) = Tsig::last_of(&answer) {
+            assert!(unsigned.mac().is_empty());
+        }
+    }
+    // What can be read is signed, and then verified.
+    if octets.len() < 60_000 && matches!(Tsig::last_of(octets), Ok(None)) {
+        let mut signer = Signer::asking(Arc::new(key()));
+        let mut out = octets.to_vec();
+        out.resize(octets.len() + signer.room(), 0);
+        if signer.sign(&mut out, octets.len(), now).is_ok() {
+            assert!(matches!(verify(&out, now, &keyring, None), Ok(Some(_))));
+            self::answer(&out);
+        }
+    }
+    self::answer(octets);
 }
 
 /// A zone file (RFC 1035 § 5): any octets end in a zone or in faults that can be shown, and what a zone prints MUST read back

@@ -8,6 +8,8 @@ mod holds;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use watari::clock::Instant;
+use watari::wire::tsig::{Rejection, Signer, verify};
 
 const CASES: u32 = 3000;
 
@@ -65,6 +67,18 @@ fn query() -> impl Strategy<Value = Vec<u8>> {
             bytes
         },
     )
+}
+
+/// A question.
+const QUESTION: &[u8] = b"\0\x01\0\0\0\x01\0\0\0\0\0\0\x03www\x07example\0\0\x01\0\x01";
+
+/// `request`, signed with the key that is known.
+fn signed(mut request: Vec<u8>) -> Vec<u8> {
+    let mut signer = Signer::asking(holds::key().into());
+    let length = request.len();
+    request.resize(length + signer.room(), 0);
+    signer.sign(&mut request, length, Instant::from_unix_seconds(1_790_000_000)).unwrap();
+    request
 }
 
 /// `bytes` with some octets changed, cut or added.
@@ -176,6 +190,26 @@ proptest! {
     }
 
     #[test]
+    fn requests_that_are_signed_are_answered(request in query(), cut in 0..80usize) {
+        holds::tsig(&request);
+        holds::tsig(&request[..request.len().saturating_sub(cut)]);
+    }
+
+    #[test]
+    fn signatures_with_faults_are_refused(request in mutated(query().prop_map(signed))) {
+        holds::tsig(&request);
+    }
+
+    #[test]
+    fn any_octets_behind_a_question_are_no_signature(
+        start in 0..60usize,
+        more in vec(prop_oneof![1 => Just(0u8), 1 => Just(0xc0), 1 => any::<u8>()], 0..90),
+    ) {
+        let good = signed(QUESTION.to_vec());
+        holds::tsig(&[&good[..(QUESTION.len() + start).min(good.len())], &more].concat());
+    }
+
+    #[test]
     fn rdata_of_any_type_is_printed_and_read_back(
         rtype in prop_oneof![3 => 1u16..70, 1 => 99u16..110, 1 => 249u16..265, 1 => any::<u16>()],
         data in vec(prop_oneof![2 => 0u8..8, 1 => any::<u8>()], 0..40),
@@ -216,6 +250,18 @@ type = "A"
 from = ["192.0.2.2"]
 to = ["192.0.2.20"]
 "#;
+
+#[test]
+fn the_seeds_of_the_fuzzer_are_what_they_are_called() {
+    let keyring = [holds::key()].into_iter().collect();
+    let verified = |seed: &[u8]| verify(seed, Instant::from_unix_seconds(1_790_000_000), &keyring, None);
+    let (good, forged) =
+        (include_bytes!("../../fuzz/seeds/tsig/signed"), include_bytes!("../../fuzz/seeds/tsig/forged"));
+    assert!(matches!(verified(good), Ok(Some(_))));
+    assert!(matches!(verified(forged), Err(Rejection::BadSig)));
+    holds::tsig(good);
+    holds::tsig(forged);
+}
 
 #[test]
 fn the_plan_that_is_mutated_is_good() {

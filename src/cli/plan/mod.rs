@@ -250,7 +250,7 @@ fn zones_folder(named: Option<&Path>) -> Result<PathBuf, SettingsError> {
     match named {
         Some(named) => Ok(named.to_owned()),
         None if config.exists() => {
-            let (config, faults) = settings::read(config)?;
+            let (config, _, faults) = settings::read(config)?;
             if faults.iter().any(Diagnostic::is_error) {
                 return Err(SettingsError::Faults(faults));
             }

@@ -3,12 +3,14 @@
 //! serde stops at the first fault and knows a place only for some; this walks the tree with spans.
 //! A key that was not asked for by the time of [`Fields::finish`] is unknown.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::keys;
 use crate::diag::{Diagnostic, Place, similar};
 
 /// The text that is read, and what is wrong with it.
@@ -21,7 +23,8 @@ pub(super) struct Source<'a> {
 impl Source<'_> {
     /// The place of `span` in the text.
     pub(super) fn place(&self, span: Range<usize>) -> Place {
-        Place::locate(&self.path, self.text.as_bytes(), span)
+        let place = Place::locate(&self.path, self.text.as_bytes(), span.clone());
+        keys::hide_secret(place, self.text.get(..span.start).unwrap_or_default())
     }
 
     /// Reports that the value at `span` can't be used.
@@ -34,7 +37,7 @@ impl Source<'_> {
 /// One table and which of its keys have been asked for.
 pub(super) struct Fields<'t> {
     /// The table's name with a final dot, empty for the top of the file.
-    prefix: &'static str,
+    prefix: Cow<'static, str>,
     table: Option<&'t DeTable<'t>>,
     asked: Vec<&'static str>,
 }
@@ -45,10 +48,16 @@ pub(super) struct Value<T> {
     pub(super) span: Range<usize>,
 }
 
+/// A table whose name a person chose.
+pub(super) struct Named<'t> {
+    pub(super) name: Value<String>,
+    pub(super) fields: Fields<'t>,
+}
+
 impl<'t> Fields<'t> {
     /// The keys of `table`; without one, every key is absent.
-    pub(super) fn new(prefix: &'static str, table: Option<&'t DeTable<'t>>) -> Self {
-        Fields { prefix, table, asked: Vec::new() }
+    pub(super) fn new(prefix: impl Into<Cow<'static, str>>, table: Option<&'t DeTable<'t>>) -> Self {
+        Fields { prefix: prefix.into(), table, asked: Vec::new() }
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -67,6 +76,32 @@ impl<'t> Fields<'t> {
             }
         });
         Fields::new(prefix, table)
+    }
+
+    /// The tables in the table at `key`, each with the name that a person gave it.
+    pub(super) fn named_tables(&mut self, source: &mut Source<'_>, key: &'static str) -> Vec<Named<'t>> {
+        let tables = self.table(source, key, "");
+        let mut named = Vec::new();
+        for (name, value) in tables.table.into_iter().flatten() {
+            let prefix = format!("{key}.\"{}\"", name.get_ref());
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    let name = Value { value: name.get_ref().to_string(), span: name.span() };
+                    named.push(Named { name, fields: Fields::new(prefix + ".", Some(table)) });
+                }
+                other => {
+                    let message = format!("`{prefix}` is a table, not {}", with_article(other));
+                    let help = format!("write `[{prefix}]` on a line");
+                    source.value_fault(value.span(), message, "a table is expected", &help);
+                }
+            }
+        }
+        named
+    }
+
+    /// Whether `key` is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
     }
 
     /// The text at `key`.

@@ -5,6 +5,7 @@
 //! `docs/configuration.md` explains each key.
 
 mod fields;
+mod keys;
 mod quantity;
 
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ use toml::de::DeTable;
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::timeline::plan::url::Url;
 use fields::{Fields, Source};
+pub(in crate::control) use keys::short as secret_is_short;
+pub use keys::{KeyEntry, SecretSource};
 
 /// The most addresses to listen on.
 const LISTEN_MAX: usize = 64;
@@ -63,6 +66,8 @@ pub struct Config {
     pub notify_command: Vec<String>,
     /// Where metrics are offered over HTTP.
     pub metrics_listen: Option<SocketAddr>,
+    /// The keys that are shared with other servers.
+    pub keys: Vec<KeyEntry>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -106,6 +111,7 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     let mut metrics = top.table(&mut source, "metrics", "metrics.");
     config.metrics_listen = metrics_listen(&mut source, &mut metrics);
     metrics.finish(&mut source);
+    config.keys = keys::read(&mut source, &mut top);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -240,6 +246,14 @@ mod tests {
 
             [metrics]
             listen = "127.0.0.1:9153"
+
+            [keys."a.example."]
+            algorithm = "hmac-sha256"
+            secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+            mac-bits = 192
+            [keys.b]
+            algorithm = "HMAC-SHA512"
+            secret-file = "b.secret"
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -250,6 +264,10 @@ mod tests {
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
         assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));
         assert_eq!(config.metrics_listen, Some(SocketAddr::from(([127, 0, 0, 1], 9153))));
+        let keys: Vec<_> = config.keys.iter().map(|key| (key.name.to_string(), key.algorithm.text())).collect();
+        assert_eq!(keys, [("a.example.".into(), "hmac-sha256"), ("b.".into(), "hmac-sha512")]);
+        assert_eq!(config.keys[0].mac_len_min, Some(24));
+        assert!(matches!(&config.keys[1].secret, SecretSource::File { path, .. } if path == "b.secret"));
     }
 
     #[test]
