@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::transfer::Held;
 use crate::clock::Instant;
 use crate::timeline::Timeline;
 use crate::wire::name::LABELS_MAX;
@@ -123,6 +124,17 @@ impl<'a> Match<'a> {
         match self.stored {
             Stored::Fixed(zone) => Some(zone.view()),
             Stored::Changing(timeline) => Some(timeline.view(now, peer.ip())),
+            Stored::Unavailable(_) => None,
+        }
+    }
+}
+
+impl Match<'_> {
+    /// The edition that is served at `now`, to be held; `None` if the zone was never loaded.
+    pub(super) fn hold(self, now: Instant) -> Option<Held> {
+        match self.stored {
+            Stored::Fixed(zone) => Some(Held::Fixed(zone.clone())),
+            Stored::Changing(timeline) => Some(Held::of(timeline, now)),
             Stored::Unavailable(_) => None,
         }
     }

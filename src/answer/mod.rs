@@ -9,6 +9,8 @@
 //! 5. `proof`: with DO set, signatures and the proof of what does not exist;
 //! 6. `message`: sections, limits, OPT.
 //!
+//! A transfer is not one message but many: `transfer` holds the zone and gives them one by one.
+//!
 //! Before a batch of them, `foresight` reads what their answers will need.
 //!
 //! Nothing here locks or reads a clock, and nothing allocates, but for names in an answer of more than
@@ -24,21 +26,25 @@ mod request;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
-use crate::wire::{Class, Rcode};
-use crate::zone::Suffixes;
+use crate::wire::{Class, Rcode, Rtype};
+use crate::zone::{Suffixes, View};
 
 pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
-use message::{Message, OptOption, opt_len};
+use message::{Message, OptOption, Section, opt_len};
 use request::{Received, Request, receive};
-use resolve::{Expansions, Resolution};
+use resolve::{Expansions, QUESTION_AT, Resolution};
+pub use transfer::{Access, RecordTooLong, Transfer};
+use transfer::{Opened, open};
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,23 +67,40 @@ struct Arrival<'r> {
     transport: Transport,
 }
 
+/// What is said to a request.
+#[derive(Debug)]
+pub enum Reply {
+    /// One message of so many octets; 0 says nothing.
+    Message(usize),
+    /// As many messages as it gives.
+    Transfer(Box<Transfer>),
+}
+
 /// The least that a datagram may carry (RFC 1035 § 2.3.4).
 const UDP_PAYLOAD_MIN: u16 = 512;
 
 /// Answers requests. Each worker has one: it owns the memory that an answer needs.
 pub struct Answerer {
     identity: Identity,
+    access: Arc<Access>,
     name: Suffixes,
 }
 
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, name: Suffixes::new() }
+        Answerer { identity, access: Arc::default(), name: Suffixes::new() }
+    }
+
+    /// The same, which lets those have zones transferred to whom `access` is given.
+    #[must_use]
+    pub fn with_access(self, access: Arc<Access>) -> Answerer {
+        Answerer { access, ..self }
     }
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
-    /// `out` should hold 65,535 octets for TCP, and 1,232 for UDP.
+    /// `out` should hold 65,535 octets for TCP, and 1,232 for UDP. A transfer, which is more than one message, is
+    /// refused; see [`Answerer::reply`].
     #[inline]
     pub fn answer(
         &mut self,
@@ -88,14 +111,34 @@ impl Answerer {
         request: &[u8],
         out: &mut [u8],
     ) -> usize {
+        match self.reply(catalog, now, peer, transport, request, out) {
+            Reply::Message(len) => len,
+            Reply::Transfer(transfer) => transfer.refuse(out),
+        }
+    }
+
+    /// As [`Answerer::answer`], for whom can send more than one message.
+    #[inline]
+    pub fn reply(
+        &mut self,
+        catalog: &Catalog,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        out: &mut [u8],
+    ) -> Reply {
         match receive(request, &mut self.name) {
-            Received::Silence => 0,
+            Received::Silence => Reply::Message(0),
             Received::Query(query) => {
                 let arrival = Arrival { now, peer: &peer, transport };
                 self.query(catalog, arrival, &query, request, out)
             }
-            Received::Other(other) => respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out),
-            Received::Malformed(malformed) => respond(&malformed, Rcode::FORMERR, None, request, out),
+            Received::Other(other) => {
+                let error = Some(ExtendedError::NOT_SUPPORTED);
+                Reply::Message(respond(&other, Rcode::NOTIMP, error, request, out))
+            }
+            Received::Malformed(malformed) => Reply::Message(respond(&malformed, Rcode::FORMERR, None, request, out)),
         }
     }
 
@@ -114,13 +157,13 @@ impl Answerer {
         query: &Request,
         request: &[u8],
         out: &mut [u8],
-    ) -> usize {
+    ) -> Reply {
         let mut options = [None; 3];
         let mut size = usize::from(UDP_PAYLOAD_MIN);
         let mut reserved = 0;
         if let Some(edns) = query.edns {
             if edns.version > 0 {
-                return respond(query, Rcode::BADVERS, None, request, out);
+                return Reply::Message(respond(query, Rcode::BADVERS, None, request, out));
             }
             size = usize::from(edns.udp_payload.clamp(UDP_PAYLOAD_MIN, UDP_PAYLOAD_OURS));
             if edns.nsid {
@@ -136,8 +179,17 @@ impl Answerer {
             size = out.len();
         }
         let question = request.get(..query.question_end).unwrap_or_default();
-        let Some(mut message) = Message::new(out, question, size, reserved) else { return 0 };
-        if query.qclass == Class::CH {
+        let Some(mut message) = Message::new(out, question, size, reserved) else { return Reply::Message(0) };
+        if is_transfer(query) {
+            match open(&self.access, catalog, arrival, query, &self.name, request) {
+                Opened::Transfer(transfer) => return Reply::Transfer(transfer),
+                Opened::Soa(held) => soa(held.view(), &mut message),
+                Opened::Refused(rcode, error) => {
+                    message.rcode = rcode;
+                    options[2] = error.map(OptOption::ExtendedError);
+                }
+            }
+        } else if query.qclass == Class::CH {
             let error = chaos::answer(&self.identity, &self.name, query, &mut message);
             options[2] = error.map(OptOption::ExtendedError);
         } else {
@@ -146,7 +198,21 @@ impl Answerer {
             let mut resolution = Resolution { catalog, arrival, query, name, message, expansions };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
-        message.finish(query, &options)
+        Reply::Message(message.finish(query, &options))
+    }
+}
+
+fn is_transfer(query: &Request) -> bool {
+    matches!(query.qtype, Rtype::AXFR | Rtype::IXFR) && query.qclass == Class::IN
+}
+
+/// The SOA record alone, under the question's name, which is the apex.
+fn soa(view: View<'_>, message: &mut Message<'_>) {
+    message.authoritative = true;
+    if let Some(soa) = view.apex_node().rrset(Rtype::SOA)
+        && message.rrset(Section::Answer, soa, QUESTION_AT, QUESTION_AT).is_err()
+    {
+        message.truncate();
     }
 }
 

@@ -144,7 +144,7 @@ fn records(rest: &[u8], others: u32, additional: u16) -> Option<Option<Edns>> {
 }
 
 /// Steps over a name that may be compressed.
-fn skip_name(reader: &mut Reader<'_>) -> Option<()> {
+pub(super) fn skip_name(reader: &mut Reader<'_>) -> Option<()> {
     loop {
         match reader.u8().ok()? {
             0 => return Some(()),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::config::{self, Config};
 use crate::diag::Diagnostic;
 
@@ -68,6 +70,8 @@ pub struct Settings {
     pub id: Option<String>,
     /// What TCP may cost.
     pub tcp: Tcp,
+    /// Who may have zones transferred, and how many at a time.
+    pub transfer: Transfers,
 }
 
 /// The addresses to listen on.
@@ -104,6 +108,17 @@ pub struct Tcp {
     pub message_timeout: Option<Duration>,
     /// How long a peer may take to read an answer.
     pub write_timeout: Option<Duration>,
+}
+
+/// What the configuration says of transfers out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transfers {
+    /// Whose hosts may have zones.
+    pub allow: Vec<IpNet>,
+    /// The most at one time in all.
+    pub transfers: Option<usize>,
+    /// The most at one time to one client.
+    pub transfers_per_client: Option<usize>,
 }
 
 /// The settings could not be had.
@@ -175,6 +190,11 @@ impl Settings {
                 message_timeout: config.tcp_message_timeout,
                 write_timeout: config.tcp_write_timeout,
             },
+            transfer: Transfers {
+                allow: config.transfer_allow.unwrap_or_default(),
+                transfers: config.transfers,
+                transfers_per_client: config.transfers_per_client,
+            },
             config: path,
         }
     }
@@ -188,6 +208,7 @@ impl Settings {
             ("workers", self.workers != other.workers),
             ("identity", (&self.version, &self.id) != (&other.version, &other.id)),
             ("tcp", self.tcp != other.tcp),
+            ("transfer", self.transfer != other.transfer),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }

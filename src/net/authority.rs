@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::answer::{Answerer, Catalog, Identity, Transport};
+use crate::answer::{Access, Answerer, Catalog, Identity, Reply, Transport};
 use crate::clock::{Instant, Ratchet};
 
 use super::published::{Published, Reader};
@@ -15,12 +15,19 @@ pub struct Authority {
     catalog: Arc<Published<Catalog>>,
     clock: Arc<Ratchet>,
     identity: Identity,
+    access: Arc<Access>,
 }
 
 impl Authority {
     /// Answers from whatever is current in `catalog`, as of what `clock` reads, and says `identity` of itself.
     pub fn new(catalog: Arc<Published<Catalog>>, clock: Arc<Ratchet>, identity: Identity) -> Self {
-        Authority { catalog, clock, identity }
+        Authority { catalog, clock, identity, access: Arc::default() }
+    }
+
+    /// The same, which lets those have zones transferred to whom `access` is given.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Authority { access: Arc::new(access), ..self }
     }
 }
 
@@ -28,7 +35,8 @@ impl Service for Authority {
     type Responder = Clerk;
 
     fn responder(&self) -> Clerk {
-        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), answerer: Answerer::new(self.identity.clone()) }
+        let answerer = Answerer::new(self.identity.clone()).with_access(Arc::clone(&self.access));
+        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), answerer }
     }
 
     fn now(&self) -> Instant {
@@ -67,5 +75,16 @@ impl Respond for Clerk {
         response: &mut [u8],
     ) -> usize {
         self.answerer.answer(self.catalog.value(), now, peer, transport, request, response)
+    }
+
+    fn reply(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        response: &mut [u8],
+    ) -> Reply {
+        self.answerer.reply(self.catalog.value(), now, peer, transport, request, response)
     }
 }

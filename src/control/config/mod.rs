@@ -7,10 +7,11 @@
 mod fields;
 mod quantity;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::de::DeTable;
 
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
@@ -18,6 +19,8 @@ use fields::{Fields, Source};
 
 /// The most addresses to listen on.
 const LISTEN_MAX: usize = 64;
+/// The most networks that may have zones transferred.
+const NETWORKS_MAX: usize = 1024;
 /// The most threads that answer.
 pub const WORKERS_MAX: usize = 256;
 /// The longest text of a `CH TXT` answer: one character-string (RFC 1035 § 3.3).
@@ -54,6 +57,12 @@ pub struct Config {
     pub tcp_message_timeout: Option<Duration>,
     /// How long a peer may take to read an answer.
     pub tcp_write_timeout: Option<Duration>,
+    /// The networks whose hosts may have zones transferred.
+    pub transfer_allow: Option<Vec<IpNet>>,
+    /// The most transfers at one time in all.
+    pub transfers: Option<usize>,
+    /// The most transfers at one time to one client.
+    pub transfers_per_client: Option<usize>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -88,6 +97,11 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.tcp_message_timeout = tcp.quantity(&mut source, "message-timeout", quantity::duration, "5s");
     config.tcp_write_timeout = tcp.quantity(&mut source, "write-timeout", quantity::duration, "10s");
     tcp.finish(&mut source);
+    let mut transfer = top.table(&mut source, "transfer", "transfer.");
+    config.transfer_allow = networks(&mut source, &mut transfer);
+    config.transfers = transfer.number(&mut source, "transfers", 0..=1_000_000);
+    config.transfers_per_client = transfer.number(&mut source, "transfers-per-client", 0..=1_000_000);
+    transfer.finish(&mut source);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -122,6 +136,36 @@ fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAdd
         source.value_fault(span, message, "too many", "listen on 0.0.0.0 or [::] for all addresses");
     }
     Some(addresses)
+}
+
+/// The networks that `transfer.allow` names. One with bits beyond its length is a fault: which of the two was meant, nobody
+/// can know.
+fn networks(source: &mut Source<'_>, table: &mut Fields<'_>) -> Option<Vec<IpNet>> {
+    const HELP: &str = "write it as `192.0.2.0/24`, `2001:db8::/32` or `192.0.2.1`";
+    let written = table.texts(source, "allow")?;
+    let mut networks = Vec::new();
+    for text in &written {
+        let network = text.value.parse().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) if network.addr() == network.network() => networks.push(network),
+            Ok(network) => {
+                let message =
+                    format!("`transfer.allow` names {network}, which is no network but a host in {}", network.trunc());
+                let help = format!("write `{}` for the network, or `{}` for the host", network.trunc(), network.addr());
+                source.value_fault(text.span.clone(), message, "a host with the length of a network", &help);
+            }
+            Err(_) => {
+                let message = format!("`transfer.allow` takes networks, and `{}` is none", text.value);
+                source.value_fault(text.span.clone(), message, "not a network", HELP);
+            }
+        }
+    }
+    if networks.len() > NETWORKS_MAX {
+        let span = written.last().map_or(0..0, |last| last.span.clone());
+        let message = format!("`transfer.allow` names more than {NETWORKS_MAX} networks");
+        source.value_fault(span, message, "too many", "name larger ones");
+    }
+    Some(networks)
 }
 
 /// What says what to log can't be understood.
@@ -194,6 +238,10 @@ mod tests {
             idle-timeout = "1m"
             message-timeout = "3s"
             write-timeout = "500ms"
+            [transfer]
+            allow = ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7", "::1"]
+            transfers = 10
+            transfers-per-client = 0
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -201,6 +249,9 @@ mod tests {
         assert_eq!((config.workers, config.zone_file_size), (Some(4), Some(2 << 30)));
         assert_eq!((config.version.as_deref(), config.id.as_deref()), (Some("watari"), Some("ns1")));
         assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
+        let allowed: Vec<_> = config.transfer_allow.iter().flatten().map(ToString::to_string).collect();
+        assert_eq!(allowed, ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32", "::1/128"]);
+        assert_eq!((config.transfers, config.transfers_per_client), (Some(10), Some(0)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
     }
 

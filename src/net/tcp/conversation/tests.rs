@@ -57,6 +57,8 @@ fn limits() -> Limits {
         idle_timeout: 10 * SECOND,
         message_timeout: 5 * SECOND,
         write_timeout: 7 * SECOND,
+        transfers_max: 3,
+        transfers_per_client_max: 2,
     }
 }
 
