@@ -73,7 +73,7 @@ impl<'a> Rrset<'a> {
     pub fn write_verbatim(self, message: &mut [u8], at: usize, names: &mut Names) -> Result<usize, NoRoom> {
         let owner = Owner::of(self.block, self.node);
         // What is written in front of a record instead of the two octets of its owner.
-        let in_front = owner.len(*names) - 2;
+        let in_front = owner.len(*names).saturating_sub(2);
         let is_plain = self.entry.fixups == 0 || !owner.is_cased(self.node);
         // The root's apex is shorter than a pointer.
         let is_root = owner.apex.len() < 2;

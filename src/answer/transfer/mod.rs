@@ -18,8 +18,6 @@ mod differences;
 mod held;
 mod open;
 mod page;
-#[cfg(test)]
-mod tests;
 mod whole;
 
 use std::fmt;
