@@ -179,28 +179,24 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             if may_begin && self.answer_received(cx, workplace)? {
                 continue;
             }
-            let transferring = !self.transfers.is_empty();
-            self.transfer(cx, workplace)?;
-            if self.closing.is_some() || !self.unsent.is_empty() || !may_begin || (transferring && self.peer_closed) {
-                continue;
-            }
-            if self.peer_closed {
+            if self.peer_closed && self.transfers.is_empty() {
                 return Poll::Ready(Ok(End::Finished));
             }
-            let mut buffer = ReadBuf::new(&mut workplace.input);
-            match Pin::new(&mut *self.stream).poll_read(cx, &mut buffer)? {
-                Poll::Ready(()) => {}
-                Poll::Pending if transferring => continue,
-                Poll::Pending => return Poll::Pending,
-            }
-            match buffer.filled().len() {
-                0 => self.peer_closed = true,
-                len if self.received.is_empty() => {
-                    let consumed = self.answer(cx, workplace, Received::Here(len))?;
-                    self.received.extend_from_slice(&workplace.input[consumed..len]);
+            if may_begin && !self.peer_closed {
+                let mut buffer = ReadBuf::new(&mut workplace.input);
+                let read = Pin::new(&mut *self.stream).poll_read(cx, &mut buffer)?;
+                match (read, buffer.filled().len()) {
+                    (Poll::Pending, _) if self.transfers.is_empty() => return Poll::Pending,
+                    (Poll::Pending, _) => {}
+                    (Poll::Ready(()), 0) => self.peer_closed = true,
+                    (Poll::Ready(()), len) if self.received.is_empty() => {
+                        let consumed = self.answer(cx, workplace, Received::Here(len))?;
+                        self.received.extend_from_slice(&workplace.input[consumed..len]);
+                    }
+                    (Poll::Ready(()), len) => self.received.extend_from_slice(&workplace.input[..len]),
                 }
-                len => self.received.extend_from_slice(&workplace.input[..len]),
             }
+            self.transfer(cx, workplace)?;
         }
         // The other connections of the thread have their turn.
         cx.waker().wake_by_ref();
