@@ -219,6 +219,22 @@ mod tests {
     use crate::diag::render;
 
     #[test]
+    fn networks_that_are_none_are_faults() {
+        let text = "[transfer]\nallow = [\"192.0.2.1/24\", \"all\", \"192.0.2.0/33\", \"192.0.2.0/24\"]\n";
+        let (config, faults) = parse(&"watari.toml".into(), text);
+        assert_eq!(config.transfer_allow.map(|allowed| allowed.len()), Some(1));
+        let messages: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "`transfer.allow` names 192.0.2.1/24, which is no network but a host in 192.0.2.0/24",
+                "`transfer.allow` takes networks, and `all` is none",
+                "`transfer.allow` takes networks, and `192.0.2.0/33` is none",
+            ]
+        );
+    }
+
+    #[test]
     fn every_key_is_read() {
         let text = r#"
             version = 1
