@@ -67,15 +67,15 @@ fn reply(timeline: &Arc<Timeline>, now: Instant, transport: Transport, request: 
     (reply, out)
 }
 
-fn open(timeline: &Arc<Timeline>, now: Instant, request: &[u8]) -> Box<Transfer> {
+fn open(timeline: &Arc<Timeline>, now: Instant, request: &[u8]) -> Transfer {
     match reply(timeline, now, TCP, request) {
-        (Reply::Transfer(transfer), _) => transfer,
+        (Reply::Transfer(transfer), _) => *transfer,
         (Reply::Message(_), out) => panic!("no transfer: {:?}", op::Message::from_vec(&out).unwrap()),
     }
 }
 
 /// All messages, each written into `room` octets.
-fn messages(mut transfer: Box<Transfer>, room: usize) -> Vec<Vec<u8>> {
+fn messages(mut transfer: Transfer, room: usize) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     let mut out = vec![0xee; room];
     while let Some(len) = transfer.next_message(&mut out).unwrap() {
@@ -438,4 +438,41 @@ fn who_is_not_allowed_learns_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_countdown_is_one_content_for_one_serial_with_its_last_ttl() {
+    let drawn = vec![(1, 0, 250, true, vec![1, 2])];
+    let timeline = timeline("example.test.", &drawn, [&drawn, &drawn], 100);
+    let apex = name("example.test");
+    let ttl = |now| {
+        let records = records(&messages(open(&timeline, now, &request(apex.wire(), None, false)), 65_535), false);
+        records.iter().filter(|record| record.0.starts_with(b"\x01a")).map(|record| record.2).collect::<Vec<_>>()
+    };
+    assert_eq!(ttl(at(0)), [250, 250]);
+    assert_eq!(ttl(at(150)), [100, 100], "the cap of its rung");
+    for now in [at(200), at(T - 86_400), at(T - 200), at(T).before(Duration::from_nanos(1))] {
+        assert_eq!(ttl(now), [60, 60]);
+    }
+    assert_eq!(ttl(at(T)), [250, 250]);
+}
+
+#[test]
+fn rfc1995_4_a_difference_is_old_and_new_each_behind_its_soa() {
+    let base = vec![(1, 0, 250, false, vec![1, 2]), (3, 1, 60, false, (0..30).collect())];
+    let flipped = vec![(1, 0, 250, false, vec![2, 3]), (4, 1, 60, false, vec![7])];
+    let timeline = timeline("example.test.", &base, [&base[..1].to_vec(), &flipped], 100);
+    let request = request(name("example.test").wire(), Some(8), false);
+    let records = records(&messages(open(&timeline, at(T), &request), 65_535), false);
+    let shown: Vec<_> = records
+        .iter()
+        .map(|(owner, rtype, ttl, rdata)| match rtype {
+            6 => format!("serial {}", rdata[rdata.len() - 17]),
+            _ => format!("{}{} {rtype} {ttl} {}", char::from(owner[1]), char::from(owner[3]), rdata.last().unwrap()),
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        ["serial 10", "serial 8", "ae 1 250 1", "serial 10", "ae 1 250 3", "xY 16 60 7", "serial 10"]
+    );
 }
