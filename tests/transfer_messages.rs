@@ -471,8 +471,5 @@ fn rfc1995_4_a_difference_is_old_and_new_each_behind_its_soa() {
             _ => format!("{}{} {rtype} {ttl} {}", char::from(owner[1]), char::from(owner[3]), rdata.last().unwrap()),
         })
         .collect();
-    assert_eq!(
-        shown,
-        ["serial 10", "serial 8", "ae 1 250 1", "serial 10", "ae 1 250 3", "xY 16 60 7", "serial 10"]
-    );
+    assert_eq!(shown, ["serial 10", "serial 8", "ae 1 250 1", "serial 10", "ae 1 250 3", "xY 16 60 7", "serial 10"]);
 }
