@@ -198,6 +198,8 @@ fn changes(apex: &str, drawn: &Drawn) -> Vec<Change> {
             1 => (Rtype::TXT, |_, last| vec![1, last]),
             2 => (Rtype::MX, |apex, last| {
                 let target = below(OWNERS[usize::from(last) % OWNERS.len()], apex);
+                // In RDATA a name may be written otherwise than where it is an owner.
+                let target = if last % 3 == 0 { target.as_ref().to_lowercase() } else { target };
                 [&[0, last], target.wire()].concat()
             }),
             _ => (Rtype::SRV, |apex, last| [&[0, 0, 0, 0, 0, last][..], below("a.", apex).wire()].concat()),
