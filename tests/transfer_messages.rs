@@ -299,6 +299,23 @@ proptest! {
         records.sort();
         prop_assert_eq!(records, expected);
     }
+
+    #[test]
+    fn no_request_makes_it_panic(
+        counts in prop::array::uniform3(0u8..3), rest in prop::collection::vec(prop_oneof![Just(0xc0), Just(12), 0u8..8, any::<u8>()], 0..60),
+        over_tcp in any::<bool>(), qtype in 251u8..=252,
+    ) {
+        let timeline = Arc::new(Timeline::fixed(zone("example.test.", &Vec::new())));
+        let mut request = request(name("example.test").wire(), None, false);
+        request[6..12].copy_from_slice(&[0, counts[0], 0, counts[1], 0, counts[2]]);
+        let type_at = request.len() - 3;
+        request[type_at] = qtype;
+        request.extend(rest);
+        let transport = if over_tcp { TCP } else { Transport::Udp };
+        if let (Reply::Transfer(mut transfer), mut out) = reply(&timeline, at(T), transport, &request) {
+            while transfer.next_message(&mut out).unwrap().is_some() {}
+        }
+    }
 }
 
 /// The zone of a file's text.
