@@ -115,6 +115,8 @@ fn secondary(kind: Kind, primary: SocketAddr, zones: &[&str], folder: &Path, add
         Kind::Watari => unreachable!("ours is the primary"),
     };
     write(&config, &text);
+    // Without it Knot has no journal, and without that no differences.
+    fs::create_dir(folder.join("database")).unwrap();
     let mut command = match kind {
         Kind::Knot => Command::new(program::find("knotd")),
         Kind::Nsd => Command::new(program::find("nsd")),
@@ -216,6 +218,8 @@ fn rfc1995_a_flip_reaches_each_secondary_as_a_difference() {
     for secondary in &mut secondaries {
         secondary.until_serial("move.example", 1);
     }
+    let whole = |log: &str| log.lines().filter(|line| line.contains("transferred move.example. as a whole")).count();
+    let before = whole(&ours.log());
     ours.write("move.example.plan.toml", &plan(6));
     ours.until_data("www.move.example", "192.0.2.11");
     let flipped = serial(&ours, "move.example");
@@ -237,8 +241,23 @@ fn rfc1995_a_flip_reaches_each_secondary_as_a_difference() {
         assert_eq!(records(secondary.address, "move.example"), expected, "{}", secondary.kind.name());
     }
     let sent = |log: &str| log.lines().filter(|line| line.contains("transferred move.example. from serial")).count();
+    ours.until("the last transfer is logged", |ours| whole(&ours.log()) - before >= Kind::PEERS.len());
     let log = ours.log();
     assert!(sent(&log) > Kind::PEERS.len(), "as differences: {log}");
+    // Each was asked for the whole by this test alone.
+    assert_eq!(whole(&log) - before, Kind::PEERS.len(), "{log}");
+    // What the file was before is not kept: who asks for the difference is given the whole.
+    ours.write("move.example.zone", &(ZONE.replace("h 1 ", "h 500 ") + "new A 192.0.2.99\n"));
+    ours.until_data("new.move.example", "192.0.2.99");
+    for secondary in &mut secondaries {
+        let begun = Instant::now();
+        while !records(secondary.address, "move.example").iter().any(|record| record.starts_with("new.")) {
+            assert!(begun.elapsed() < PATIENCE, "{}", secondary.running.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+    let shown = ours.dig(&["ixfr=1", "move.example"]);
+    assert_eq!(shown.lines().filter(|line| line.contains("SOA")).count(), 2, "{shown}");
 }
 
 #[test]
