@@ -73,6 +73,29 @@ fn dig_and_kdig_verify_what_is_signed_with_every_algorithm() {
 }
 
 #[test]
+fn dig_and_kdig_verify_a_transfer_message_by_message() {
+    let server = serve(&format!("[transfer]\nallow = [\"127.0.0.1\"]\n{}", keys()));
+    let mut zone = ZONE.replace(" 1 7200", " 2 7200");
+    (0..5000).for_each(|number| zone += &format!("name{number} TXT \"some words {number}\"\n"));
+    server.write("a.example.zone", &zone);
+    server.until_data("name4999.a.example", "\"some words 4999\"");
+    let at = ["@127.0.0.1", "-p", &server.port];
+    for (algorithm, length) in ALGORITHMS {
+        let key = format!("{algorithm}:{algorithm}.example:{}", secret(length));
+        let asked = ["-y", &key, "a.example", "AXFR"];
+        let shown = server.dig(&asked);
+        assert!(shown.contains("some words 4999") && !shown.contains("Transfer failed"), "{algorithm}");
+        assert!(shown.matches("SOA\t").count() == 2 && !shown.contains("Couldn't verify"), "{algorithm}");
+        let shown = program::run("kdig", server.folder.path(), &[&at[..], &asked].concat(), PATIENCE);
+        assert!(shown.success && shown.stdout.contains("some words 4999"), "{}", shown.stderr);
+        assert!(!shown.stderr.contains("WARNING") && !shown.stdout.contains("WARNING"), "{}", shown.stderr);
+    }
+    let key = format!("hmac-sha256:hmac-sha256.example:{}", secret(31));
+    let shown = server.dig(&["-y", &key, "a.example", "AXFR"]);
+    assert!(shown.contains("Transfer failed") && !shown.contains("some words"), "{shown}");
+}
+
+#[test]
 fn a_wrong_secret_is_badsig_an_unknown_key_badkey() {
     let server = serve(&keys());
     let wrong = secret(31);

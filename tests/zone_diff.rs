@@ -105,6 +105,20 @@ proptest! {
             prop_assert!(changes.iter().any(is_change));
         }
     }
+
+    #[test]
+    fn two_patches_of_a_zone_differ_as_the_zones_that_they_make(
+        base in rrsets(), one in rrsets(), other in rrsets(), serials in (1u32..3, 1u32..3),
+    ) {
+        let base = zone(1, &base);
+        let patches = [&one, &other].map(|changes| Patch::new(&base, changes).unwrap());
+        let [before, after] = [0, 1].map(|number| View::new(&base, Some(&patches[number]), [serials.0, serials.1][number]));
+        // Another block of the same records, so that all owners are looked at.
+        let copy = base.rebuilt(&[]).unwrap();
+        let patch = Patch::new(&copy, &other).unwrap();
+        let after_in_full = View::new(&copy, Some(&patch), serials.1);
+        prop_assert_eq!(diff(before, after), diff(before, after_in_full));
+    }
 }
 
 #[test]

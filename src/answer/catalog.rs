@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::transfer::Held;
 use crate::clock::Instant;
 use crate::timeline::Timeline;
 use crate::wire::name::LABELS_MAX;
@@ -137,6 +138,17 @@ impl<'a> Match<'a> {
     #[inline]
     pub fn apex(self) -> NameHash {
         self.entry.hash
+    }
+}
+
+impl Match<'_> {
+    /// The edition that is served at `now`, to be held; `None` if the zone was never loaded.
+    pub(super) fn hold(self, now: Instant) -> Option<Held> {
+        match &self.entry.stored {
+            Stored::Fixed(zone) => Some(Held::Fixed(zone.clone())),
+            Stored::Changing(timeline) => Some(Held::of(timeline, now)),
+            Stored::Unavailable(_) => None,
+        }
     }
 }
 

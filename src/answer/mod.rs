@@ -9,6 +9,7 @@
 //! 5. `proof`: with DO set, signatures and the proof of what does not exist;
 //! 6. `message`: sections, limits, OPT.
 //!
+//! A transfer is not one message but many: `transfer` holds the zone and gives them one by one.
 //! What kind of an answer it was is `noted` beside it, for who counts.
 //! A request with a TSIG record is verified by `signed` after 1, and its answer signed after 6.
 //!
@@ -29,23 +30,27 @@ mod resolve;
 mod signed;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
 use crate::wire::tsig::Keyring;
-use crate::wire::{Class, Rcode};
-use crate::zone::Suffixes;
+use crate::wire::{Class, Rcode, Rtype};
+use crate::zone::{Suffixes, View};
 
 pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
-use message::{Message, OptOption, opt_len};
+use message::{Message, OptOption, Section, opt_len};
 use noted::{Kind, Noted};
 use request::{Received, Request, receive};
-use resolve::{Expansions, Resolution};
+use resolve::{Expansions, QUESTION_AT, Resolution};
+pub use transfer::{Access, RecordTooLong, Transfer};
+use transfer::{Opened, open};
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,12 +73,22 @@ struct Arrival<'r> {
     transport: Transport,
 }
 
+/// What is said to a request.
+#[derive(Debug)]
+pub enum Reply {
+    /// One message of so many octets; 0 says nothing.
+    Message(usize),
+    /// As many messages as it gives.
+    Transfer(Box<Transfer>),
+}
+
 /// The least that a datagram may carry (RFC 1035 § 2.3.4).
 const UDP_PAYLOAD_MIN: u16 = 512;
 
 /// Answers requests. Each worker has one: it owns the memory that an answer needs.
 pub struct Answerer {
     identity: Identity,
+    access: Arc<Access>,
     keyring: Keyring,
     name: Suffixes,
     noted: Noted,
@@ -82,7 +97,14 @@ pub struct Answerer {
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, keyring: Keyring::default(), name: Suffixes::new(), noted: Noted::NOTHING }
+        let (access, keyring) = (Arc::default(), Keyring::default());
+        Answerer { identity, access, keyring, name: Suffixes::new(), noted: Noted::NOTHING }
+    }
+
+    /// The same, which lets those have zones transferred to whom `access` is given.
+    #[must_use]
+    pub fn with_access(self, access: Arc<Access>) -> Answerer {
+        Answerer { access, ..self }
     }
 
     /// The keys by which signed requests are verified.
@@ -96,7 +118,8 @@ impl Answerer {
     }
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
-    /// `out` should hold 65,535 octets for TCP, and 1,232 for UDP.
+    /// `out` should hold 65,535 octets for TCP, and 1,232 for UDP. A transfer, which is more than one message, is
+    /// refused; see [`Answerer::reply`].
     #[inline]
     pub fn answer(
         &mut self,
@@ -107,10 +130,30 @@ impl Answerer {
         request: &[u8],
         out: &mut [u8],
     ) -> usize {
+        match self.reply(catalog, now, peer, transport, request, out) {
+            Reply::Message(len) => len,
+            Reply::Transfer(mut transfer) => {
+                self.noted.kind = transfer.refused_kind();
+                transfer.refuse(now, out)
+            }
+        }
+    }
+
+    /// As [`Answerer::answer`], for whom can send more than one message.
+    #[inline]
+    pub fn reply(
+        &mut self,
+        catalog: &Catalog,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        out: &mut [u8],
+    ) -> Reply {
         match receive(request, &mut self.name) {
             Received::Silence => {
                 self.noted.kind = Kind::SILENCE;
-                0
+                Reply::Message(0)
             }
             Received::Query(query) => {
                 let arrival = Arrival { now, peer: &peer, transport };
@@ -121,9 +164,12 @@ impl Answerer {
                 self.signed(catalog, arrival, (&signed, at), request, out)
             }
             Received::Other(other) => {
-                self.respond(&other, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), request, out)
+                let error = Some(ExtendedError::NOT_SUPPORTED);
+                Reply::Message(self.respond(&other, Rcode::NOTIMP, error, request, out))
             }
-            Received::Malformed(malformed) => self.respond(&malformed, Rcode::FORMERR, None, request, out),
+            Received::Malformed(malformed) => {
+                Reply::Message(self.respond(&malformed, Rcode::FORMERR, None, request, out))
+            }
         }
     }
 
@@ -161,13 +207,13 @@ impl Answerer {
         request: &[u8],
         out: &mut [u8],
         kept: usize,
-    ) -> usize {
+    ) -> Reply {
         let mut options = [None; 3];
         let mut size = usize::from(UDP_PAYLOAD_MIN);
         let mut reserved = kept;
         if let Some(edns) = query.edns {
             if edns.version > 0 {
-                return self.respond(query, Rcode::BADVERS, None, request, out);
+                return Reply::Message(self.respond(query, Rcode::BADVERS, None, request, out));
             }
             size = usize::from(edns.udp_payload.clamp(UDP_PAYLOAD_MIN, UDP_PAYLOAD_OURS));
             if edns.nsid {
@@ -185,9 +231,21 @@ impl Answerer {
         let question = request.get(..query.question_end).unwrap_or_default();
         let Some(mut message) = Message::new(out, question, size, reserved) else {
             self.noted.kind = Kind::SILENCE;
-            return 0;
+            return Reply::Message(0);
         };
-        if query.qclass == Class::CH {
+        if is_transfer(query) {
+            match open(&self.access, catalog, arrival, query, &self.name, request) {
+                Opened::Transfer(transfer) => {
+                    self.noted.kind = transfer.kind();
+                    return Reply::Transfer(transfer);
+                }
+                Opened::Soa(held) => soa(held.view(), &mut message),
+                Opened::Refused(rcode, error) => {
+                    message.rcode = rcode;
+                    options[2] = error.map(OptOption::ExtendedError);
+                }
+            }
+        } else if query.qclass == Class::CH {
             let error = chaos::answer(&self.identity, &self.name, query, &mut message);
             options[2] = error.map(OptOption::ExtendedError);
         } else {
@@ -199,7 +257,7 @@ impl Answerer {
         }
         let (len, kind) = message.finish(query, &options);
         self.noted.kind = kind;
-        len
+        Reply::Message(len)
     }
 
     /// A response that says no more than `rcode`.
@@ -221,5 +279,19 @@ impl Answerer {
         let (len, kind) = message.finish(request, &[error.map(OptOption::ExtendedError)]);
         self.noted.kind = if rcode == Rcode::BADVERS { kind.with_badvers() } else { kind };
         len
+    }
+}
+
+fn is_transfer(query: &Request) -> bool {
+    matches!(query.qtype, Rtype::AXFR | Rtype::IXFR) && query.qclass == Class::IN
+}
+
+/// The SOA record alone, under the question's name, which is the apex.
+fn soa(view: View<'_>, message: &mut Message<'_>) {
+    message.authoritative = true;
+    if let Some(soa) = view.apex_node().rrset(Rtype::SOA)
+        && message.rrset(Section::Answer, soa, QUESTION_AT, QUESTION_AT).is_err()
+    {
+        message.truncate();
     }
 }

@@ -21,7 +21,7 @@ use super::{Arrival, Transport, additional, proof};
 /// The most links of a chain of aliases.
 pub(super) const LINKS_MAX: usize = 16;
 /// Where the question's name stands in a message.
-const QUESTION_AT: u16 = 12;
+pub(super) const QUESTION_AT: u16 = 12;
 
 /// An answer under way.
 pub(super) struct Resolution<'r, 'm> {

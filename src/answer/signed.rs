@@ -5,7 +5,7 @@
 
 use super::message::Message;
 use super::request::{Request, SignedAt};
-use super::{Answerer, Arrival, Catalog};
+use super::{Answerer, Arrival, Catalog, Reply};
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
 use crate::wire::tsig::{Rejection, Signer, Tsig};
 use crate::wire::{Opcode, Rcode};
@@ -23,29 +23,37 @@ impl Answerer {
         (request, at): (&Request, SignedAt),
         received: &[u8],
         out: &mut [u8],
-    ) -> usize {
+    ) -> Reply {
         let Ok(tsig) = Tsig::read(received, at.octets()) else {
-            return self.respond(request, Rcode::FORMERR, None, received, out);
+            return Reply::Message(self.respond(request, Rcode::FORMERR, None, received, out));
         };
         let mut signer = match tsig.verify(arrival.now, &self.keyring, None) {
             Ok(verified) => Signer::answering(&verified),
-            Err(Rejection::FormErr) => return self.respond(request, Rcode::FORMERR, None, received, out),
+            Err(Rejection::FormErr) => {
+                return Reply::Message(self.respond(request, Rcode::FORMERR, None, received, out));
+            }
             Err(rejection) => {
                 let (peer, key, error) = (arrival.peer, tsig.key_name(), rejection.error());
                 tracing::debug!("{peer}: a request signed with the key {key} is refused: {error}");
                 let length = self.respond(request, error.rcode(), None, received, out);
-                return tsig.refuse(&rejection, out, length, arrival.now).unwrap_or(0);
+                return Reply::Message(tsig.refuse(&rejection, out, length, arrival.now).unwrap_or(0));
             }
         };
         let room = signer.room();
         let mut length = match request.opcode() {
-            Opcode::QUERY => self.query(catalog, arrival, request, received, out, room),
+            Opcode::QUERY => match self.query(catalog, arrival, request, received, out, room) {
+                Reply::Message(length) => length,
+                Reply::Transfer(mut transfer) => {
+                    transfer.sign_with(signer);
+                    return Reply::Transfer(transfer);
+                }
+            },
             _ => self.respond(request, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), received, out),
         };
         if length == 0 || out.get(2).is_some_and(|flags| flags & TC != 0) {
             length = truncated(request, received, out, room);
         }
-        signer.sign(out, length, arrival.now).unwrap_or(0)
+        Reply::Message(signer.sign(out, length, arrival.now).unwrap_or(0))
     }
 }
 

@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use super::{Exit, Serve, style};
-use crate::answer::{Catalog, Identity};
+use crate::answer::{Access, Catalog, Identity};
 use crate::clock::{self, Ratchet};
 use crate::control::herald::{Herald, HeraldError};
 use crate::control::metrics;
@@ -124,8 +124,9 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let published = Arc::new(Published::new(Catalog::unread()));
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
     let keyring = Arc::new(Published::new(settings.keyring.clone()));
+    let access = Access::new(settings.transfer.allow.iter().copied());
     let authority = Authority::new(published.clone(), clock.clone(), identity).with_keyring(keyring.clone());
-    let authority = Arc::new(authority);
+    let authority = Arc::new(authority.with_access(access));
     let folders = (settings.zones.as_path(), settings.state.as_path());
     let meter = authority.meter().clone();
     let counted = (clock, meter.clone());
@@ -191,6 +192,9 @@ fn network(settings: &Settings) -> net::Config {
     limits.idle_timeout = tcp.idle_timeout.unwrap_or(limits.idle_timeout);
     limits.message_timeout = tcp.message_timeout.unwrap_or(limits.message_timeout);
     limits.write_timeout = tcp.write_timeout.unwrap_or(limits.write_timeout);
+    let transfer = &settings.transfer;
+    limits.transfers_max = transfer.transfers.unwrap_or(limits.transfers_max);
+    limits.transfers_per_client_max = transfer.transfers_per_client.unwrap_or(limits.transfers_per_client_max);
     config
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use zeroize::Zeroizing;
 
 use super::config::{self, Config};
@@ -72,6 +73,8 @@ pub struct Settings {
     pub id: Option<String>,
     /// What TCP may cost.
     pub tcp: Tcp,
+    /// Who may have zones transferred, and how many at a time.
+    pub transfer: Transfers,
     /// Who is told what becomes of plans.
     pub notify: Notify,
     /// Where metrics are offered over HTTP, if anywhere.
@@ -127,6 +130,17 @@ pub struct Tcp {
     pub message_timeout: Option<Duration>,
     /// How long a peer may take to read an answer.
     pub write_timeout: Option<Duration>,
+}
+
+/// What the configuration says of transfers out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transfers {
+    /// Whose hosts may have zones.
+    pub allow: Vec<IpNet>,
+    /// The most at one time in all.
+    pub transfers: Option<usize>,
+    /// The most at one time to one client.
+    pub transfers_per_client: Option<usize>,
 }
 
 /// The settings could not be had.
@@ -201,6 +215,11 @@ impl Settings {
                 command: config.notify_command,
             },
             metrics: config.metrics_listen,
+            transfer: Transfers {
+                allow: config.transfer_allow.unwrap_or_default(),
+                transfers: config.transfers,
+                transfers_per_client: config.transfers_per_client,
+            },
             config: path,
             keyring: Keyring::default(),
             warnings: Vec::new(),
@@ -218,6 +237,7 @@ impl Settings {
             ("tcp", self.tcp != other.tcp),
             ("notify", self.notify != other.notify),
             ("metrics", self.metrics != other.metrics),
+            ("transfer", self.transfer != other.transfer),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::answer::{Answerer, Catalog, Identity, Transport};
+use crate::answer::{Access, Answerer, Catalog, Identity, Reply, Transport};
 use crate::clock::{Instant, Ratchet};
 use crate::wire::tsig::Keyring;
 
@@ -19,6 +19,7 @@ pub struct Authority {
     keyring: Arc<Published<Keyring>>,
     clock: Arc<Ratchet>,
     identity: Identity,
+    access: Arc<Access>,
     meter: Arc<Meter>,
 }
 
@@ -30,6 +31,7 @@ impl Authority {
             keyring: Arc::new(Published::new(Keyring::default())),
             clock,
             identity,
+            access: Arc::default(),
             meter: Arc::default(),
         }
     }
@@ -45,6 +47,12 @@ impl Authority {
         self.keyring = keyring;
         self
     }
+
+    /// The same, which lets those have zones transferred to whom `access` is given.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Authority { access: Arc::new(access), ..self }
+    }
 }
 
 impl Service for Authority {
@@ -52,7 +60,7 @@ impl Service for Authority {
 
     fn responder(&self) -> Clerk {
         let keyring = Reader::new(Arc::clone(&self.keyring));
-        let mut answerer = Answerer::new(self.identity.clone());
+        let mut answerer = Answerer::new(self.identity.clone()).with_access(Arc::clone(&self.access));
         answerer.set_keyring(keyring.value().clone());
         Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), keyring, answerer, tally: self.meter.tally() }
     }
@@ -77,6 +85,16 @@ pub struct Clerk {
 }
 
 impl Clerk {
+    /// Counts the last answer.
+    #[inline]
+    fn count(&mut self, now: Instant, peer: SocketAddr, transport: Transport) {
+        let noted = self.answerer.noted();
+        self.tally.count(transport, noted.kind);
+        if !noted.is_empty() {
+            self.meter(now, peer);
+        }
+    }
+
     /// Takes note of what the last answer held of zones whose plan runs. Not inline: nearly all answers pass by it.
     #[inline(never)]
     fn meter(&mut self, now: Instant, peer: SocketAddr) {
@@ -115,11 +133,20 @@ impl Respond for Clerk {
         response: &mut [u8],
     ) -> usize {
         let len = self.answerer.answer(self.catalog.value(), now, peer, transport, request, response);
-        let noted = self.answerer.noted();
-        self.tally.count(transport, noted.kind);
-        if !noted.is_empty() {
-            self.meter(now, peer);
-        }
+        self.count(now, peer, transport);
         len
+    }
+
+    fn reply(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        response: &mut [u8],
+    ) -> Reply {
+        let reply = self.answerer.reply(self.catalog.value(), now, peer, transport, request, response);
+        self.count(now, peer, transport);
+        reply
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use crate::answer::Transport;
+pub(super) use crate::answer::{Reply, Transfer};
 use crate::clock::Instant;
 
 /// What all threads that answer share.
@@ -52,4 +53,16 @@ pub trait Respond {
         request: &[u8],
         response: &mut [u8],
     ) -> usize;
+
+    /// As [`Respond::respond`], to a request that came over a connection, where the answer may be many messages.
+    fn reply(
+        &mut self,
+        now: Instant,
+        peer: SocketAddr,
+        transport: Transport,
+        request: &[u8],
+        response: &mut [u8],
+    ) -> Reply {
+        Reply::Message(self.respond(now, peer, transport, request, response))
+    }
 }

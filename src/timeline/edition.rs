@@ -208,6 +208,12 @@ impl Timeline {
         self.seen(edition, |countdown| countdown.left(now, countdown.until))
     }
 
+    /// What `edition`, one of this timeline, is to a secondary, which keeps it as long as the serial stays. A countdown
+    /// has one serial all the while, so that the TTL that it comes to in the end is the only one that keeps its promise.
+    pub fn transferred(&self, edition: Edition) -> View<'_> {
+        self.seen(edition, |countdown| countdown.floor)
+    }
+
     #[inline]
     fn seen(&self, edition: Edition, left: impl FnOnce(&Countdown) -> Ttl) -> View<'_> {
         let patch = edition.patch.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));

@@ -61,6 +61,7 @@ pub struct ExtendedError(pub u16);
 #[allow(missing_docs)]
 impl ExtendedError {
     pub const NOT_READY: ExtendedError = ExtendedError(14);
+    pub const PROHIBITED: ExtendedError = ExtendedError(18);
     pub const NOT_AUTHORITATIVE: ExtendedError = ExtendedError(20);
     pub const NOT_SUPPORTED: ExtendedError = ExtendedError(21);
     pub const INVALID_DATA: ExtendedError = ExtendedError(24);

@@ -3,13 +3,16 @@
 //! 1. The SOA record comes first, then owners in canonical order (RFC 4034 § 6.1) and types by number.
 //! 2. Records are compared octet by octet, the order of records in an RRset means nothing. Owners that differ in
 //!    case only are one.
-//! 3. Whoever removes each `before` from the first view and adds each `after` has the second.
+//! 3. Two views of one and the same zone differ only where one has a patch, and in the serial: then no other owner is
+//!    looked at, and what it costs depends on the patches and not on the zone.
+//! 4. Whoever removes each `before` from the first view and adds each `after` has the second.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::{Node, Rrset, Ttl, View, order};
-use crate::wire::{Name, Rtype};
+use crate::wire::name::join;
+use crate::wire::{Name, NameRef, Rtype};
 
 /// An RRset that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,27 @@ fn records_without<'r>(
 
 /// What differs between `before` and `after`, which are views of zones with the same apex.
 pub fn diff(before: View<'_>, after: View<'_>) -> Vec<Difference> {
+    let mut differences =
+        if before.is_of_the_zone_of(after) { diff_patched(before, after) } else { diff_all(before, after) };
+    // Stable: all else stays in its order.
+    differences.sort_by_key(|difference| difference.rtype != Rtype::SOA);
+    differences
+}
+
+/// What differs between two views of one zone (rule 3).
+fn diff_patched(before: View<'_>, after: View<'_>) -> Vec<Difference> {
+    let apex = before.apex_node().labels();
+    let mut owners: Vec<_> = before.patched().chain(after.patched()).chain([apex]).collect();
+    owners.sort_unstable_by(|a, b| order::cmp(a, b));
+    owners.dedup();
+    let mut differences = Vec::new();
+    for labels in owners {
+        compare(before.at_labels(labels), after.at_labels(labels), &mut differences);
+    }
+    differences
+}
+
+fn diff_all(before: View<'_>, after: View<'_>) -> Vec<Difference> {
     let mut differences = Vec::new();
     let mut olds = before.nodes_in_order().peekable();
     let mut news = after.nodes_in_order().peekable();
@@ -83,8 +107,6 @@ pub fn diff(before: View<'_>, after: View<'_>) -> Vec<Difference> {
         let new = if order.is_ge() { news.next() } else { None };
         compare(old, new, &mut differences);
     }
-    // Stable: all else stays in its order.
-    differences.sort_by_key(|difference| difference.rtype != Rtype::SOA);
     differences
 }
 
@@ -105,5 +127,25 @@ fn compare(old: Option<Node<'_>>, new: Option<Node<'_>>, differences: &mut Vec<D
         if before != after {
             differences.push(Difference { owner: owner.clone(), rtype, covered, before, after });
         }
+    }
+}
+
+impl<'a> View<'a> {
+    /// Whether both are views of one zone, apart from patches.
+    fn is_of_the_zone_of(self, other: View<'_>) -> bool {
+        std::ptr::eq(self.base.0, other.base.0)
+    }
+
+    /// The labels below the apex of all that the patch touches, in no order.
+    fn patched(self) -> impl Iterator<Item = &'a [u8]> {
+        self.patch
+            .into_iter()
+            .flat_map(|patch| patch.numbers().map(move |number| patch.name(&patch.table()[number as usize])))
+    }
+
+    /// The node with these labels, in lower case, below the apex.
+    fn at_labels(self, labels: &[u8]) -> Option<Node<'a>> {
+        let name = join(labels, NameRef::parse(self.base.apex()).ok()?).ok()?;
+        self.find(name.as_ref())
     }
 }

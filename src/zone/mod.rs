@@ -20,6 +20,7 @@ mod rrset;
 mod tests;
 pub mod text;
 mod trail;
+mod verbatim;
 mod view;
 
 use std::fmt;
@@ -32,6 +33,7 @@ pub use lookup::Lookup;
 pub use patch::{Change, Patch, PatchError};
 pub use rrset::{NoRoom, Referred, Rrset};
 pub use trail::Trail;
+pub use verbatim::{Names, Owner, Written};
 pub use view::{Node, View};
 
 use crate::wire::{Class, NameRef};

@@ -32,7 +32,7 @@ pub struct Referred<'a> {
 /// The offset of the question's name in a message, which is where stored owners point.
 const QUESTION_AT: u16 = 12;
 /// From this offset on nothing can be pointed to.
-const POINTER_REACH: usize = 0x4000;
+pub(super) const POINTER_REACH: usize = 0x4000;
 
 impl<'a> Rrset<'a> {
     /// The type.
@@ -75,6 +75,11 @@ impl<'a> Rrset<'a> {
     #[allow(clippy::len_without_is_empty)] // An RRset is never empty.
     pub fn len(self) -> usize {
         usize::from(self.entry.count)
+    }
+
+    /// What the records take as they are stored, owners as pointers.
+    pub(super) fn size(self) -> usize {
+        self.entry.len as usize
     }
 
     /// What the records take at most, names written in full.
@@ -183,7 +188,7 @@ impl<'a> Rrset<'a> {
     }
 
     /// Copies the records to `at`, and sets the pointers in their data, and the TTL if it is a capped one.
-    fn copy(self, message: &mut [u8], at: usize, owner: u16, apex: u16) -> Result<usize, NoRoom> {
+    pub(super) fn copy(self, message: &mut [u8], at: usize, owner: u16, apex: u16) -> Result<usize, NoRoom> {
         let data = self.block.data(self.entry);
         let end = at + data.len();
         let written = message.get_mut(at..end).ok_or(NoRoom)?;
@@ -211,7 +216,7 @@ impl<'a> Rrset<'a> {
     }
 
     /// Lets the owners of the records at `at` point to `owner`.
-    fn point_owners(self, message: &mut [u8], at: usize, owner: u16) {
+    pub(super) fn point_owners(self, message: &mut [u8], at: usize, owner: u16) {
         let mut record = at;
         for _ in 0..self.entry.count {
             let Some(header) = message.get_mut(record..record + RECORD_HEADER) else { return };
@@ -282,7 +287,7 @@ impl<'a> Rrset<'a> {
 /// The octets of SOA's five integers, the serial first.
 pub(super) const SOA_TAIL: usize = 20;
 
-fn pointer(offset: usize) -> [u8; 2] {
+pub(super) fn pointer(offset: usize) -> [u8; 2] {
     (0xc000 | (offset & 0x3fff) as u16).to_be_bytes()
 }
 

@@ -133,7 +133,7 @@ impl<'a> View<'a> {
         Node { view: self, block: self.base, entry: &self.base.table()[number as usize] }
     }
 
-    fn of_patch(self, patch: Block<'a>, number: u32) -> Option<Node<'a>> {
+    pub(super) fn of_patch(self, patch: Block<'a>, number: u32) -> Option<Node<'a>> {
         let entry = patch.table().get(number as usize)?;
         (entry.flags & block::REMOVED == 0).then_some(Node { view: self, block: patch, entry })
     }

@@ -3,12 +3,12 @@
 //! Each function takes octets from outside and panics if a rule is broken.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hickory_proto::op::Message;
-use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
+use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Served, Transport};
 use watari::clock::Instant;
 use watari::diag;
 use watari::timeline::{self, Run, Timeline};
@@ -120,9 +120,20 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     // What is behind the room is not ours to write.
     let mut out = vec![0xee; room + 16];
     let (ours, behind) = out.split_at_mut(room);
-    let mut answerer = Answerer::new(identity);
+    let everybody = Access::new([IpAddr::from(Ipv4Addr::LOCALHOST).into()]);
+    let mut answerer = Answerer::new(identity).with_access(Arc::new(everybody));
     answerer.set_keyring([key()].into_iter().collect());
-    let length = answerer.answer(catalog(), now, peer, transport, request, ours);
+    let length = match answerer.reply(catalog(), now, peer, transport, request, ours) {
+        Reply::Message(length) => length,
+        Reply::Transfer(mut transfer) => {
+            assert_ne!(transport, Transport::Udp);
+            // To its end; the first message stands for all.
+            let first = transfer.next_message(now, ours).unwrap().unwrap();
+            let mut rest = vec![0; room];
+            while transfer.next_message(now, &mut rest).unwrap().is_some() {}
+            first
+        }
+    };
     assert!(length <= room && behind.iter().all(|&octet| octet == 0xee));
     out.truncate(length);
     out

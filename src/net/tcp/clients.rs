@@ -8,7 +8,10 @@
 //!    A client is an IPv4 address or an IPv6 /56, the least that one customer of a network has.
 //! 3. From half of the bound on, the idle timeout shrinks in proportion, to a tenth of it when all places are taken.
 //!
-//! The lock is taken when a connection opens and when it closes, not for its messages.
+//! 4. Transfers of zones are counted apart, in all and for each client. Beyond, there is none for now: each may take long and
+//!    holds the zone that it sends, be that replaced meanwhile.
+//!
+//! The lock is taken when a connection or a transfer begins and when it ends, not for messages.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,6 +51,8 @@ struct State {
     /// The connections by when they were last known to be active: sorted late, only when a place is needed.
     order: BTreeSet<(u64, u64)>,
     counts: HashMap<Network, usize>,
+    transfers: usize,
+    transfer_counts: HashMap<Network, usize>,
 }
 
 #[derive(Debug)]
@@ -82,6 +87,7 @@ impl From<IpAddr> for Network {
 #[derive(Debug)]
 pub(super) struct Place {
     clients: Arc<Clients>,
+    network: Network,
     id: u64,
     active_at: Arc<AtomicU64>,
     /// Tells that the connection has to close.
@@ -115,7 +121,7 @@ impl Clients {
         *state.counts.entry(network).or_default() += 1;
         self.open.store(state.connections.len(), Ordering::Relaxed);
         drop(state);
-        Some(Place { clients: Arc::clone(self), id, active_at, notice })
+        Some(Place { clients: Arc::clone(self), network, id, active_at, notice })
     }
 
     /// Closes the idlest connection, so that what it holds can be had by another.
@@ -201,6 +207,40 @@ impl Place {
 
     pub(super) fn clients(&self) -> &Clients {
         &self.clients
+    }
+
+    /// A place for a transfer over this connection; `None` if there are enough (rule 4).
+    pub(super) fn begin_transfer(&self) -> Option<TransferPlace> {
+        let limits = &self.clients.limits;
+        let mut state = self.clients.lock();
+        let count = state.transfer_counts.get(&self.network).copied().unwrap_or(0);
+        if state.transfers >= limits.transfers_max || count >= limits.transfers_per_client_max {
+            return None;
+        }
+        state.transfers += 1;
+        *state.transfer_counts.entry(self.network).or_default() += 1;
+        drop(state);
+        Some(TransferPlace { clients: Arc::clone(&self.clients), network: self.network })
+    }
+}
+
+/// The place of one transfer, which is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct TransferPlace {
+    clients: Arc<Clients>,
+    network: Network,
+}
+
+impl Drop for TransferPlace {
+    fn drop(&mut self) {
+        let mut state = self.clients.lock();
+        state.transfers -= 1;
+        if let Some(count) = state.transfer_counts.get_mut(&self.network) {
+            *count -= 1;
+            if *count == 0 {
+                state.transfer_counts.remove(&self.network);
+            }
+        }
     }
 }
 

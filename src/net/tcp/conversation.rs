@@ -13,6 +13,9 @@
 //! ```
 //!
 //! None is put off by single octets that trickle in or out.
+//!
+//! A transfer is written in runs of some messages, each when the one before is gone; between them requests are read
+//! and answered as ever. It may take as long as it needs, if each run is taken within the write timeout.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -26,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::clients::{Notice, Place};
+use super::ongoing::Ongoing;
 use super::workplace::{Received, Stopped, Workplace};
 use crate::net::service::{Service, Transport};
 
@@ -46,6 +50,8 @@ pub(super) enum End {
     NotDns,
     /// The answer to a request panicked.
     Panicked,
+    /// A transfer can't go on. To close is the only way to say so (RFC 5936 § 2.2).
+    Stuck,
     /// A clock ran out.
     TimedOut(Phase),
     /// The server wanted it.
@@ -61,6 +67,7 @@ impl End {
             | End::Broken
             | End::NotDns
             | End::Panicked
+            | End::Stuck
             | End::TimedOut(Phase::Idle)
             | End::Noticed(Notice::Stopping) => false,
         }
@@ -86,6 +93,7 @@ pub(super) struct Conversation<'a, S: Service, T> {
     /// Answers of which the first `written` octets were written.
     unsent: Vec<u8>,
     written: usize,
+    transfers: Ongoing,
     /// Whether what was written may still wait in the stream.
     flushing: bool,
     /// Whether the peer has closed its side.
@@ -106,6 +114,7 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             received: Vec::new(),
             unsent: Vec::new(),
             written: 0,
+            transfers: Ongoing::default(),
             flushing: false,
             peer_closed: false,
             closing: None,
@@ -149,7 +158,7 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
     }
 
     fn phase(&self) -> Phase {
-        if !self.unsent.is_empty() || self.flushing {
+        if !self.unsent.is_empty() || self.flushing || !self.transfers.is_empty() {
             Phase::Writing
         } else if !self.received.is_empty() {
             Phase::Reading
@@ -166,22 +175,28 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
                 return Poll::Ready(Ok(end));
             }
             let workplace = &mut *self.workplace.borrow_mut();
-            if self.answer_received(cx, workplace)? {
+            let may_begin = !self.transfers.is_full();
+            if may_begin && self.answer_received(cx, workplace)? {
                 continue;
             }
-            if self.peer_closed {
+            if self.peer_closed && self.transfers.is_empty() {
                 return Poll::Ready(Ok(End::Finished));
             }
-            let mut buffer = ReadBuf::new(&mut workplace.input);
-            ready!(Pin::new(&mut *self.stream).poll_read(cx, &mut buffer))?;
-            match buffer.filled().len() {
-                0 => self.peer_closed = true,
-                len if self.received.is_empty() => {
-                    let consumed = self.answer(cx, workplace, Received::Here(len))?;
-                    self.received.extend_from_slice(&workplace.input[consumed..len]);
+            if may_begin && !self.peer_closed {
+                let mut buffer = ReadBuf::new(&mut workplace.input);
+                let read = Pin::new(&mut *self.stream).poll_read(cx, &mut buffer)?;
+                match (read, buffer.filled().len()) {
+                    (Poll::Pending, _) if self.transfers.is_empty() => return Poll::Pending,
+                    (Poll::Pending, _) => {}
+                    (Poll::Ready(()), 0) => self.peer_closed = true,
+                    (Poll::Ready(()), len) if self.received.is_empty() => {
+                        let consumed = self.answer(cx, workplace, Received::Here(len))?;
+                        self.received.extend_from_slice(&workplace.input[consumed..len]);
+                    }
+                    (Poll::Ready(()), len) => self.received.extend_from_slice(&workplace.input[..len]),
                 }
-                len => self.received.extend_from_slice(&workplace.input[..len]),
             }
+            self.transfer(cx, workplace)?;
         }
         // The other connections of the thread have their turn.
         cx.waker().wake_by_ref();
@@ -212,21 +227,47 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
     ) -> io::Result<usize> {
         let transport = Transport::Tcp { keepalive: self.place.clients().idle_timeout() };
         let answered = workplace.answer(received, self.peer, transport);
-        if answered.consumed > 0 {
+        let (consumed, transfer) = (answered.consumed, answered.transfer);
+        if consumed > 0 {
             self.place.is_active();
             self.events += 1;
         }
         match answered.stopped {
-            Stopped::Incomplete | Stopped::Full => {}
+            Stopped::Incomplete | Stopped::Full | Stopped::Transfer => {}
             Stopped::NotDns => self.closing = Some(End::NotDns),
             Stopped::Panicked => self.closing = Some(End::Panicked),
         }
         self.write(cx, answered.answers)?;
-        Ok(answered.consumed)
+        if let Some(transfer) = transfer
+            && let Err(mut transfer) = self.transfers.begin(transfer, &self.place, self.peer)
+        {
+            self.write(cx, workplace.refuse(&mut transfer))?;
+        }
+        Ok(consumed)
+    }
+
+    /// Begins to write the next messages of a transfer, if there is one.
+    fn transfer(&mut self, cx: &mut Context<'_>, workplace: &mut Workplace<S>) -> io::Result<()> {
+        if self.transfers.is_empty() {
+            return Ok(());
+        }
+        self.place.is_active();
+        self.events += 1;
+        match self.transfers.next(workplace, self.peer) {
+            Ok(messages) => self.write(cx, messages),
+            Err(_logged) => {
+                self.closing = Some(End::Stuck);
+                Ok(())
+            }
+        }
     }
 
     /// Writes `answers`, as much as the stream takes now; keeps the rest.
     fn write(&mut self, cx: &mut Context<'_>, mut answers: &[u8]) -> io::Result<()> {
+        if !self.unsent.is_empty() {
+            self.unsent.extend_from_slice(answers);
+            return Ok(());
+        }
         while !answers.is_empty() {
             self.flushing = true;
             match Pin::new(&mut *self.stream).poll_write(cx, answers) {

@@ -5,8 +5,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::answer::RecordTooLong;
 use crate::net::guard::{Panicked, guarded};
-use crate::net::service::{Respond, Service, Transport};
+use crate::net::service::{Reply, Respond, Service, Transfer, Transport};
 use crate::wire::HEADER_LEN;
 
 /// The length of the length before each message (RFC 1035 § 4.2.2), in octets.
@@ -20,6 +21,10 @@ const READ_LEN: usize = 16 * 1024;
 
 /// How much of answers is gathered before it is written.
 const GATHER_LEN: usize = 16 * 1024;
+
+/// How much of a transfer is written at once, less its last message: after that the other transfers and the requests of
+/// its connection have their turn.
+const RUN_LEN: usize = 60 * 1024;
 
 /// A thread's responder and its scratch memory.
 pub(super) struct Workplace<S: Service> {
@@ -36,6 +41,8 @@ pub(super) struct Answered<'a> {
     pub(super) consumed: usize,
     /// The answers, each with its length before it.
     pub(super) answers: &'a [u8],
+    /// What the last request began, whose messages come after the answers.
+    pub(super) transfer: Option<Box<Transfer>>,
     /// Why the rest of the input can't be answered, now or ever.
     pub(super) stopped: Stopped,
 }
@@ -47,6 +54,8 @@ pub(super) enum Stopped {
     Incomplete,
     /// The answers should be written first.
     Full,
+    /// The last request began a transfer.
+    Transfer,
     /// The next one is shorter than a header: whoever sent it doesn't speak DNS.
     NotDns,
     /// The answer to the last one panicked.
@@ -59,7 +68,7 @@ impl<S: Service> Workplace<S> {
             responder: service.responder(),
             service,
             input: vec![0; READ_LEN].into(),
-            output: vec![0; GATHER_LEN + PREFIX_LEN + MESSAGE_LEN_MAX].into(),
+            output: vec![0; RUN_LEN.max(GATHER_LEN) + PREFIX_LEN + MESSAGE_LEN_MAX].into(),
         }
     }
 
@@ -77,6 +86,7 @@ impl<S: Service> Workplace<S> {
         let mut rest = received;
         let mut filled = 0;
         let mut now = None;
+        let mut transfer = None;
         let stopped = loop {
             if filled >= GATHER_LEN {
                 break Stopped::Full;
@@ -94,12 +104,12 @@ impl<S: Service> Workplace<S> {
                 self.service.now()
             });
             let (prefix, room) = self.output[filled..][..PREFIX_LEN + MESSAGE_LEN_MAX].split_at_mut(PREFIX_LEN);
-            match guarded(|| self.responder.respond(now, peer, transport, request, room)) {
-                Ok(0) => {}
-                Ok(len) => {
-                    let len = len.min(MESSAGE_LEN_MAX);
-                    prefix.copy_from_slice(&(len as u16).to_be_bytes());
-                    filled += PREFIX_LEN + len;
+            match guarded(|| self.responder.reply(now, peer, transport, request, room)) {
+                Ok(Reply::Message(0)) => {}
+                Ok(Reply::Message(len)) => filled += prefixed(prefix, len),
+                Ok(Reply::Transfer(begun)) => {
+                    transfer = Some(begun);
+                    break Stopped::Transfer;
                 }
                 Err(Panicked) => {
                     self.responder = self.service.responder();
@@ -107,8 +117,51 @@ impl<S: Service> Workplace<S> {
                 }
             }
         };
-        Answered { consumed: received.len() - rest.len(), answers: &self.output[..filled], stopped }
+        Answered { consumed: received.len() - rest.len(), answers: &self.output[..filled], transfer, stopped }
     }
+
+    /// The next messages of `transfer`, each with its length before it; none after the last.
+    ///
+    /// # Errors
+    /// [`Stuck`]: it can't go on.
+    pub(super) fn go_on(&mut self, transfer: &mut Transfer) -> Result<&[u8], Stuck> {
+        let now = self.service.now();
+        let mut filled = 0;
+        while filled < RUN_LEN {
+            let (prefix, room) = self.output[filled..][..PREFIX_LEN + MESSAGE_LEN_MAX].split_at_mut(PREFIX_LEN);
+            match guarded(|| transfer.next_message(now, room)) {
+                Ok(Ok(Some(len))) => filled += prefixed(prefix, len),
+                Ok(Ok(None)) => break,
+                Ok(Err(error)) => return Err(error.into()),
+                Err(Panicked) => return Err(Stuck::Panicked),
+            }
+        }
+        Ok(&self.output[..filled])
+    }
+
+    /// A message, with its length before it, that says that there is no transfer for now.
+    pub(super) fn refuse(&mut self, transfer: &mut Transfer) -> &[u8] {
+        let now = self.service.now();
+        let (prefix, room) = self.output[..PREFIX_LEN + MESSAGE_LEN_MAX].split_at_mut(PREFIX_LEN);
+        let len = prefixed(prefix, transfer.refuse(now, room));
+        &self.output[..len]
+    }
+}
+
+/// Why a transfer can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Stuck {
+    #[error(transparent)]
+    RecordTooLong(#[from] RecordTooLong),
+    #[error("its next message panicked")]
+    Panicked,
+}
+
+/// Writes the length of a message before it; gives that of both.
+fn prefixed(prefix: &mut [u8], len: usize) -> usize {
+    let len = len.min(MESSAGE_LEN_MAX);
+    prefix.copy_from_slice(&(len as u16).to_be_bytes());
+    PREFIX_LEN + len
 }
 
 /// Where the octets that a connection has received lie.

@@ -1,5 +1,7 @@
 //! Conversations over memory, on a clock that jumps to whatever is waited for.
 
+mod transfers;
+
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -57,6 +59,8 @@ fn limits() -> Limits {
         idle_timeout: 10 * SECOND,
         message_timeout: 5 * SECOND,
         write_timeout: 7 * SECOND,
+        transfers_max: 3,
+        transfers_per_client_max: 2,
     }
 }
 
@@ -70,9 +74,19 @@ async fn converse<F: Future<Output = DuplexStream>>(
     room: usize,
     script: impl FnOnce(DuplexStream) -> F,
 ) -> (End, Duration) {
+    converse_with(Octets, clients, room, script).await
+}
+
+/// As [`converse`], with a service of one's own.
+async fn converse_with<S: Service, F: Future<Output = DuplexStream>>(
+    service: S,
+    clients: &Arc<Clients>,
+    room: usize,
+    script: impl FnOnce(DuplexStream) -> F,
+) -> (End, Duration) {
     let start = Instant::now();
     let (theirs, ours) = duplex(room);
-    let workplace = RefCell::new(Workplace::new(Arc::new(Octets)));
+    let workplace = RefCell::new(Workplace::new(Arc::new(service)));
     let place = clients.admit(peer().ip()).unwrap();
     let conversation = async {
         let mut ours = ours;

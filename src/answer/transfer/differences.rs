@@ -1,0 +1,92 @@
+//! What differs between the edition that a client has and the one that is served (RFC 1995 § 4).
+//!
+//! One difference sequence, from the one straight to the other: the new SOA record; the old one and the records that go; the
+//! new one and the records that come; the new one. Both editions are of one zone, so that it costs what their patches hold.
+
+use super::Room;
+use super::held::Held;
+use super::page::Page;
+use crate::timeline::Edition;
+use crate::wire::{Name, Rtype};
+use crate::zone::Ttl;
+use crate::zone::diff::{Difference, diff};
+
+/// How many records there are beside those that go and those that come: SOA records.
+const SOAS: usize = 4;
+
+/// The records to send, and how far it has come.
+#[derive(Debug)]
+pub(super) struct Differences {
+    /// What the client has.
+    before: Edition,
+    removed: Vec<Record>,
+    added: Vec<Record>,
+    /// How many were sent, SOA records among them.
+    sent: usize,
+}
+
+#[derive(Debug)]
+struct Record {
+    owner: Name,
+    rtype: Rtype,
+    ttl: Ttl,
+    rdata: Box<[u8]>,
+}
+
+impl Record {
+    fn of(difference: &Difference, (ttl, rdata): (Ttl, &[u8])) -> Record {
+        Record { owner: difference.owner.clone(), rtype: difference.rtype, ttl, rdata: rdata.into() }
+    }
+}
+
+impl Differences {
+    /// What differs in `held` from `before`, an earlier edition of it.
+    pub(super) fn new(held: &Held, before: Edition) -> Differences {
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        let differences = diff(held.view_of(&before), held.view());
+        for difference in differences.iter().filter(|difference| difference.rtype != Rtype::SOA) {
+            removed.extend(difference.removed().map(|record| Record::of(difference, record)));
+            added.extend(difference.added().map(|record| Record::of(difference, record)));
+        }
+        Differences { before, removed, added, sent: 0 }
+    }
+
+    /// The serial that the client has.
+    pub(super) fn serial(&self) -> u32 {
+        self.before.serial
+    }
+
+    /// How many records are sent in all.
+    pub(super) fn len(&self) -> usize {
+        SOAS + self.removed.len() + self.added.len()
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.sent == self.len()
+    }
+
+    /// Writes what `page` has room for.
+    pub(super) fn fill(&mut self, held: &Held, page: &mut Page<'_>) {
+        while !self.is_done() && self.write_next(held, page).is_ok() {
+            self.sent += 1;
+        }
+    }
+
+    fn write_next(&self, held: &Held, page: &mut Page<'_>) -> Room {
+        let added_at = self.removed.len() + 3;
+        let (records, number) = match self.sent {
+            0 => return page.soa(held.view()),
+            1 => return page.soa(held.view_of(&self.before)),
+            sent if sent < added_at - 1 => (&self.removed, sent - 2),
+            sent if sent == added_at - 1 => return page.soa(held.view()),
+            sent => (&self.added, sent - added_at),
+        };
+        // After the last that comes: the end.
+        let Some(Record { owner, rtype, ttl, rdata }) = records.get(number) else { return page.soa(held.view()) };
+        let before = number.checked_sub(1).and_then(|before| records.get(before));
+        if before.is_none_or(|before| before.owner.wire() != owner.wire()) {
+            page.leave_owner();
+        }
+        page.record(held.view().apex(), owner, *rtype, *ttl, rdata)
+    }
+}

@@ -1,0 +1,103 @@
+//! What a request for a transfer comes to.
+//!
+//! 1. Who is not allowed is REFUSED, whatever was asked; it learns nothing of which zones there are.
+//! 2. A name that is no apex of ours: NOTAUTH (RFC 5936 § 2.2.1). A zone that has not been loaded: SERVFAIL.
+//! 3. AXFR over UDP: FORMERR, since there is no such thing (RFC 5936 § 4.2); so does BIND, where Knot says NOTIMP.
+//! 4. IXFR without the client's SOA record: FORMERR (RFC 1995 § 3).
+//! 5. IXFR over UDP, and from a serial that is ours or newer: our SOA record alone (RFC 1995 § 2).
+
+use super::access::Access;
+use super::differences::Differences;
+use super::held::Held;
+use super::whole::Whole;
+use super::{Body, Transfer};
+use crate::answer::catalog::Catalog;
+use crate::answer::request::Request;
+use crate::answer::{Arrival, Transport};
+use crate::timeline::Serial;
+use crate::wire::edns::ExtendedError;
+use crate::wire::{Class, HEADER_LEN, NameRef, Rcode, Reader, Rtype, name};
+use crate::zone::Suffixes;
+
+/// What is answered.
+pub(in crate::answer) enum Opened {
+    /// Messages.
+    Transfer(Box<Transfer>),
+    /// The SOA record of what is served.
+    Soa(Held),
+    /// That it can't be.
+    Refused(Rcode, Option<ExtendedError>),
+}
+
+/// Opens the transfer that `query` asks for, which was `received` so; `question` is its name.
+pub(in crate::answer) fn open(
+    access: &Access,
+    catalog: &Catalog,
+    arrival: Arrival<'_>,
+    query: &Request,
+    question: &Suffixes,
+    received: &[u8],
+) -> Opened {
+    let refused = |rcode| Opened::Refused(rcode, None);
+    if !access.allows(arrival.peer.ip()) {
+        return Opened::Refused(Rcode::REFUSED, Some(ExtendedError::PROHIBITED));
+    }
+    if catalog.is_unread() {
+        return Opened::Refused(Rcode::SERVFAIL, Some(ExtendedError::NOT_READY));
+    }
+    let Some(found) = catalog.find(question, 0).filter(|found| found.skipped == 0) else {
+        return Opened::Refused(Rcode::NOTAUTH, Some(ExtendedError::NOT_AUTHORITATIVE));
+    };
+    let over_udp = arrival.transport == Transport::Udp;
+    let is_axfr = query.qtype == Rtype::AXFR;
+    if over_udp && is_axfr {
+        return refused(Rcode::FORMERR);
+    }
+    let client = if is_axfr { None } else { client_serial(query, received) };
+    if !is_axfr && client.is_none() {
+        return refused(Rcode::FORMERR);
+    }
+    let Some(held) = found.hold(arrival.now) else {
+        return Opened::Refused(Rcode::SERVFAIL, Some(ExtendedError::INVALID_DATA));
+    };
+    if let Some(client) = client {
+        let is_behind = Serial(client) < Serial(held.view().serial());
+        if over_udp || !is_behind {
+            return Opened::Soa(held);
+        }
+    }
+    let differences = client.and_then(|serial| held.earlier(serial)).map(|before| Differences::new(&held, before));
+    let body = match differences {
+        Some(differences) if differences.len() < held.record_count() => Body::Differences(differences),
+        _ => Body::Whole(Whole::default()),
+    };
+    Opened::Transfer(Box::new(Transfer::new(held, query, received, body)))
+}
+
+/// The serial in the SOA record of the authority section, which is owned by the question's name.
+fn client_serial(query: &Request, received: &[u8]) -> Option<u32> {
+    let question = NameRef::parse(received.get(HEADER_LEN..)?).ok()?;
+    let [_, _, _, _, _, _, an0, an1, ns0, ns1, ..] = *received else { return None };
+    if [an0, an1] != [0, 0] {
+        return None;
+    }
+    let mut reader = Reader::new(received.get(query.question_end..)?);
+    for _ in 0..u16::from_be_bytes([ns0, ns1]) {
+        let owner = reader.rest();
+        name::skip(&mut reader)?;
+        let rtype = Rtype(reader.u16().ok()?);
+        let class = Class(reader.u16().ok()?);
+        reader.u32().ok()?;
+        let length = reader.u16().ok()?;
+        let rdata = reader.take(usize::from(length)).ok()?;
+        let is_of_question =
+            owner.starts_with(&[0xc0, HEADER_LEN as u8]) || NameRef::parse(owner).is_ok_and(|owner| owner == question);
+        if rtype == Rtype::SOA && class == Class::IN && is_of_question {
+            let mut soa = Reader::new(rdata);
+            name::skip(&mut soa)?;
+            name::skip(&mut soa)?;
+            return soa.u32().ok();
+        }
+    }
+    None
+}

@@ -1,0 +1,311 @@
+//! Our own program as the primary of Knot, NSD and BIND: they have the zone record by record, and follow a plan's flip.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use support::client;
+use support::message::{Message, rcode, show_record};
+use support::peer::{Kind, free_address};
+use support::program::{self, Running};
+use support::query::Query;
+use support::watari::{PATIENCE, Watari, write};
+use support::{drawn, signing, zones};
+
+const AXFR: u16 = 252;
+const ALLOWED: &str = "[transfer]\nallow = [\"127.0.0.1\"]\n";
+
+/// Ours over `files`, from which this machine may have zones.
+fn primary(files: &[(&str, &str)]) -> Watari {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        write(&folder.path().join("zones").join(name), text);
+    }
+    write(&folder.path().join("watari.toml"), ALLOWED);
+    Watari::start(folder, &[])
+}
+
+fn address(server: &Watari) -> SocketAddr {
+    format!("127.0.0.1:{}", server.port).parse().unwrap()
+}
+
+/// A secondary of ours for `zones`.
+struct Secondary {
+    kind: Kind,
+    address: SocketAddr,
+    running: Running,
+    _folder: tempfile::TempDir,
+}
+
+impl Secondary {
+    fn start(kind: Kind, primary: SocketAddr, zones: &[&str]) -> Secondary {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let command = secondary(kind, primary, zones, folder.path(), address);
+        let running = Running::start(kind.name(), command, folder.path().join("log"));
+        Secondary { kind, address, running, _folder: folder }
+    }
+
+    fn serial(&self, zone: &str) -> Option<u32> {
+        let question = Query::new(zone, 6).bytes(4711);
+        let answer = client::exchange(self.address, &question, Duration::from_millis(200))?;
+        let message = Message::parse(&answer).ok()?;
+        let soa = message.answer.iter().find(|record| record.rtype == 6)?;
+        let at = soa.rdata.len() - 20;
+        Some(u32::from_be_bytes(soa.rdata[at..at + 4].try_into().unwrap()))
+    }
+
+    fn until_serial(&mut self, zone: &str, serial: u32) {
+        let begun = Instant::now();
+        while self.serial(zone) != Some(serial) {
+            let alive = self.running.is_alive();
+            assert!(
+                alive && begun.elapsed() < PATIENCE,
+                "{zone} {serial}, {}:\n{}",
+                self.kind.name(),
+                self.running.log()
+            );
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+}
+
+fn secondary(kind: Kind, primary: SocketAddr, zones: &[&str], folder: &Path, address: SocketAddr) -> Command {
+    let (config, port, theirs) = (folder.join("config"), address.port(), primary.port());
+    let at = folder.display();
+    let each = |form: &dyn Fn(&str) -> String| zones.iter().map(|zone| form(zone)).collect::<String>();
+    let text = match kind {
+        Kind::Knot => format!(
+            "server:\n    rundir: {at}\n    listen: 127.0.0.1@{port}\n    background-workers: 2\n\
+             control:\n    listen: {at}/control\ndatabase:\n    storage: {at}/database\n\
+             log:\n  - target: stderr\n    any: info\nremote:\n  - id: ours\n    address: 127.0.0.1@{theirs}\n\
+             acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
+             template:\n  - id: default\n    storage: {at}\n    master: ours\n    acl: all\n\
+             \x20   refresh-min-interval: 2\n    retry-min-interval: 1\nzone:\n{}",
+            each(&|zone| format!("  - domain: \"{zone}.\"\n"))
+        ),
+        Kind::Nsd => format!(
+            "server:\n    ip-address: 127.0.0.1@{port}\n    server-count: 1\n    username: \"\"\n    chroot: \"\"\n\
+             \x20   pidfile: \"\"\n    database: \"\"\n    zonelistfile: \"{at}/zone.list\"\n    verbosity: 2\n\
+             \x20   xfrdfile: \"{at}/xfrd.state\"\n    xfrdir: \"{at}\"\n    zonesdir: \"{at}\"\n\
+             \x20   xfrd-reload-timeout: 0\nremote-control:\n    control-enable: no\n{}",
+            each(&|zone| format!(
+                "zone:\n    name: \"{zone}\"\n    request-xfr: 127.0.0.1@{theirs} NOKEY\n    provide-xfr: 127.0.0.1 NOKEY\n\
+                 \x20   min-refresh-time: 1\n    min-retry-time: 1\n"
+            ))
+        ),
+        Kind::Bind => format!(
+            "options {{\n  directory \"{at}\"; pid-file none; session-keyfile none; lock-file none;\n\
+             \x20 listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n\
+             \x20 allow-transfer {{ any; }}; notify no; dnssec-validation no; empty-zones-enable no;\n\
+             \x20 min-refresh-time 1; min-retry-time 1; masterfile-format text; check-names secondary ignore;\n\
+             }};\ncontrols {{ }};\n{}",
+            each(&|zone| format!(
+                "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {theirs}; }}; file \"{zone}.copy\"; }};\n"
+            ))
+        ),
+        Kind::Watari => unreachable!("ours is the primary"),
+    };
+    write(&config, &text);
+    // Without it Knot has no journal, and without that no differences.
+    fs::create_dir(folder.join("database")).unwrap();
+    let mut command = match kind {
+        Kind::Knot => Command::new(program::find("knotd")),
+        Kind::Nsd => Command::new(program::find("nsd")),
+        _ => Command::new(program::find("named")),
+    };
+    match kind {
+        Kind::Nsd => command.arg("-d").arg("-c").arg(config),
+        Kind::Bind => command.args(["-g", "-n", "1", "-c"]).arg(config),
+        _ => command.arg("-c").arg(config),
+    };
+    command
+}
+
+/// The records of `zone` at `server`, as a transfer has them; `None` if it gives none.
+fn try_records(server: SocketAddr, zone: &str) -> Option<BTreeSet<String>> {
+    let mut stream = client::tcp(server);
+    let question = Query::new(zone, AXFR).bytes(4711);
+    stream.write_all(&framed(question)).unwrap();
+    let (mut records, mut soas) = (BTreeSet::new(), 0);
+    while soas < 2 {
+        let message = Message::parse(&client::read_framed(&mut stream)?).unwrap();
+        if message.rcode != rcode::NOERROR {
+            return None;
+        }
+        soas += message.answer.iter().filter(|record| record.rtype == 6).count();
+        records.extend(message.answer.iter().map(show_record));
+    }
+    Some(records)
+}
+
+fn records(server: SocketAddr, zone: &str) -> BTreeSet<String> {
+    // NSD hands over from process to process when it has a new zone, and the old one may still take a connection.
+    let begun = Instant::now();
+    loop {
+        match try_records(server, zone) {
+            Some(records) => return records,
+            None => assert!(begun.elapsed() < PATIENCE, "{zone} at {server} is not transferred"),
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn framed(question: Vec<u8>) -> Vec<u8> {
+    [&u16::try_from(question.len()).unwrap().to_be_bytes()[..], &question].concat()
+}
+
+#[test]
+fn each_secondary_has_the_zones_record_by_record() {
+    // What all three take: not every server takes each of the nasty zones, and that is not what is tested here.
+    let mut sources: Vec<_> = (100..112).map(drawn::zone).collect();
+    sources.extend(zones::all().into_iter().filter(|zone| ["nasty.test", "other.test"].contains(&&*zone.apex)));
+    let mut big = drawn::zone(99);
+    big.lines.extend((0..5000).map(|number| format!("host{number}.Rack{} 60 IN A 10.0.0.1", number % 50)));
+    sources.push(big);
+    let mut texts: Vec<_> = sources.iter().map(|source| (source.apex.clone(), source.text())).collect();
+    let folder = tempfile::tempdir().unwrap();
+    for signed in signing::drawn(folder.path()).into_iter().chain(signing::tree(folder.path())) {
+        texts.push((signed.file.name, fs::read_to_string(signed.file.path).unwrap()));
+    }
+    let names: Vec<&str> = texts.iter().map(|(name, _)| &**name).collect();
+    let files: Vec<_> = texts.iter().map(|(name, text)| (format!("{name}.zone"), text)).collect();
+    let files: Vec<_> = files.iter().map(|(name, text)| (&**name, text.as_str())).collect();
+    let ours = primary(&files);
+    let expected: Vec<_> = names.iter().map(|zone| records(address(&ours), zone)).collect();
+    for kind in Kind::PEERS {
+        let mut theirs = Secondary::start(kind, address(&ours), &names);
+        for (zone, expected) in names.iter().zip(&expected) {
+            let serial = serial(&ours, zone);
+            theirs.until_serial(zone, serial);
+            let there = records(theirs.address, zone);
+            let differ: Vec<_> = there.symmetric_difference(expected).collect();
+            assert!(differ.is_empty(), "{zone} at {}: {differ:#?}", kind.name());
+        }
+    }
+}
+
+const ZONE: &str = "$TTL 3\n@ SOA ns h 1 1 1 1209600 3\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.10\nother A 192.0.2.1\n\
+                    a A 192.0.2.1\nb A 192.0.2.1\nc A 192.0.2.1\n";
+
+/// A plan that flips `www` so many seconds from now.
+fn plan(seconds: u64) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(seconds);
+    let at = jiff::Timestamp::from_second(i64::try_from(since.as_secs()).unwrap()).unwrap();
+    format!(
+        "version = 1\nat = \"{at}\"\narm = \"on-load\"\nlow_ttl = \"1s\"\n\
+         [[flip]]\nname = \"www\"\ntype = \"A\"\nfrom = [\"192.0.2.10\"]\nto = [\"192.0.2.11\"]\n"
+    )
+}
+
+fn serial(server: &Watari, zone: &str) -> u32 {
+    server.data(zone, "SOA").split(' ').nth(2).and_then(|serial| serial.parse().ok()).unwrap_or_default()
+}
+
+#[test]
+fn rfc1995_a_flip_reaches_each_secondary_as_a_difference() {
+    let mut ours = primary(&[("move.example.zone", ZONE)]);
+    let mut secondaries: Vec<_> =
+        Kind::PEERS.into_iter().map(|kind| Secondary::start(kind, address(&ours), &["move.example"])).collect();
+    for secondary in &mut secondaries {
+        secondary.until_serial("move.example", 1);
+    }
+    let whole = |log: &str| log.lines().filter(|line| line.contains("transferred move.example. as a whole")).count();
+    let before = whole(&ours.log());
+    ours.write("move.example.plan.toml", &plan(6));
+    ours.until_data("www.move.example", "192.0.2.11");
+    let flipped = serial(&ours, "move.example");
+    assert!(flipped > 1);
+    let shown = ours.dig(&["ixfr=1", "move.example"]);
+    let soas: Vec<_> = shown.lines().filter(|line| line.contains("SOA")).collect();
+    let www: Vec<_> = shown.lines().filter(|line| line.starts_with("www") && line.contains("192.0.2.1")).collect();
+    assert_eq!((soas.len(), www.len()), (4, 2), "{shown}");
+    assert!(www[0].ends_with("192.0.2.10") && www[1].ends_with("192.0.2.11"), "{shown}");
+    assert!(!shown.contains("other.move.example"), "only what differs: {shown}");
+    for secondary in &mut secondaries {
+        // Steps after the flip raise the serial again.
+        let begun = Instant::now();
+        while secondary.serial("move.example") != Some(serial(&ours, "move.example")) {
+            assert!(begun.elapsed() < PATIENCE, "{}", secondary.running.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let expected = records(address(&ours), "move.example");
+        assert_eq!(records(secondary.address, "move.example"), expected, "{}", secondary.kind.name());
+    }
+    let sent = |log: &str| log.lines().filter(|line| line.contains("transferred move.example. from serial")).count();
+    ours.until("the last transfer is logged", |ours| whole(&ours.log()) - before >= Kind::PEERS.len());
+    let log = ours.log();
+    assert!(sent(&log) > Kind::PEERS.len(), "as differences: {log}");
+    // Each was asked for the whole by this test alone.
+    assert_eq!(whole(&log) - before, Kind::PEERS.len(), "{log}");
+    // What the file was before is not kept: who asks for the difference is given the whole.
+    ours.write("move.example.zone", &(ZONE.replace("h 1 ", "h 500 ") + "new A 192.0.2.99\n"));
+    ours.until_data("new.move.example", "192.0.2.99");
+    for secondary in &mut secondaries {
+        let begun = Instant::now();
+        while !records(secondary.address, "move.example").iter().any(|record| record.starts_with("new.")) {
+            assert!(begun.elapsed() < PATIENCE, "{}", secondary.running.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+    let shown = ours.dig(&["ixfr=1", "move.example"]);
+    assert_eq!(shown.lines().filter(|line| line.contains("SOA")).count(), 2, "{shown}");
+}
+
+#[test]
+fn who_is_not_named_has_no_transfer() {
+    let ours = Watari::serve(&[("move.example.zone", ZONE)]);
+    let shown = ours.dig(&["axfr", "move.example"]);
+    assert!(shown.contains("Transfer failed"), "{shown}");
+    let shown = ours.dig(&["+tcp", "-t", "IXFR=1", "move.example", "+noall", "+comments"]);
+    assert!(!shown.contains("192.0.2.10"), "{shown}");
+}
+
+#[test]
+fn a_transfer_under_way_keeps_its_edition_and_lets_others_ask() {
+    let text = |serial: u32, last: u32| {
+        let hosts: String = (0..200_000).map(|number| format!("host{number} A 192.0.2.{last}\n")).collect();
+        format!("$TTL 60\n@ SOA ns h {serial} 60 60 1209600 60\n@ NS ns\nns A 192.0.2.1\n{hosts}")
+    };
+    let mut ours = primary(&[("big.example.zone", &text(1, 10))]);
+    let mut stream = TcpStream::connect(address(&ours)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&framed(Query::new("big.example", AXFR).bytes(1))).unwrap();
+    // It has begun, and waits for us to read.
+    let mut first = [0; 2];
+    stream.read_exact(&mut first).unwrap();
+    ours.write("big.example.zone", &text(2, 20));
+    ours.until_data("host7.big.example", "192.0.2.20");
+    // A question on the same connection is answered before the transfer has ended.
+    stream.write_all(&framed(Query::new("ns.big.example", 1).bytes(2))).unwrap();
+    let mut rest = vec![0; usize::from(u16::from_be_bytes(first))];
+    stream.read_exact(&mut rest).unwrap();
+    let (mut messages, mut answered_after, mut hosts) = (1, None, 0);
+    let mut take = |message: &Message, messages: usize| {
+        if message.id == 2 {
+            assert_eq!(message.answer[0].rdata, [192, 0, 2, 1]);
+            answered_after = Some(messages);
+            return 0;
+        }
+        let addresses = message.answer.iter().filter(|record| record.rtype == 1 && record.rdata != [192, 0, 2, 1]);
+        hosts += addresses.inspect(|record| assert_eq!(record.rdata, [192, 0, 2, 10], "of the first edition")).count();
+        message.answer.iter().filter(|record| record.rtype == 6).count()
+    };
+    let mut soas = take(&Message::parse(&rest).unwrap(), 0);
+    while soas < 2 {
+        let message = Message::parse(&client::read_framed(&mut stream).expect("a message")).unwrap();
+        soas += take(&message, messages);
+        messages += 1;
+    }
+    assert_eq!(hosts, 200_000);
+    assert!(answered_after.is_some_and(|after| after < messages), "{answered_after:?} of {messages}");
+    assert_eq!(serial(&ours, "big.example"), 2);
+}
