@@ -113,7 +113,7 @@ impl Answerer {
     ) -> usize {
         match self.reply(catalog, now, peer, transport, request, out) {
             Reply::Message(len) => len,
-            Reply::Transfer(transfer) => transfer.refuse(out),
+            Reply::Transfer(mut transfer) => transfer.refuse(out),
         }
     }
 

@@ -67,14 +67,10 @@ impl Transfer {
     /// # Errors
     /// [`RecordTooLong`]: the transfer can't go on, and what was sent of it is no zone.
     pub fn next_message(&mut self, out: &mut [u8]) -> Result<Option<usize>, RecordTooLong> {
-        let view = self.held.view();
-        let is_done = match &self.body {
-            Body::Whole(whole) => whole.is_done(),
-            Body::Differences(differences) => differences.is_done(),
-        };
-        if is_done {
+        if self.is_done() {
             return Ok(None);
         }
+        let view = self.held.view();
         let mut page = self.head.begin(out, view.apex()).ok_or(RecordTooLong)?;
         match &mut self.body {
             Body::Whole(whole) => whole.fill(view, &mut page),
@@ -84,13 +80,21 @@ impl Transfer {
             return Err(RecordTooLong);
         }
         let len = page.finish(&self.head, Rcode::NOERROR);
-        self.head.has_begun();
+        self.head.set_begun(true);
         Ok(Some(len))
     }
 
-    /// Writes a message that says that there will be no transfer, for now; gives its length. Not after the first
-    /// message.
-    pub fn refuse(&self, out: &mut [u8]) -> usize {
+    /// Whether the last message was written.
+    pub fn is_done(&self) -> bool {
+        match &self.body {
+            Body::Whole(whole) => whole.is_done(),
+            Body::Differences(differences) => differences.is_done(),
+        }
+    }
+
+    /// Writes a message that says that there will be no transfer, for now, in place of the first; gives its length.
+    pub fn refuse(&mut self, out: &mut [u8]) -> usize {
+        self.head.set_begun(false);
         let page = self.head.begin(out, self.apex());
         page.map_or(0, |page| page.finish(&self.head, Rcode::SERVFAIL))
     }

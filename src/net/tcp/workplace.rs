@@ -139,7 +139,7 @@ impl<S: Service> Workplace<S> {
     }
 
     /// A message, with its length before it, that says that there is no transfer for now.
-    pub(super) fn refuse(&mut self, transfer: &Transfer) -> &[u8] {
+    pub(super) fn refuse(&mut self, transfer: &mut Transfer) -> &[u8] {
         let (prefix, room) = self.output[..PREFIX_LEN + MESSAGE_LEN_MAX].split_at_mut(PREFIX_LEN);
         let len = prefixed(prefix, transfer.refuse(room));
         &self.output[..len]
