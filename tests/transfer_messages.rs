@@ -547,6 +547,7 @@ fn a_transfer_is_noted_and_one_that_is_not_to_be_had_is_signed_too() {
     let mut out = vec![0; 65_535];
     for edns in [false, true] {
         let (request, mut follower) = signed(request(name("example.test").wire(), None, edns));
+        let mut follower_again = follower.clone();
         let mut answerer = knowing(&["192.0.2.0/24"]);
         let reply = answerer.reply(&catalog, at(T), peer, TCP, &request, &mut out);
         assert!(matches!(reply, Reply::Transfer(_)));
@@ -557,6 +558,12 @@ fn a_transfer_is_noted_and_one_that_is_not_to_be_had_is_signed_too() {
         let told = Kind::told(answerer.noted().kind.number());
         assert_eq!((told.rcode, out[3] & 0xf), (Some(Rcode::SERVFAIL), 2));
         assert_eq!(follower.message(&out[..len], at(T)), Ok(Followed::Signed));
+        // Also if messages were written that were never sent.
+        let Reply::Transfer(mut transfer) = reply else { panic!("no transfer") };
+        while transfer.next_message(at(T), &mut out).unwrap().is_some() {}
+        let len = transfer.refuse(at(T), &mut out);
+        assert_eq!((out[3] & 0xf, out[5]), (2, 1), "SERVFAIL, with the question");
+        assert_eq!(follower_again.message(&out[..len], at(T)), Ok(Followed::Signed));
     }
 }
 

@@ -42,8 +42,16 @@ pub struct Transfer {
     held: Held,
     head: Head,
     body: Body,
-    /// Of a request with TSIG: what signs the messages.
-    signer: Option<Signer>,
+    /// Of a request with TSIG.
+    signing: Option<Signing>,
+}
+
+/// What signs the messages, each over the one before.
+#[derive(Debug)]
+struct Signing {
+    /// As it was at the beginning: what comes in place of the first message is signed over the request too.
+    first: Signer,
+    next: Signer,
 }
 
 /// What is sent.
@@ -63,12 +71,12 @@ pub struct RecordTooLong;
 
 impl Transfer {
     fn new(held: Held, request: &Request, received: &[u8], body: Body) -> Transfer {
-        Transfer { held, head: Head::new(request, received), body, signer: None }
+        Transfer { held, head: Head::new(request, received), body, signing: None }
     }
 
     /// Signs all messages with `signer`.
     pub(super) fn sign_with(&mut self, signer: Signer) {
-        self.signer = Some(signer);
+        self.signing = Some(Signing { first: signer.clone(), next: signer });
     }
 
     /// What kind of an answer it is.
@@ -83,7 +91,7 @@ impl Transfer {
 
     /// The part of `out` that a message may fill before it is signed.
     fn unsigned<'o>(&self, out: &'o mut [u8]) -> Option<&'o mut [u8]> {
-        let kept = self.signer.as_ref().map_or(0, Signer::room);
+        let kept = self.signing.as_ref().map_or(0, |signing| signing.next.room());
         let len = out.len().min(usize::from(u16::MAX)).checked_sub(kept)?;
         out.get_mut(..len)
     }
@@ -94,14 +102,10 @@ impl Transfer {
     /// # Errors
     /// [`RecordTooLong`]: the transfer can't go on, and what was sent of it is no zone.
     pub fn next_message(&mut self, now: Instant, out: &mut [u8]) -> Result<Option<usize>, RecordTooLong> {
-        let view = self.held.view();
-        let is_done = match &self.body {
-            Body::Whole(whole) => whole.is_done(),
-            Body::Differences(differences) => differences.is_done(),
-        };
-        if is_done {
+        if self.is_done() {
             return Ok(None);
         }
+        let view = self.held.view();
         let room = self.unsigned(out).ok_or(RecordTooLong)?;
         let mut page = self.head.begin(room, view.apex()).ok_or(RecordTooLong)?;
         match &mut self.body {
@@ -112,22 +116,34 @@ impl Transfer {
             return Err(RecordTooLong);
         }
         let len = page.finish(&self.head, Rcode::NOERROR);
-        self.head.has_begun();
+        self.head.set_begun(true);
         self.signed(now, out, len).map(Some)
+    }
+
+    /// Whether the last message was written.
+    pub fn is_done(&self) -> bool {
+        match &self.body {
+            Body::Whole(whole) => whole.is_done(),
+            Body::Differences(differences) => differences.is_done(),
+        }
     }
 
     /// Signs the message of `len` octets in `out`, if it is to be; gives the length of the whole.
     fn signed(&mut self, now: Instant, out: &mut [u8], len: usize) -> Result<usize, RecordTooLong> {
-        match &mut self.signer {
+        match &mut self.signing {
             // The room was kept.
-            Some(signer) => signer.sign(out, len, now).map_err(|_| RecordTooLong),
+            Some(signing) => signing.next.sign(out, len, now).map_err(|_| RecordTooLong),
             None => Ok(len),
         }
     }
 
-    /// Writes a message, as of `now`, that says that there will be no transfer, for now; gives its length. Not after
-    /// the first message.
+    /// Writes a message, as of `now`, that says that there will be no transfer, for now, in place of the first; gives its
+    /// length.
     pub fn refuse(&mut self, now: Instant, out: &mut [u8]) -> usize {
+        self.head.set_begun(false);
+        if let Some(signing) = &mut self.signing {
+            signing.next = signing.first.clone();
+        }
         let page = self.unsigned(out).and_then(|room| self.head.begin(room, self.apex()));
         let len = page.map_or(0, |page| page.finish(&self.head, Rcode::SERVFAIL));
         if len == 0 { 0 } else { self.signed(now, out, len).unwrap_or(0) }

@@ -18,8 +18,9 @@ pub(super) struct Head {
     qtype: Rtype,
     /// Whether recursion was desired, which is given back (RFC 1035 § 4.1.1).
     rd: u8,
-    /// The question, until it was sent.
-    question: Option<Box<[u8]>>,
+    question: Box<[u8]>,
+    /// Whether the first message, which has the question, is written.
+    has_begun: bool,
     /// Of a request with OPT: whether DO was set.
     edns: Option<bool>,
 }
@@ -32,14 +33,15 @@ impl Head {
             id: request.id,
             qtype: request.qtype,
             rd: request.flags[0] & 1,
-            question: Some(question.into()),
+            question: question.into(),
+            has_begun: false,
             edns: request.edns.map(|edns| edns.dnssec_ok),
         }
     }
 
     /// Begins a message in `out`; `None` if not even the question fits.
     pub(super) fn begin<'a>(&self, out: &'a mut [u8], apex: NameRef<'_>) -> Option<Page<'a>> {
-        let question = self.question.as_deref().unwrap_or_default();
+        let question = if self.has_begun { &[] } else { &*self.question };
         let reserved = if self.edns.is_some() { OPT_LEN } else { 0 };
         let limit = out.len().min(usize::from(u16::MAX)).checked_sub(reserved)?;
         let at = HEADER_LEN + question.len();
@@ -58,9 +60,9 @@ impl Head {
         self.edns.map_or(kind, |dnssec_ok| kind.with_edns(dnssec_ok))
     }
 
-    /// The first message is written.
-    pub(super) fn has_begun(&mut self) {
-        self.question = None;
+    /// The head of the messages after the first, or of a message in its place.
+    pub(super) fn set_begun(&mut self, has_begun: bool) {
+        self.has_begun = has_begun;
     }
 }
 
@@ -132,9 +134,9 @@ impl Page<'_> {
         }
         let [id0, id1] = head.id;
         let [an0, an1] = count.to_be_bytes();
-        let (questions, additional) = (u8::from(head.question.is_some()), u8::from(head.edns.is_some()));
-        let header =
-            [id0, id1, flags(rcode, head.rd), (rcode.0 & 0x0f) as u8, 0, questions, an0, an1, 0, 0, 0, additional];
+        let (questions, additional) = (u8::from(!head.has_begun), u8::from(head.edns.is_some()));
+        let (flags, rcode) = (flags(rcode, head.rd), (rcode.0 & 0x0f) as u8);
+        let header = [id0, id1, flags, rcode, 0, questions, an0, an1, 0, 0, 0, additional];
         out[..HEADER_LEN].copy_from_slice(&header);
         at
     }

@@ -9,7 +9,7 @@
 //! 3. From half of the bound on, the idle timeout shrinks in proportion, to a tenth of it when all places are taken.
 //!
 //! 4. Transfers of zones are counted apart, in all and for each client. Beyond, there is none for now: each may take long and
-//!    holds the zone that it sends, be that replaced meanwhile.
+//!    holds the zone that it sends, be that replaced meanwhile. One that is sent at one go does neither, and isn't counted.
 //!
 //! The lock is taken when a connection or a transfer begins and when it ends, not for messages.
 

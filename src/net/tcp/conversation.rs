@@ -31,13 +31,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::clients::{Notice, Place};
 use super::ongoing::Ongoing;
 use super::workplace::{Received, Stopped, Workplace};
-use crate::net::service::{Service, Transport};
+use crate::net::service::{Service, Transfer, Transport};
 
 /// How long a server that stops waits for a peer to take the answers that are due.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How often a connection is read before the others of its thread have their turn.
 const READS_IN_A_ROW_MAX: usize = 4;
+
+/// With so many octets to write, a transfer need not go on.
+const ENOUGH: usize = 16 * 1024;
 
 /// How a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +199,10 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
                     (Poll::Ready(()), len) => self.received.extend_from_slice(&workplace.input[..len]),
                 }
             }
-            self.transfer(cx, workplace)?;
+            // Beside a few answers, so that who asks on and on doesn't keep its own transfer waiting; not beside a run.
+            if self.unsent.len() < ENOUGH {
+                self.transfer(cx, workplace)?;
+            }
         }
         // The other connections of the thread have their turn.
         cx.waker().wake_by_ref();
@@ -238,12 +244,27 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             Stopped::Panicked => self.closing = Some(End::Panicked),
         }
         self.write(cx, answered.answers)?;
-        if let Some(transfer) = transfer
-            && let Err(mut transfer) = self.transfers.begin(transfer, &self.place, self.peer)
-        {
-            self.write(cx, workplace.refuse(&mut transfer))?;
+        if let Some(transfer) = transfer {
+            self.begin(cx, workplace, transfer)?;
         }
         Ok(consumed)
+    }
+
+    /// Begins to write the first messages of a transfer.
+    fn begin(
+        &mut self,
+        cx: &mut Context<'_>,
+        workplace: &mut Workplace<S>,
+        mut transfer: Box<Transfer>,
+    ) -> io::Result<()> {
+        let Some(messages) = Ongoing::next_of(&mut transfer, workplace, self.peer) else {
+            self.closing = Some(End::Stuck);
+            return Ok(());
+        };
+        match self.transfers.begin(transfer, messages.len(), &self.place, self.peer) {
+            Ok(()) => self.write(cx, messages),
+            Err(mut transfer) => self.write(cx, workplace.refuse(&mut transfer)),
+        }
     }
 
     /// Begins to write the next messages of a transfer, if there is one.
@@ -254,8 +275,8 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
         self.place.is_active();
         self.events += 1;
         match self.transfers.next(workplace, self.peer) {
-            Ok(messages) => self.write(cx, messages),
-            Err(_logged) => {
+            Some(messages) => self.write(cx, messages),
+            None => {
                 self.closing = Some(End::Stuck);
                 Ok(())
             }

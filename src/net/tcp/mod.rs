@@ -52,7 +52,7 @@ pub struct Limits {
     pub message_timeout: Duration,
     /// In which time the client must have taken an answer.
     pub write_timeout: Duration,
-    /// How many zones may be in transfer at one time.
+    /// How many zones may be in transfer at one time, those apart that are sent at one go.
     pub transfers_max: usize,
     /// How many of these to one client.
     pub transfers_per_client_max: usize,
@@ -67,8 +67,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(10),
-            transfers_max: 256,
-            transfers_per_client_max: 64,
+            transfers_max: 1024,
+            transfers_per_client_max: 512,
         }
     }
 }

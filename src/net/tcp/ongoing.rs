@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::clients::{Place, TransferPlace};
-use super::workplace::{Stuck, Workplace};
+use super::workplace::Workplace;
 use crate::net::guard::Occasionally;
 use crate::net::service::{Service, Transfer};
 
@@ -38,17 +38,22 @@ impl Ongoing {
         self.transfers.len() >= ONGOING_MAX
     }
 
-    /// Takes `transfer` up.
+    /// Takes `transfer` up, whose first messages, so many octets, are about to be written. If they are all, it is done.
     ///
     /// # Errors
     /// Gives it back if it has no place.
     pub(super) fn begin(
         &mut self,
         transfer: Box<Transfer>,
+        octets: usize,
         place: &Place,
         peer: SocketAddr,
     ) -> Result<(), Box<Transfer>> {
         static REFUSALS: Occasionally = Occasionally::new();
+        if transfer.is_done() {
+            tracing::info!("transferred {transfer} to {peer}: {octets} octets");
+            return Ok(());
+        }
         let Some(place) = place.begin_transfer() else {
             REFUSALS.run(|unlogged| {
                 tracing::warn!(unlogged, "no transfer of {transfer} to {peer}: too many are under way");
@@ -56,37 +61,47 @@ impl Ongoing {
             return Err(transfer);
         };
         tracing::debug!("a transfer of {transfer} to {peer} begins");
-        self.transfers.push_back(Started { transfer, octets: 0, _place: place });
+        self.transfers.push_back(Started { transfer, octets, _place: place });
         Ok(())
     }
 
-    /// The next messages of the one whose turn it is, each with its length before it; none if it has ended, or if there
-    /// is none.
-    ///
-    /// # Errors
-    /// [`Stuck`]: the client can't be given the rest.
+    /// The next messages of the one whose turn it is, each with its length before it; none if there is none. `None` if
+    /// the client can't be given the rest.
     pub(super) fn next<'w, S: Service>(
         &mut self,
         workplace: &'w mut Workplace<S>,
         peer: SocketAddr,
-    ) -> Result<&'w [u8], Stuck> {
-        let Some(mut started) = self.transfers.pop_front() else { return Ok(&[]) };
-        let Started { transfer, octets, .. } = &mut started;
+    ) -> Option<&'w [u8]> {
+        let Some(mut started) = self.transfers.pop_front() else { return Some(&[]) };
+        let messages = Ongoing::next_of(&mut started.transfer, workplace, peer)?;
+        started.octets += messages.len();
+        if started.transfer.is_done() {
+            started.end(peer);
+        } else {
+            self.transfers.push_back(started);
+        }
+        Some(messages)
+    }
+
+    /// The next messages of `transfer`, as [`Ongoing::next`] gives them.
+    pub(super) fn next_of<'w, S: Service>(
+        transfer: &mut Transfer,
+        workplace: &'w mut Workplace<S>,
+        peer: SocketAddr,
+    ) -> Option<&'w [u8]> {
         match workplace.go_on(transfer) {
-            Ok([]) => {
-                tracing::info!("transferred {transfer} to {peer}: {octets} octets");
-                Ok(&[])
-            }
-            Ok(messages) => {
-                *octets += messages.len();
-                self.transfers.push_back(started);
-                Ok(messages)
-            }
+            Ok(messages) => Some(messages),
             Err(stuck) => {
                 tracing::error!("the transfer of {transfer} to {peer} can't go on: {stuck}");
-                Err(stuck)
+                None
             }
         }
+    }
+}
+
+impl Started {
+    fn end(self, peer: SocketAddr) {
+        tracing::info!("transferred {} to {peer}: {} octets", self.transfer, self.octets);
     }
 }
 

@@ -160,3 +160,28 @@ async fn a_stop_cuts_a_transfer_off() {
     .await;
     assert_ended(ended, End::Noticed(Notice::Stopping), Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_many_small_zones_at_once_has_them_all() {
+    let clients = Arc::new(Clients::new(limits()));
+    let ended = converse_with(authority(10), &clients, 64, async |theirs| {
+        let (mut reads, mut writes) = tokio::io::split(theirs);
+        let ask = async {
+            for id in 0..100 {
+                writes.write_all(&axfr(id)).await.unwrap();
+            }
+        };
+        let take = async {
+            for number in 0..100 {
+                let mut message = vec![0; usize::from(reads.read_u16().await.unwrap())];
+                reads.read_exact(&mut message).await.unwrap();
+                assert_eq!((id(&message), answers(&message)), (number, 12));
+            }
+        };
+        tokio::join!(ask, take);
+        writes.shutdown().await.unwrap();
+        reads.unsplit(writes)
+    })
+    .await;
+    assert_ended(ended, End::Finished, Duration::ZERO);
+}
