@@ -1,7 +1,7 @@
 //! The herald: tells a webhook and a program what becomes of plans.
 //!
 //! 1. Nobody waits for it: what it has no room for is dropped and counted, and it works on a thread of its own.
-//! 2. Each is told [`TRIES`] times at most, with a limit to each try. What is told is also in the log and in the journal:
+//! 2. Each is told `TRIES` times at most, with a limit to each try. What is told is also in the log and in the journal:
 //!    a notice that is lost is no decision that is lost.
 //! 3. What a webhook is told is signed, if there is a secret: `Watari-Signature: sha256=…` is the HMAC-SHA256 (RFC 2104) of
 //!    the body, in base16. The secret is never shown.

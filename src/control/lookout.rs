@@ -15,7 +15,7 @@
 //!    its instant comes; or else as soon as they do.
 //! 3. What a gate or watch shows is told when it changes, and only what is in the journal has an effect: gates pass if
 //!    that was told of each, and if it is so now too.
-//! 4. What was asked for is asked for again only after [`AGAIN`], should nothing have come of it.
+//! 4. What was asked for is asked for again only after `AGAIN`, should nothing have come of it.
 //! 5. After a restart what was told stands, and what was seen is forgotten: nothing passes before it was seen anew.
 
 use std::collections::{BTreeSet, VecDeque};

@@ -3,9 +3,9 @@
 //! It is off unless an address is named. What it tells is no secret of zones, but names of zones with running plans are
 //! in it: it belongs on the loopback or a network of one's own.
 //!
-//! 1. At most [`CONNECTIONS_MAX`] connections at one time; who comes beyond them waits for the kernel.
-//! 2. A connection has one request and [`CONNECTION_TIMEOUT`] for all of it.
-//! 3. What is asked of the control thread waits [`FIGURES_TIMEOUT`]: a server that loads much has better to do.
+//! 1. At most `CONNECTIONS_MAX` connections at one time; who comes beyond them waits for the kernel.
+//! 2. A connection has one request and `CONNECTION_TIMEOUT` for all of it.
+//! 3. What is asked of the control thread waits `FIGURES_TIMEOUT`: a server that loads much has better to do.
 
 mod exposition;
 mod figures;

@@ -6,13 +6,13 @@
 //! Rules:
 //! 1. What is appended is on the disk when [`Store::append`] returns, all of it; if it returns an error, nothing is.
 //!    (Where the disk itself failed at the end, a later start may find all of it: half of it, never.)
-//! 2. One server at a time writes, and holds a [lock](lock) for as long as it lives. Commands beside it only read, and
+//! 2. One server at a time writes, and holds a lock for as long as it lives. Commands beside it only read, and
 //!    a reader neither waits for the writer nor holds it up: both are what a write-ahead log is for.
 //! 3. A file that can't be made sense of is left as it is. Whoever deletes it decides that nothing was ever armed.
 //! 4. A journal that has no sense in one place has none: nothing is guessed.
 //!
-//! PostgreSQL can take the place of SQLite: see [`schema`] for what differs in the tables. There the lock is an advisory
-//! lock of the session, the file's mode is the role's rights, and what is set in [`prepare`] has no counterpart, since
+//! PostgreSQL can take the place of SQLite: see `schema` for what differs in the tables. There the lock is an advisory
+//! lock of the session, the file's mode is the role's rights, and what is set in `prepare` has no counterpart, since
 //! PostgreSQL does it so anyway.
 
 mod error;

@@ -11,7 +11,7 @@
 //! 2. An answer in which nothing of a running plan was costs one addition.
 //! 3. A sketch is made at the first answer of its zone, so that plans nobody asks for cost nothing; there are at most
 //!    [`ZONES_MAX`] a worker, and [`SKETCHES_MAX`] in all.
-//! 4. No address is kept, nor what one could be had back from ([`networks`]).
+//! 4. No address is kept, nor what one could be had back from (`networks`).
 //!
 //! `docs/decisions/the-meter-is-off-the-path.md` says why.
 

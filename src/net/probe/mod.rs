@@ -17,7 +17,7 @@
 //! NOTE: one thing can outlive a look: the system's resolver, which looks up the host of a URL where the probe has no
 //! address, can't be called off. Its thread ends when the resolver gives up.
 //!
-//! What the other side says goes into verdicts, and so into the journal and onto terminals: [`said`] takes out what could
+//! What the other side says goes into verdicts, and so into the journal and onto terminals: `said` takes out what could
 //! do harm there.
 
 mod command;

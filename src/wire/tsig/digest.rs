@@ -11,7 +11,7 @@ const MAC_LEN_MAX: usize = 64;
 
 /// A MAC as it stands in a record, whole or truncated.
 ///
-/// It has no `==`: what is compared with it is compared in constant time, by [`Digest::matches`].
+/// It has no `==`: what is compared with it is compared in constant time, by `Digest::matches`.
 #[derive(Clone, Copy, Debug)]
 pub struct Mac {
     octets: [u8; MAC_LEN_MAX],
