@@ -145,6 +145,7 @@ impl Respond for Clerk {
         request: &[u8],
         response: &mut [u8],
     ) -> Reply {
+        // NOTE: a transfer is counted as it begins, also one for which there is then no place: the log tells of those.
         let reply = self.answerer.reply(self.catalog.value(), now, peer, transport, request, response);
         self.count(now, peer, transport);
         reply

@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::answer::noted::Asked;
 use crate::answer::{Access, Catalog, Identity, Served};
 use crate::clock::Ratchet;
 use crate::net::authority::Authority;
 use crate::net::published::Published;
 use crate::timeline::Timeline;
-use crate::wire::{Name, Rtype};
+use crate::wire::{Name, Rcode, Rtype};
 use crate::zone::{Ttl, ZoneBuilder};
 
 /// How many hosts the zone has: enough for ten runs of messages.
@@ -164,7 +165,9 @@ async fn a_stop_cuts_a_transfer_off() {
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_many_small_zones_at_once_has_them_all() {
     let clients = Arc::new(Clients::new(limits()));
-    let ended = converse_with(authority(10), &clients, 64, async |theirs| {
+    let authority = authority(10);
+    let meter = Arc::clone(authority.meter());
+    let ended = converse_with(authority, &clients, 64, async |theirs| {
         let (mut reads, mut writes) = tokio::io::split(theirs);
         let ask = async {
             for id in 0..100 {
@@ -184,4 +187,7 @@ async fn who_asks_for_many_small_zones_at_once_has_them_all() {
     })
     .await;
     assert_ended(ended, End::Finished, Duration::ZERO);
+    let totals = meter.totals();
+    let counted: Vec<_> = totals.kinds(false).map(|(told, count)| (told.asked, told.rcode, count)).collect();
+    assert_eq!(counted, [(Asked::Type(Rtype::AXFR), Some(Rcode::NOERROR), 100)], "each is one answer");
 }
