@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Name as TheirName, RData, Record, RecordType};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable};
 
 use super::AskError;
 use crate::timeline::Serial;
@@ -80,11 +80,8 @@ impl Answer {
 
     /// The DS RRset of `owner`: its highest TTL and its RDATA, in order.
     pub(super) fn ds(&self, owner: &Name) -> Option<(Ttl, Vec<Vec<u8>>)> {
-        let octets = |data: &RData| match data {
-            RData::Unknown { rdata, .. } => Some(rdata.anything.clone()),
-            _ => None,
-        };
-        self.rrset(Section::Answer, RecordType::DS, owner, octets)
+        // Written out, because hickory reads a DS into fields only when it is built with DNSSEC.
+        self.rrset(Section::Answer, RecordType::DS, owner, |data| data.to_bytes().ok())
     }
 
     /// The addresses of a section, with their owners.
