@@ -8,11 +8,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/golden.rs"]
+mod golden;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use golden::assert_golden;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use watari::clock::Instant;
@@ -95,34 +99,25 @@ fn transcript(zone: &str, plan: &str, commands: &[&[&str]]) -> String {
 const SHOW: &[&str] = &["plan", "show", "example.com", "--now", "2026-11-20T00:00Z"];
 const CHECK: &[&str] = &["plan", "check", "example.com"];
 
-fn assert_golden(name: &str, shown: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/authority").join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, shown).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(shown, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
-}
-
 #[test]
 fn a_hand_over_shows_the_registrys_part_and_each_class_of_resolver() {
     let plan = format!("{HEAD}{SERVERS}{ASKED}parent_lag = \"15m\"\n");
     let diff = ["plan", "diff", "example.com", "T-1s", "T"];
     let json = ["plan", "show", "example.com", "--now", "2026-11-20T00:00Z", "--json"];
-    assert_golden("moves", &transcript(ZONE, &plan, &[SHOW, CHECK, &diff, &json]));
+    assert_golden("authority", "moves", &transcript(ZONE, &plan, &[SHOW, CHECK, &diff, &json]));
 }
 
 #[test]
 fn old_servers_that_follow_let_sticky_resolvers_go() {
     let plan = format!("{HEAD}{SERVERS}{ASKED}old_follows = true\nchild_ttl = \"1h\"\n");
-    assert_golden("follows", &transcript(ZONE, &plan, &[SHOW]));
+    assert_golden("authority", "follows", &transcript(ZONE, &plan, &[SHOW]));
 }
 
 #[test]
 fn a_name_server_within_the_zone_has_its_address_there_and_a_name_that_stays_has_glue() {
     let zone = format!("{ZONE}ns3 IN A 192.0.2.3\n");
     let plan = format!("{HEAD}\n[authority]\nfrom = [\"ns1\", \"ns2\"]\nto = [\"ns2\", \"ns3\"]\n{ASKED}");
-    assert_golden("within", &transcript(&zone, &plan, &[SHOW]));
+    assert_golden("authority", "within", &transcript(&zone, &plan, &[SHOW]));
 }
 
 #[test]
@@ -130,7 +125,7 @@ fn data_moves_with_authority_only_if_the_plan_says_so() {
     let refused = format!("{HEAD}{SERVERS}{ASKED}{FLIP}");
     let accepted = format!("{HEAD}{SERVERS}{ASKED}data = \"may-change\"\n{FLIP}");
     let shown = transcript(ZONE, &refused, &[CHECK]) + "\n----\n" + &transcript(ZONE, &accepted, &[CHECK, SHOW]);
-    assert_golden("data", &shown);
+    assert_golden("authority", "data", &shown);
 }
 
 #[test]
@@ -139,14 +134,14 @@ fn a_signed_zone_is_handed_over_as_it_is() {
     let switch = format!("{HEAD}{SERVERS}parent_ttl = \"1d\"\nds = \"present\"\nnew_side = \"signed\"\n");
     let nothing = format!("{switch}here = \"nothing\"\n");
     let shown = transcript(&zone, &switch, &[CHECK]) + "\n----\n" + &transcript(&zone, &nothing, &[CHECK, SHOW]);
-    assert_golden("signed", &shown);
+    assert_golden("authority", "signed", &shown);
 }
 
 #[test]
 fn a_hand_over_that_is_in_the_zone_file_already_goes_on_at_the_registry() {
     let zone = ZONE.replace("NS   ns1", "NS ns1.new.example.").replace("NS   ns2", "NS ns2.new.example.");
     let plan = format!("{HEAD}{SERVERS}{ASKED}");
-    assert_golden("done", &transcript(&zone, &plan, &[CHECK, SHOW]));
+    assert_golden("authority", "done", &transcript(&zone, &plan, &[CHECK, SHOW]));
 }
 
 #[test]
@@ -174,7 +169,7 @@ fn faults_are_told_all_at_once_each_with_a_way_out() {
         (ZONE, format!("{HEAD}{flip_of_ns}")),
     ];
     let shown: Vec<_> = cases.iter().map(|(zone, plan)| transcript(zone, plan, &[CHECK])).collect();
-    assert_golden("faults", &shown.join("\n----\n"));
+    assert_golden("authority", "faults", &shown.join("\n----\n"));
 }
 
 // ---- Model resolvers

@@ -5,10 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/golden.rs"]
+mod golden;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use golden::assert_golden;
 use tempfile::TempDir;
 
 const ZONE: &str = "\
@@ -79,15 +83,6 @@ fn transcript(folder: &Path, commands: &[&[&str]]) -> String {
     shown
 }
 
-fn assert_golden(name: &str, shown: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans").join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, shown).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(shown, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
-}
-
 #[test]
 fn the_zone_is_shown_as_it_is_served_at_any_instant() {
     let folder = folder(Some(PLAN));
@@ -100,7 +95,7 @@ fn the_zone_is_shown_as_it_is_served_at_any_instant() {
             &["plan", "at", "example.com", "T+1w"],
         ],
     );
-    assert_golden("at", &shown);
+    assert_golden("plans", "at", &shown);
 }
 
 #[test]
@@ -131,7 +126,7 @@ fn a_diff_shows_what_goes_and_what_comes_between_two_instants() {
             &["plan", "diff", "example.com", "2026-11-30T17:59:59.9Z", "2026-11-30T18:00Z", "--json"],
         ],
     );
-    assert_golden("diff", &shown);
+    assert_golden("plans", "diff", &shown);
 }
 
 #[test]
@@ -161,7 +156,7 @@ fn plans_alone_are_checked_and_their_faults_shown_with_their_places() {
             &["plan", "at", "example.com", "T"],
         ],
     );
-    assert_golden("check", &shown);
+    assert_golden("plans", "check", &shown);
 }
 
 #[test]
@@ -179,7 +174,7 @@ fn what_was_mistyped_is_met_with_a_way_out() {
             &["plan", "diff", "example.com", "T", "2026-03-08T02:30[America/New_York]"],
         ],
     );
-    assert_golden("mistyped", &shown);
+    assert_golden("plans", "mistyped", &shown);
 }
 
 const AT: &str = "2026-12-01T03:00[Asia/Tokyo]";
@@ -195,7 +190,7 @@ fn a_new_plan_is_written_with_what_the_zone_has_and_shown() {
     let changes = ["--flip", "www A 192.0.2.11, 192.0.2.12", "--add", "www AAAA 2001:db8::11", "--ttl-after", "1h"];
     let mut shown = transcript(folder.path(), &[&new(&changes)]);
     shown += &fs::read_to_string(folder.path().join("zones/example.com.plan.toml")).unwrap();
-    assert_golden("new", &shown);
+    assert_golden("plans", "new", &shown);
     let checked = watari(folder.path(), &["plan", "check", "example.com"]);
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stdout));
     let left = fs::read_dir(folder.path().join("zones")).unwrap().count();
@@ -253,6 +248,6 @@ fn a_new_plan_with_faults_is_not_written_and_each_fault_has_a_way_out() {
     ];
     let commands: Vec<_> = faults.iter().map(|changes| new(changes)).collect();
     let shown = transcript(folder.path(), &commands.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    assert_golden("new-faults", &shown);
+    assert_golden("plans", "new-faults", &shown);
     assert!(!folder.path().join("zones/example.com.plan.toml").exists());
 }

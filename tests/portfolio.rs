@@ -8,10 +8,11 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use support::golden::assert_golden;
 use support::program::{self, Running};
 
 /// The longest that anything may take here: this machine may be busy.
@@ -300,15 +301,6 @@ fn a_portfolio_that_flipped_goes_back_together() {
     assert_eq!(watari.moved(), 0);
 }
 
-fn assert_golden(name: &str, shown: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/portfolio").join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, shown).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(shown, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
-}
-
 /// What was typed and what came back.
 fn transcript(watari: &Watari, lines: &[&str]) -> String {
     let mut shown = String::new();
@@ -350,7 +342,7 @@ fn what_a_portfolio_does_is_shown_wave_by_wave() {
     let lines =
         [&*show, "plan show zones/spring.portfolio.toml --json", "plan show autumn.portfolio", "plan check z3.example"];
     let shown = transcript(&watari, &lines[..1]) + &transcript(&watari, &lines[2..]);
-    assert_golden("show", &shown);
+    assert_golden("portfolio", "show", &shown);
     assert_eq!(watari.json(lines[1])["zones"].as_array().unwrap().len(), ZONES - 1);
 }
 
@@ -369,5 +361,5 @@ fn faults_are_shown_once_with_their_places() {
     watari.write("0/z3.example.zone", &text("192.0.2.99"));
     watari.write("1/z1.example.plan.toml", &SPRING.replace("[waves]\ncount = 4\nevery = \"1h\"\n", ""));
     let shown = transcript(&watari, &["check", "plan check faulty.portfolio", "check zones/winter.portfolio.toml"]);
-    assert_golden("faults", &shown);
+    assert_golden("portfolio", "faults", &shown);
 }

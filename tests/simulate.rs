@@ -5,10 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/golden.rs"]
+mod golden;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use golden::assert_golden;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use watari::clock::Instant;
@@ -74,28 +78,19 @@ fn fine(output: &Output) -> String {
     text(&output.stdout)
 }
 
-fn assert_golden(name: &str, shown: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulate").join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, shown).unwrap();
-    }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(shown, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
-}
-
 #[test]
 fn a_flip_is_drawn_with_its_instant_and_its_horizon() {
-    assert_golden("flip", &fine(&watari(folder(FLIP).path(), &[])));
+    assert_golden("simulate", "flip", &fine(&watari(folder(FLIP).path(), &[])));
 }
 
 #[test]
 fn the_ways_to_lower_ttls_are_set_side_by_side() {
-    assert_golden("compare", &fine(&watari(folder(FLIP).path(), &["--compare"])));
+    assert_golden("simulate", "compare", &fine(&watari(folder(FLIP).path(), &["--compare"])));
 }
 
 #[test]
 fn a_hand_over_shows_who_asks_the_old_servers() {
-    assert_golden("hand-over", &fine(&watari(folder(HAND_OVER).path(), &[])));
+    assert_golden("simulate", "hand-over", &fine(&watari(folder(HAND_OVER).path(), &[])));
 }
 
 #[test]
@@ -116,7 +111,7 @@ fn programs_get_all_of_it() {
     assert!((asked - answers).abs() < answers / 20.0, "{asked} of {answers}");
     // What is left is short enough to be read.
     json["series"].as_array_mut().unwrap().truncate(3);
-    assert_golden("json", &(serde_json::to_string_pretty(&json).unwrap() + "\n"));
+    assert_golden("simulate", "json", &(serde_json::to_string_pretty(&json).unwrap() + "\n"));
     let compared = fine(&watari(folder.path(), &["--json", "--compare"]));
     let compared: serde_json::Value = serde_json::from_str(&compared).unwrap();
     assert_eq!(compared["ways"].as_array().unwrap().len(), 5);

@@ -9,6 +9,7 @@
 
 pub(crate) mod client;
 pub(crate) mod drawn;
+pub(crate) mod golden;
 pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod peer;
