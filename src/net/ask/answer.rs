@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Name as TheirName, RData, Record, RecordType};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable, BinEncoder};
 
 use super::AskError;
 use crate::timeline::Serial;
@@ -80,8 +80,7 @@ impl Answer {
 
     /// The DS RRset of `owner`: its highest TTL and its RDATA, in order.
     pub(super) fn ds(&self, owner: &Name) -> Option<(Ttl, Vec<Vec<u8>>)> {
-        // Written out, because hickory reads a DS into fields only when it is built with DNSSEC.
-        self.rrset(Section::Answer, RecordType::DS, owner, |data| data.to_bytes().ok())
+        self.rrset(Section::Answer, RecordType::DS, owner, octets)
     }
 
     /// The addresses of a section, with their owners.
@@ -113,6 +112,16 @@ impl Answer {
         data.dedup();
         Some((ttl, data))
     }
+}
+
+/// The RDATA in its canonical form (RFC 4034 § 6.2). Which types hickory reads into fields depends on how it was built;
+/// their octets do not.
+pub(super) fn octets(data: &RData) -> Option<Vec<u8>> {
+    let mut octets = Vec::new();
+    let mut encoder = BinEncoder::new(&mut octets);
+    encoder.set_canonical_form(true);
+    data.emit(&mut encoder).ok()?;
+    Some(octets)
 }
 
 /// A TTL as it is meant: one above the highest means 0 (RFC 2181 § 8).
@@ -147,6 +156,13 @@ mod tests {
             let name = Name::from_text(text).unwrap();
             assert_eq!(ours(&theirs(&name)).unwrap().wire(), name.wire());
         }
+    }
+
+    #[test]
+    fn the_octets_of_a_type_that_hickory_does_not_know_are_as_they_came() {
+        let rdata = hickory_proto::rr::rdata::NULL::with(vec![0, 1, 255]);
+        let data = RData::Unknown { code: RecordType::Unknown(65_280), rdata };
+        assert_eq!(octets(&data), Some(vec![0, 1, 255]));
     }
 
     #[test]

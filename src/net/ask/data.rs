@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use hickory_proto::rr::{RData, Record, RecordType};
-use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
+use hickory_proto::rr::{Record, RecordType};
 
-use super::answer::ours;
+use super::answer::{octets, ours};
 use super::exchange::Question;
 use super::{AskError, Asker};
 use crate::wire::{Name, Rtype};
@@ -47,12 +46,5 @@ impl Asker {
 
 fn datum(record: &Record) -> Option<Datum> {
     let rtype = Rtype(record.record_type().into());
-    if let RData::Unknown { rdata, .. } = &record.data {
-        return Some((rtype, rdata.anything.clone()));
-    }
-    let mut octets = Vec::new();
-    let mut encoder = BinEncoder::new(&mut octets);
-    encoder.set_canonical_form(true);
-    record.data.emit(&mut encoder).ok()?;
-    Some((rtype, octets))
+    Some((rtype, octets(&record.data)?))
 }
