@@ -6,7 +6,7 @@ use watari::clock::Instant;
 use watari::control::names::NameMap;
 use watari::control::running::Running;
 use watari::control::store::Record;
-use watari::timeline::conduct::PlanText;
+use watari::timeline::conduct::{HEADWAY, PlanText};
 use watari::timeline::run::{Entry, Event, Promised, Run};
 
 use crate::files::apex;
@@ -65,7 +65,7 @@ impl Journal {
 
     /// The clock must not go behind this.
     pub(crate) fn last_at(&self) -> Instant {
-        let latest = self.records.iter().map(|record| record.entry.at).max();
-        latest.max(self.reached).unwrap_or(Instant::from_unix_seconds(0))
+        let decided = self.records.iter().map(|record| record.entry.at.before(HEADWAY)).max();
+        decided.max(self.reached).unwrap_or(Instant::from_unix_seconds(0))
     }
 }

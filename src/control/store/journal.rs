@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows};
 
 use super::StoreError;
 use crate::clock::Instant;
-use crate::timeline::conduct::PlanText;
+use crate::timeline::conduct::{HEADWAY, PlanText};
 use crate::timeline::run::{Entry, Event, Promised, Run};
 use crate::timeline::serial::Serial;
 use crate::wire::Name;
@@ -180,11 +180,13 @@ pub(super) fn reach(connection: &Connection, at: Instant) -> rusqlite::Result<()
     Ok(())
 }
 
-/// The latest instant at which anything happened, or that was reached.
+/// The latest instant at which anything was decided, or that was reached. What is decided counts from [`HEADWAY`] later
+/// on: a server that starts meanwhile is not to skip that time.
 pub(super) fn last_at(connection: &Connection) -> rusqlite::Result<Option<Instant>> {
     let at: Option<i64> = connection.prepare_cached(LAST_AT)?.query_row([], |row| row.get(0))?;
+    let decided = at.map(|at| Instant::from_unix_nanos(at).before(HEADWAY));
     let reached: Option<i64> = connection.prepare_cached(REACHED)?.query_row([], |row| row.get(0)).optional()?;
-    Ok(at.max(reached).map(Instant::from_unix_nanos))
+    Ok(decided.max(reached.map(Instant::from_unix_nanos)))
 }
 
 /// A row's first four columns: the run's id, when, who, what.

@@ -161,7 +161,7 @@ impl Store {
         journal::entries(&self.connection, apex)
     }
 
-    /// The latest instant at which anything happened, or that was reached: the clock must not go behind it.
+    /// The latest instant at which anything was decided, or that was reached: the clock must not go behind it.
     ///
     /// # Errors
     /// [`StoreError::Read`].

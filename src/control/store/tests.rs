@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::timeline::conduct::HEADWAY;
 use crate::timeline::run::{Armed, Base, Event};
 use crate::timeline::{Digest, Serial};
 
@@ -20,6 +21,11 @@ fn name(text: &str) -> Name {
 
 fn at(seconds: i64) -> Instant {
     Instant::from_unix_seconds(seconds)
+}
+
+/// When that was decided which counts from then on.
+fn decided(seconds: i64) -> Instant {
+    at(seconds).before(HEADWAY)
 }
 
 fn armed(plan: &PlanText) -> Event {
@@ -151,14 +157,14 @@ fn one_record_that_can_not_be_written_takes_the_others_with_it() {
         assert!(matches!(store.append(&[held(), wrong]), Err(StoreError::Beginning { .. })));
     }
     assert_eq!(store.runs().unwrap(), before);
-    assert_eq!(store.last_at().unwrap(), Some(at(1)));
+    assert_eq!(store.last_at().unwrap(), Some(decided(1)));
 }
 
 #[test]
 fn the_latest_instant_is_the_clocks_floor_in_whatever_order_they_come() {
     let (_folder, mut store) = empty();
     store.append(&[begins("a.example", 9, "x"), begins("b.example", 4, "x")]).unwrap();
-    assert_eq!(store.last_at().unwrap(), Some(at(9)));
+    assert_eq!(store.last_at().unwrap(), Some(decided(9)), "what counts from then on was decided before");
 }
 
 #[test]
@@ -213,7 +219,7 @@ fn time_never_goes_back_behind_what_was_reached() {
     store.append(&[begins("a.example", 9, "x")]).unwrap();
     store.reach(at(8)).unwrap();
     drop(store);
-    assert_eq!(Store::open(folder.path()).unwrap().last_at().unwrap(), Some(at(9)));
+    assert_eq!(Store::open(folder.path()).unwrap().last_at().unwrap(), Some(decided(9)));
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -289,7 +295,7 @@ proptest! {
             let text = model[&apex].iter().rev().find_map(|record| record.plan.clone());
             prop_assert_eq!(store.plan_text(&apex).unwrap(), text);
         }
-        let latest = model.values().flatten().map(|record| record.entry.at).max();
+        let latest = model.values().flatten().map(|record| record.entry.at.before(HEADWAY)).max();
         prop_assert_eq!(store.last_at().unwrap(), latest);
     }
 }

@@ -162,7 +162,7 @@ fn a_database_of_version_1_is_brought_up_to_date_with_all_it_knows() {
     assert!(runs[1].1.is_held());
     assert_eq!(store.entries(&name("a.example")).unwrap().len(), 4);
     assert_eq!(*store.plan_text(&name("b.example")).unwrap().unwrap().text, *b"version = 1\n");
-    assert_eq!(store.last_at().unwrap(), Some(at(1_800_000_200)));
+    assert_eq!(store.last_at().unwrap(), Some(decided(1_800_000_200)));
 }
 
 #[test]
