@@ -9,6 +9,7 @@
 mod block;
 mod build;
 pub mod check;
+pub mod delta;
 pub mod diff;
 mod hash;
 mod lookup;

@@ -7,7 +7,7 @@
 //! A patch does not move cuts: changes that make or remove a delegation or a DNAME change what is
 //! below them, and need [`Zone::rebuilt`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::block::{self, Assembly, Block, BlockTooLarge};
@@ -413,10 +413,15 @@ pub(super) fn rebuild(zone: &Zone, changes: &[Change]) -> Result<Zone, PatchErro
             }
         })
     };
+    let mut by_owner: HashMap<&Name, Vec<(usize, &Change)>> = HashMap::new();
+    for (at, change) in changes.iter().enumerate() {
+        by_owner.entry(&change.owner).or_default().push((at, change));
+    }
     for node in view.nodes() {
         let owner = node.name();
+        let of_owner = by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
         for rrset in node.rrsets() {
-            if changes.iter().any(|change| change.decides(&owner, rrset.rtype(), rrset.covered())) {
+            if of_owner.iter().any(|(_, change)| change.decides(&owner, rrset.rtype(), rrset.covered())) {
                 continue;
             }
             for rdata in rrset.rdatas() {
@@ -425,8 +430,9 @@ pub(super) fn rebuild(zone: &Zone, changes: &[Change]) -> Result<Zone, PatchErro
         }
     }
     for (at, change) in changes.iter().enumerate() {
-        let decides = |later: &Change| later.decides(&change.owner, change.rtype, change.covered());
-        let overridden = changes[at + 1..].iter().any(decides);
+        let of_owner = by_owner.get(&change.owner).map(Vec::as_slice).unwrap_or_default();
+        let mut later = of_owner.iter().filter(|(number, _)| *number > at);
+        let overridden = later.any(|(_, later)| later.decides(&change.owner, change.rtype, change.covered()));
         for rdata in change.rdatas.iter().filter(|_| !overridden) {
             add(change.owner.as_ref(), change.rtype, change.ttl, rdata)?;
         }

@@ -7,9 +7,8 @@ use super::Room;
 use super::held::Held;
 use super::page::Page;
 use crate::timeline::Edition;
-use crate::wire::{Name, Rtype};
-use crate::zone::Ttl;
-use crate::zone::diff::{Difference, diff};
+use crate::wire::Rtype;
+use crate::zone::delta::{Delta, Record};
 
 /// How many records there are beside those that go and those that come: SOA records.
 const SOAS: usize = 4;
@@ -25,29 +24,12 @@ pub(super) struct Differences {
     sent: usize,
 }
 
-#[derive(Debug)]
-struct Record {
-    owner: Name,
-    rtype: Rtype,
-    ttl: Ttl,
-    rdata: Box<[u8]>,
-}
-
-impl Record {
-    fn of(difference: &Difference, (ttl, rdata): (Ttl, &[u8])) -> Record {
-        Record { owner: difference.owner.clone(), rtype: difference.rtype, ttl, rdata: rdata.into() }
-    }
-}
-
 impl Differences {
     /// What differs in `held` from `before`, an earlier edition of it.
     pub(super) fn new(held: &Held, before: Edition) -> Differences {
-        let (mut removed, mut added) = (Vec::new(), Vec::new());
-        let differences = diff(held.view_of(&before), held.view());
-        for difference in differences.iter().filter(|difference| difference.rtype != Rtype::SOA) {
-            removed.extend(difference.removed().map(|record| Record::of(difference, record)));
-            added.extend(difference.added().map(|record| Record::of(difference, record)));
-        }
+        let Delta { mut removed, mut added } = Delta::between(held.view_of(&before), held.view());
+        // Where they stand is another matter.
+        [&mut removed, &mut added].map(|records| records.retain(|record| record.rtype != Rtype::SOA));
         Differences { before, removed, added, sent: 0 }
     }
 
