@@ -11,9 +11,11 @@ use crate::timeline::{Serial, Timeline};
 use crate::wire::NameRef;
 
 /// The most steps that are told at one time, and the pause after so many: a hundred thousand zones may flip at one
-/// instant, and who answers must not notice that it is told.
-const TOLD_MAX: usize = 256;
+/// instant, and who answers must not notice that it is told. So it takes about a hundredth of a core, and half a minute for
+/// all of those.
+const TOLD_MAX: usize = 64;
 const TELL_PAUSE: Duration = Duration::from_millis(20);
+
 /// When a timeline changes. In order of time; at one time, of the zones' names.
 #[derive(Debug)]
 pub(super) struct Due {
