@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::op;
+use ipnet::IpNet;
 use proptest::prelude::*;
 use support::drawn;
 use watari::answer::noted::{Asked, Kind};
-use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Served, Transfer, Transport};
+use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Rights, Served, Transfer, Transport};
 use watari::clock::Instant;
 use watari::timeline::{Cap, Countdown, Edition, PatchId, Timeline};
 use watari::wire::tsig::{Algorithm, FollowFault, Followed, Follower, Key, Secret, Signer};
@@ -54,8 +55,17 @@ fn request(apex: &[u8], serial: Option<u32>, edns: bool) -> Vec<u8> {
 }
 
 fn answerer(networks: &[&str]) -> Answerer {
-    let access = Access::new(networks.iter().map(|network| network.parse().unwrap()));
-    Answerer::new(Identity::default()).with_access(Arc::new(access))
+    trusting(Rights { transfer: access(networks), ..Rights::default() })
+}
+
+fn access(networks: &[&str]) -> Access {
+    Access::new(networks.iter().map(|network| network.parse::<IpNet>().unwrap()))
+}
+
+fn trusting(rights: Rights) -> Answerer {
+    let mut answerer = Answerer::new(Identity::default());
+    answerer.set_rights(rights);
+    answerer
 }
 
 fn reply(timeline: &Arc<Timeline>, now: Instant, transport: Transport, request: &[u8]) -> (Reply, Vec<u8>) {
@@ -477,9 +487,7 @@ fn signed(mut request: Vec<u8>) -> (Vec<u8>, Follower) {
 
 /// An answerer that knows the key.
 fn knowing(networks: &[&str]) -> Answerer {
-    let mut answerer = answerer(networks);
-    answerer.set_keyring([key()].into_iter().collect());
-    answerer
+    trusting(Rights { keyring: [key()].into_iter().collect(), transfer: access(networks) })
 }
 
 #[test]

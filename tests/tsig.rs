@@ -166,6 +166,49 @@ fn keys_are_read_again_when_told() {
     assert!(is_verified(&server.dig(&["-y", &key, "ns.a.example"])));
 }
 
+#[test]
+fn who_may_have_a_zone_is_said_by_key_and_by_network_and_taken_while_serving() {
+    let allowing = |allow: &str| format!("{}[transfer]\nallow = {allow}\n", keys());
+    let mut server = serve(&allowing("[\"key:hmac-sha256.example\"]"));
+    let with = |algorithm: &str| {
+        let (_, length) = ALGORITHMS.into_iter().find(|(name, _)| *name == algorithm).unwrap();
+        format!("{algorithm}:{algorithm}.example:{}", secret(length))
+    };
+    let may = |server: &Watari, key: Option<&str>| {
+        let key = key.map(with);
+        let signed: Vec<&str> = key.iter().flat_map(|key| ["-y", key.as_str()]).collect();
+        let shown = server.dig(&[&signed[..], &["a.example", "AXFR"]].concat());
+        let has = shown.contains("ns.a.example.") && shown.contains("XFR size: 3");
+        assert!(has != shown.contains("; Transfer failed."), "{shown}");
+        has
+    };
+    let all = |server: &Watari| [None, Some("hmac-sha256"), Some("hmac-sha512")].map(|key| may(server, key));
+    assert_eq!(all(&server), [false, true, false], "the key, and nothing but it");
+    for (allow, expected) in [
+        ("[{ network = \"127.0.0.0/8\", key = \"hmac-sha512.example.\" }]", [false, false, true]),
+        ("[{ network = \"192.0.2.0/24\", key = \"hmac-sha512.example.\" }]", [false, false, false]),
+        ("[\"127.0.0.1\"]", [true, true, true]),
+        ("[]", [false, false, false]),
+        ("[\"192.0.2.1\", \"key:hmac-sha512.example\", \"key:hmac-sha256.example\"]", [false, true, true]),
+    ] {
+        let said = server.log().matches("who may have zones transferred has changed").count();
+        configure(server.folder.path(), &allowing(allow));
+        server.signal("-HUP");
+        server.until("it is taken", |server| {
+            server.log().matches("who may have zones transferred has changed").count() > said
+        });
+        assert_eq!(all(&server), expected, "{allow}");
+    }
+    // A key that is not there changes nothing.
+    configure(server.folder.path(), &allowing("[\"127.0.0.1\", \"key:gone.example\"]"));
+    server.signal("-HUP");
+    server.until("it says so", |server| {
+        server.log().contains("error[config-key-unknown]: there is no key gone.example.")
+    });
+    assert_eq!(all(&server), [false, true, true]);
+    assert!(!server.log().contains("taken at the next start"), "{}", server.log());
+}
+
 /// The snippet under the heading `# PROGRAM…` of what was printed.
 fn snippet<'t>(printed: &'t str, heading: &str) -> &'t str {
     printed.split("\n\n").find(|part| part.starts_with(heading)).unwrap_or_else(|| panic!("{heading}: {printed}"))

@@ -18,6 +18,7 @@
 //! Nothing here locks or reads a clock, and nothing allocates, but for names in an answer of more than
 //! 16 KiB, where compression can't reach, and for a request with TSIG.
 
+mod access;
 mod additional;
 mod catalog;
 mod chaos;
@@ -33,15 +34,15 @@ mod tests;
 mod transfer;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
-use crate::wire::tsig::Keyring;
+use crate::wire::tsig::Signer;
 use crate::wire::{Class, Rcode, Rtype};
 use crate::zone::{Suffixes, View};
 
+pub use access::{Access, Caller, Grant, Rights};
 pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
@@ -49,8 +50,8 @@ use message::{Message, OptOption, Section, opt_len};
 use noted::{Kind, Noted};
 use request::{Received, Request, receive};
 use resolve::{Expansions, QUESTION_AT, Resolution};
-pub use transfer::{Access, RecordTooLong, Transfer};
 use transfer::{Opened, open};
+pub use transfer::{RecordTooLong, Transfer};
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,8 +89,7 @@ const UDP_PAYLOAD_MIN: u16 = 512;
 /// Answers requests. Each worker has one: it owns the memory that an answer needs.
 pub struct Answerer {
     identity: Identity,
-    access: Arc<Access>,
-    keyring: Keyring,
+    rights: Rights,
     name: Suffixes,
     noted: Noted,
 }
@@ -97,24 +97,12 @@ pub struct Answerer {
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        let (access, keyring) = (Arc::default(), Keyring::default());
-        Answerer { identity, access, keyring, name: Suffixes::new(), noted: Noted::NOTHING }
+        Answerer { identity, rights: Rights::default(), name: Suffixes::new(), noted: Noted::NOTHING }
     }
 
-    /// The same, which lets those have zones transferred to whom `access` is given.
-    #[must_use]
-    pub fn with_access(self, access: Arc<Access>) -> Answerer {
-        Answerer { access, ..self }
-    }
-
-    /// The keys by which signed requests are verified.
-    pub fn keyring(&self) -> &Keyring {
-        &self.keyring
-    }
-
-    /// Verifies what is signed with `keyring` from now on; without one nobody's signature is known.
-    pub fn set_keyring(&mut self, keyring: Keyring) {
-        self.keyring = keyring;
+    /// Goes by `rights` from now on; without any nobody's signature is known, and nobody has zones transferred.
+    pub fn set_rights(&mut self, rights: Rights) {
+        self.rights = rights;
     }
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
@@ -157,7 +145,7 @@ impl Answerer {
             }
             Received::Query(query) => {
                 let arrival = Arrival { now, peer: &peer, transport };
-                self.query(catalog, arrival, &query, request, out, 0)
+                self.query(catalog, arrival, &query, request, out, None)
             }
             Received::Signed(signed, at) => {
                 let arrival = Arrival { now, peer: &peer, transport };
@@ -197,7 +185,7 @@ impl Answerer {
         foresight::foresee(&mut self.name, catalog, requests);
     }
 
-    /// Answers `query`, and leaves `kept` octets for what comes behind.
+    /// Answers `query`, and leaves room for the record of `signer`, with which it was verified to be signed.
     #[inline]
     fn query(
         &mut self,
@@ -206,11 +194,11 @@ impl Answerer {
         query: &Request,
         request: &[u8],
         out: &mut [u8],
-        kept: usize,
+        signer: Option<&Signer>,
     ) -> Reply {
         let mut options = [None; 3];
         let mut size = usize::from(UDP_PAYLOAD_MIN);
-        let mut reserved = kept;
+        let mut reserved = signer.map_or(0, Signer::room);
         if let Some(edns) = query.edns {
             if edns.version > 0 {
                 return Reply::Message(self.respond(query, Rcode::BADVERS, None, request, out));
@@ -234,7 +222,8 @@ impl Answerer {
             return Reply::Message(0);
         };
         if is_transfer(query) {
-            match open(&self.access, catalog, arrival, query, &self.name, request) {
+            let key = signer.map(|signer| signer.key().name());
+            match open(&self.rights.transfer, catalog, arrival, key, query, &self.name, request) {
                 Opened::Transfer(transfer) => {
                     self.noted.kind = transfer.kind();
                     return Reply::Transfer(transfer);

@@ -27,7 +27,7 @@ impl Answerer {
         let Ok(tsig) = Tsig::read(received, at.octets()) else {
             return Reply::Message(self.respond(request, Rcode::FORMERR, None, received, out));
         };
-        let mut signer = match tsig.verify(arrival.now, &self.keyring, None) {
+        let mut signer = match tsig.verify(arrival.now, &self.rights.keyring, None) {
             Ok(verified) => Signer::answering(&verified),
             Err(Rejection::FormErr) => {
                 return Reply::Message(self.respond(request, Rcode::FORMERR, None, received, out));
@@ -41,7 +41,7 @@ impl Answerer {
         };
         let room = signer.room();
         let mut length = match request.opcode() {
-            Opcode::QUERY => match self.query(catalog, arrival, request, received, out, room) {
+            Opcode::QUERY => match self.query(catalog, arrival, request, received, out, Some(&signer)) {
                 Reply::Message(length) => length,
                 Reply::Transfer(mut transfer) => {
                     transfer.sign_with(signer);

@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 use super::{Exit, Serve, style};
-use crate::answer::{Access, Catalog, Identity};
+use crate::answer::{Catalog, Identity, Rights};
 use crate::clock::{self, Ratchet};
 use crate::control::herald::{Herald, HeraldError};
 use crate::control::metrics;
@@ -26,7 +26,6 @@ use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
 use crate::control::socket::{ListenError, Socket};
 use crate::control::store::{Store, StoreError};
 use crate::net::{self, Authority, BindError, BoundSockets, Published, Server, bind};
-use crate::wire::tsig::Keyring;
 
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -123,10 +122,9 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     }
     let published = Arc::new(Published::new(Catalog::unread()));
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
-    let keyring = Arc::new(Published::new(settings.keyring.clone()));
-    let access = Access::new(settings.transfer.allow.iter().copied());
-    let authority = Authority::new(published.clone(), clock.clone(), identity).with_keyring(keyring.clone());
-    let authority = Arc::new(authority.with_access(access));
+    let rights = Arc::new(Published::new(settings.rights.clone()));
+    let authority = Authority::new(published.clone(), clock.clone(), identity).with_rights(rights.clone());
+    let authority = Arc::new(authority);
     let folders = (settings.zones.as_path(), settings.state.as_path());
     let meter = authority.meter().clone();
     let counted = (clock, meter.clone());
@@ -143,7 +141,7 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let server = Server::start(bound, authority, &network(settings)).map_err(StartError::Threads)?;
 
     let ready = |count: Count| say_ready(count, &addresses, started);
-    let reread = || reread(settings, overrides, log, &keyring);
+    let reread = || reread(settings, overrides, log, &rights);
     control.run(ready, reread);
     socket.close();
     server.stop();
@@ -231,7 +229,7 @@ fn warn_of(settings: &Settings) {
 }
 
 /// Reads the configuration again; takes what can be changed in a running server and says what can't.
-fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, keyring: &Published<Keyring>) -> Option<Limits> {
+fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &Published<Rights>) -> Option<Limits> {
     let settings = match Settings::resolve(overrides) {
         Ok(settings) => settings,
         Err(SettingsError::Faults(faults)) => {
@@ -250,10 +248,16 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, keyring: &
         tracing::warn!("what is logged can't be changed");
     }
     warn_of(&settings);
-    if *keyring.snapshot() != settings.keyring {
-        let names: Vec<_> = settings.keyring.keys().map(|key| key.name().to_string()).collect();
-        tracing::info!("the keys have changed; known are now: {}", names.join(", "));
-        keyring.publish(settings.keyring.clone());
+    let before = rights.snapshot();
+    if *before != settings.rights {
+        let names: Vec<_> = settings.rights.keyring.keys().map(|key| key.name().to_string()).collect();
+        if before.keyring != settings.rights.keyring {
+            tracing::info!("the keys have changed; known are now: {}", names.join(", "));
+        }
+        if before.transfer != settings.rights.transfer {
+            tracing::info!("who may have zones transferred has changed");
+        }
+        rights.publish(settings.rights.clone());
     }
     let restart = running.needs_restart(&settings);
     if !restart.is_empty() {

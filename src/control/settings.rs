@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use zeroize::Zeroizing;
 
 use super::config::{self, Config};
 use super::keyring;
+use crate::answer::{Access, Rights};
 use crate::diag::Diagnostic;
 use crate::wire::tsig::Keyring;
 
@@ -73,14 +73,14 @@ pub struct Settings {
     pub id: Option<String>,
     /// What TCP may cost.
     pub tcp: Tcp,
-    /// Who may have zones transferred, and how many at a time.
+    /// How many zones are transferred at a time.
     pub transfer: Transfers,
     /// Who is told what becomes of plans.
     pub notify: Notify,
     /// Where metrics are offered over HTTP, if anywhere.
     pub metrics: Option<SocketAddr>,
-    /// The keys that are shared with other servers.
-    pub keyring: Keyring,
+    /// The keys that are shared with other servers, and who may have zones transferred.
+    pub rights: Rights,
     /// What is to be said of the configuration although it can be used.
     pub warnings: Vec<Diagnostic>,
 }
@@ -132,11 +132,9 @@ pub struct Tcp {
     pub write_timeout: Option<Duration>,
 }
 
-/// What the configuration says of transfers out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How many transfers out there may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transfers {
-    /// Whose hosts may have zones.
-    pub allow: Vec<IpNet>,
     /// The most at one time in all.
     pub transfers: Option<usize>,
     /// The most at one time to one client.
@@ -178,7 +176,9 @@ impl Settings {
         if warnings.iter().any(Diagnostic::is_error) {
             return Err(SettingsError::Faults(warnings));
         }
-        Ok(Settings { keyring, warnings, ..Settings::of(config, path, overrides) })
+        let transfer = Access::new(config.transfer_allow.clone().unwrap_or_default());
+        let rights = Rights { keyring, transfer };
+        Ok(Settings { rights, warnings, ..Settings::of(config, path, overrides) })
     }
 
     fn of(config: Config, path: Option<PathBuf>, overrides: &Overrides) -> Settings {
@@ -215,13 +215,9 @@ impl Settings {
                 command: config.notify_command,
             },
             metrics: config.metrics_listen,
-            transfer: Transfers {
-                allow: config.transfer_allow.unwrap_or_default(),
-                transfers: config.transfers,
-                transfers_per_client: config.transfers_per_client,
-            },
+            transfer: Transfers { transfers: config.transfers, transfers_per_client: config.transfers_per_client },
             config: path,
-            keyring: Keyring::default(),
+            rights: Rights::default(),
             warnings: Vec::new(),
         }
     }
@@ -330,7 +326,7 @@ mod tests {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
         let settings = Settings::resolve(&overrides).unwrap();
         let name = crate::wire::Name::from_text("A.").unwrap();
-        assert_eq!(settings.keyring.key(&name).map(|key| key.mac_len_min()), Some(20));
+        assert_eq!(settings.rights.keyring.key(&name).map(|key| key.mac_len_min()), Some(20));
         let codes: Vec<_> = settings.warnings.iter().map(|warning| warning.code).collect();
         assert_eq!(codes, ["config-secret-readable"]);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::answer::{Access, Answerer, Catalog, Identity, Reply, Transport};
+use crate::answer::{Answerer, Catalog, Identity, Reply, Rights, Transport};
 use crate::clock::{Instant, Ratchet};
-use crate::wire::tsig::Keyring;
 
 use super::meter::{Meter, Tally};
 use super::published::{Published, Reader};
@@ -16,10 +15,9 @@ use super::service::{Respond, Service};
 #[derive(Debug)]
 pub struct Authority {
     catalog: Arc<Published<Catalog>>,
-    keyring: Arc<Published<Keyring>>,
+    rights: Arc<Published<Rights>>,
     clock: Arc<Ratchet>,
     identity: Identity,
-    access: Arc<Access>,
     meter: Arc<Meter>,
 }
 
@@ -28,10 +26,9 @@ impl Authority {
     pub fn new(catalog: Arc<Published<Catalog>>, clock: Arc<Ratchet>, identity: Identity) -> Self {
         Authority {
             catalog,
-            keyring: Arc::new(Published::new(Keyring::default())),
+            rights: Arc::new(Published::new(Rights::default())),
             clock,
             identity,
-            access: Arc::default(),
             meter: Arc::default(),
         }
     }
@@ -41,17 +38,10 @@ impl Authority {
         &self.meter
     }
 
-    /// The same, with the keys that are current in `keyring`.
+    /// The same, which goes by what is current in `rights`.
     #[must_use]
-    pub fn with_keyring(mut self, keyring: Arc<Published<Keyring>>) -> Self {
-        self.keyring = keyring;
-        self
-    }
-
-    /// The same, which lets those have zones transferred to whom `access` is given.
-    #[must_use]
-    pub fn with_access(self, access: Access) -> Self {
-        Authority { access: Arc::new(access), ..self }
+    pub fn with_rights(self, rights: Arc<Published<Rights>>) -> Self {
+        Authority { rights, ..self }
     }
 }
 
@@ -59,10 +49,10 @@ impl Service for Authority {
     type Responder = Clerk;
 
     fn responder(&self) -> Clerk {
-        let keyring = Reader::new(Arc::clone(&self.keyring));
-        let mut answerer = Answerer::new(self.identity.clone()).with_access(Arc::clone(&self.access));
-        answerer.set_keyring(keyring.value().clone());
-        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), keyring, answerer, tally: self.meter.tally() }
+        let rights = Reader::new(Arc::clone(&self.rights));
+        let mut answerer = Answerer::new(self.identity.clone());
+        answerer.set_rights(rights.value().clone());
+        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), rights, answerer, tally: self.meter.tally() }
     }
 
     fn now(&self) -> Instant {
@@ -72,14 +62,14 @@ impl Service for Authority {
     fn tidy(&self) {
         self.catalog.sweep();
         self.meter.settle();
-        self.keyring.sweep();
+        self.rights.sweep();
     }
 }
 
 /// Answers on one thread.
 pub struct Clerk {
     catalog: Reader<Catalog>,
-    keyring: Reader<Keyring>,
+    rights: Reader<Rights>,
     answerer: Answerer,
     tally: Tally,
 }
@@ -109,8 +99,8 @@ impl Respond for Clerk {
     #[inline]
     fn refresh(&mut self) {
         self.catalog.refresh();
-        if self.keyring.refresh() {
-            self.answerer.set_keyring(self.keyring.value().clone());
+        if self.rights.refresh() {
+            self.answerer.set_rights(self.rights.value().clone());
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hickory_proto::rr::rdata::tsig::{TsigAlgorithm, TsigError};
 use hickory_proto::rr::{Name as HickoryName, TSigner};
-use watari::answer::Transport;
+use watari::answer::{Rights, Transport};
 use watari::clock::Instant;
 use watari::wire::Name;
 use watari::wire::tsig::{Algorithm, FollowFault, Followed, Follower, Key, Secret, Signer, Tsig};
@@ -29,9 +29,13 @@ fn key(algorithm: Algorithm) -> Key {
     Key::new(Name::from_text("transfer.example.").unwrap().as_ref(), algorithm, secret)
 }
 
+fn knowing(key: Key) -> Rights {
+    Rights { keyring: [key].into_iter().collect(), ..Rights::default() }
+}
+
 fn server(key: Key) -> Server {
     let mut server = serve(&[("example", ZONE)]);
-    server.answerer.set_keyring([key].into_iter().collect());
+    server.answerer.set_rights(knowing(key));
     server
 }
 
@@ -235,7 +239,7 @@ fn rfc8945_5_3_an_answer_that_does_not_fit_beside_the_record_is_the_question_wit
     let long = |letter: &str| [letter.repeat(63), letter.repeat(63), letter.repeat(63), letter.repeat(61)].join(".");
     let secret = Secret::from_base64("AAAA").unwrap();
     let key = Key::new(Name::from_text(&long("k")).unwrap().as_ref(), Algorithm::HmacSha512, secret);
-    server.answerer.set_keyring([key.clone()].into_iter().collect());
+    server.answerer.set_rights(knowing(key.clone()));
     let (request, mut follower) = signed(&key, &Query::new(&format!("{}.", long("q")), 1).bytes(1), NOW);
     let octets = server.octets(Transport::Udp, &request);
     assert_eq!(follower.message(&octets, now()), Ok(Followed::Signed));

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hickory_proto::op::Message;
-use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Served, Transport};
+use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Rights, Served, Transport};
 use watari::clock::Instant;
 use watari::diag;
 use watari::timeline::{self, Run, Timeline};
@@ -120,9 +120,9 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     // What is behind the room is not ours to write.
     let mut out = vec![0xee; room + 16];
     let (ours, behind) = out.split_at_mut(room);
-    let everybody = Access::new([IpAddr::from(Ipv4Addr::LOCALHOST).into()]);
-    let mut answerer = Answerer::new(identity).with_access(Arc::new(everybody));
-    answerer.set_keyring([key()].into_iter().collect());
+    let everybody = Access::new([ipnet::IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))]);
+    let mut answerer = Answerer::new(identity);
+    answerer.set_rights(Rights { keyring: [key()].into_iter().collect(), transfer: everybody });
     let length = match answerer.reply(catalog(), now, peer, transport, request, ours) {
         Reply::Message(length) => length,
         Reply::Transfer(mut transfer) => {

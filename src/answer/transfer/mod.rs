@@ -13,7 +13,6 @@
 //!    the serial stays while TTLs shrink, so that a secondary would keep what it once was given, and any TTL above the floor
 //!    would let caches keep old data for longer than was promised.
 
-mod access;
 mod differences;
 mod held;
 mod open;
@@ -29,7 +28,6 @@ use crate::wire::tsig::Signer;
 use crate::wire::{NameRef, Rcode};
 use crate::zone::NoRoom;
 
-pub use access::Access;
 use differences::Differences;
 pub(super) use held::Held;
 pub(super) use open::{Opened, open};

@@ -6,11 +6,11 @@
 //! 4. IXFR without the client's SOA record: FORMERR (RFC 1995 § 3).
 //! 5. IXFR over UDP, and from a serial that is ours or newer: our SOA record alone (RFC 1995 § 2).
 
-use super::access::Access;
 use super::differences::Differences;
 use super::held::Held;
 use super::whole::Whole;
 use super::{Body, Transfer};
+use crate::answer::access::{Access, Caller};
 use crate::answer::catalog::Catalog;
 use crate::answer::request::Request;
 use crate::answer::{Arrival, Transport};
@@ -29,17 +29,19 @@ pub(in crate::answer) enum Opened {
     Refused(Rcode, Option<ExtendedError>),
 }
 
-/// Opens the transfer that `query` asks for, which was `received` so; `question` is its name.
+/// Opens the transfer that `query` asks for, which was `received` so and verified to be signed with `key`; `question` is
+/// its name.
 pub(in crate::answer) fn open(
     access: &Access,
     catalog: &Catalog,
     arrival: Arrival<'_>,
+    key: Option<NameRef<'_>>,
     query: &Request,
     question: &Suffixes,
     received: &[u8],
 ) -> Opened {
     let refused = |rcode| Opened::Refused(rcode, None);
-    if !access.allows(arrival.peer.ip()) {
+    if !access.allows(&Caller { address: arrival.peer.ip(), key }) {
         return Opened::Refused(Rcode::REFUSED, Some(ExtendedError::PROHIBITED));
     }
     if catalog.is_unread() {

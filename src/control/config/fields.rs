@@ -54,6 +54,21 @@ pub(super) struct Named<'t> {
     pub(super) fields: Fields<'t>,
 }
 
+/// An entry of a list: text, or a table with settings of its own.
+pub(super) enum Entry<'t> {
+    Text(Value<String>),
+    Table(Fields<'t>, Range<usize>),
+}
+
+impl Entry<'_> {
+    pub(super) fn span(&self) -> Range<usize> {
+        match self {
+            Entry::Text(written) => written.span.clone(),
+            Entry::Table(_, span) => span.clone(),
+        }
+    }
+}
+
 impl<'t> Fields<'t> {
     /// The keys of `table`; without one, every key is absent.
     pub(super) fn new(prefix: impl Into<Cow<'static, str>>, table: Option<&'t DeTable<'t>>) -> Self {
@@ -128,6 +143,27 @@ impl<'t> Fields<'t> {
             DeValue::Array(items) => Some(items.iter().filter_map(|item| self.as_text(source, key, item)).collect()),
             _ => self.as_text(source, key, value).map(|only| vec![only]),
         }
+    }
+
+    /// The list of texts and tables at `key`; one of them alone is a list of one.
+    pub(super) fn entries(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Vec<Entry<'t>>> {
+        let value = self.take(key)?;
+        let entry = |item: &'t Spanned<DeValue<'t>>| match item.get_ref() {
+            DeValue::Table(table) => {
+                let fields = Fields::new(format!("{}{key}.", self.prefix), Some(table));
+                Some(Entry::Table(fields, item.span()))
+            }
+            _ => self.as_text(source, key, item).map(Entry::Text),
+        };
+        match value.get_ref() {
+            DeValue::Array(items) => Some(items.iter().filter_map(entry).collect()),
+            _ => Some([value].into_iter().filter_map(entry).collect()),
+        }
+    }
+
+    /// The whole name of the setting `key`.
+    pub(super) fn name_of(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
     }
 
     /// The number at `key`, which must lie in `range`.

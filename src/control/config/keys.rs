@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::fields::{Fields, Named, Source};
-use crate::diag::{Diagnostic, Place};
+use super::fields::{Fields, Named, Source, Value};
+use crate::diag::{Diagnostic, Place, similar};
 use crate::wire::Name;
 use crate::wire::tsig::{Algorithm, Secret};
 
@@ -44,9 +44,38 @@ pub enum SecretSource {
     },
 }
 
+/// The names of the keys that there are, be they whole or not: what names a key is a fault of its own.
+#[derive(Debug, Default)]
+pub(super) struct Known(Vec<Name>);
+
+impl Known {
+    /// The name of the key that `written` means; that there is none is among the faults of `source`.
+    pub(super) fn find(&self, source: &mut Source<'_>, written: &Value<String>) -> Option<Name> {
+        let (message, help) = match Name::from_text(&written.value) {
+            Ok(name) if self.0.contains(&name) => return Some(name),
+            Ok(name) => (format!("there is no key {name}"), self.help(&name)),
+            Err(error) => (format!("there is no key {}: {error}", written.value), "as `transfer.example.`".to_owned()),
+        };
+        let place = source.place(written.span.clone());
+        let fault = Diagnostic::error("config-key-unknown", message).at(place, "not in `[keys]`");
+        source.faults.push(fault.help(help));
+        None
+    }
+
+    fn help(&self, name: &Name) -> String {
+        let mut known: Vec<String> = self.0.iter().map(Name::to_string).collect();
+        known.sort();
+        match similar(&name.to_string(), known.iter().map(String::as_str)) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None if known.is_empty() => format!("`watari key new {name}` makes it, and prints what both sides need"),
+            None => format!("known are {}", known.join(", ")),
+        }
+    }
+}
+
 /// Reads all keys.
-pub(super) fn read(source: &mut Source<'_>, top: &mut Fields<'_>) -> Vec<KeyEntry> {
-    let mut entries: Vec<KeyEntry> = Vec::new();
+pub(super) fn read(source: &mut Source<'_>, top: &mut Fields<'_>) -> (Vec<KeyEntry>, Known) {
+    let (mut entries, mut known): (Vec<KeyEntry>, _) = (Vec::new(), Known::default());
     for Named { name, mut fields } in top.named_tables(source, "keys") {
         let place = source.place(name.span.clone());
         let mut fault = |message: String, label: &str, help: &str| {
@@ -82,6 +111,7 @@ pub(super) fn read(source: &mut Source<'_>, top: &mut Fields<'_>) -> Vec<KeyEntr
             }
             _ => {}
         }
+        known.0.extend(read.as_ref().ok().cloned());
         let algorithm = algorithm(source, &mut fields);
         let mac_len_min = mac_len_min(source, &mut fields, algorithm);
         let secret = secret(source, &mut fields);
@@ -90,7 +120,7 @@ pub(super) fn read(source: &mut Source<'_>, top: &mut Fields<'_>) -> Vec<KeyEntr
             entries.push(KeyEntry { name, algorithm, secret, mac_len_min });
         }
     }
-    entries
+    (entries, known)
 }
 
 fn algorithm(source: &mut Source<'_>, fields: &mut Fields<'_>) -> Option<Algorithm> {

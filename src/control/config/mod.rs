@@ -4,17 +4,18 @@
 //! server runs with, defaults and command line included, is [`super::settings::Settings`].
 //! `docs/configuration.md` explains each key.
 
+mod access;
 mod fields;
 mod keys;
 mod quantity;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use toml::de::DeTable;
 
+use crate::answer::Grant;
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::timeline::plan::url::Url;
 use fields::{Fields, Source};
@@ -23,8 +24,6 @@ pub use keys::{KeyEntry, SecretSource};
 
 /// The most addresses to listen on.
 const LISTEN_MAX: usize = 64;
-/// The most networks that may have zones transferred.
-const NETWORKS_MAX: usize = 1024;
 /// The most threads that answer.
 pub const WORKERS_MAX: usize = 256;
 /// The longest text of a `CH TXT` answer: one character-string (RFC 1035 § 3.3).
@@ -71,8 +70,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// The keys that are shared with other servers.
     pub keys: Vec<KeyEntry>,
-    /// The networks whose hosts may have zones transferred.
-    pub transfer_allow: Option<Vec<IpNet>>,
+    /// Who may have zones transferred.
+    pub transfer_allow: Option<Vec<Grant>>,
     /// The most transfers at one time in all.
     pub transfers: Option<usize>,
     /// The most transfers at one time to one client.
@@ -120,9 +119,10 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     let mut metrics = top.table(&mut source, "metrics", "metrics.");
     config.metrics_listen = metrics_listen(&mut source, &mut metrics);
     metrics.finish(&mut source);
-    config.keys = keys::read(&mut source, &mut top);
+    let (keys, known) = keys::read(&mut source, &mut top);
+    config.keys = keys;
     let mut transfer = top.table(&mut source, "transfer", "transfer.");
-    config.transfer_allow = networks(&mut source, &mut transfer);
+    config.transfer_allow = access::read(&mut source, &mut transfer, "allow", &known);
     config.transfers = transfer.number(&mut source, "transfers", 0..=1_000_000);
     config.transfers_per_client = transfer.number(&mut source, "transfers-per-client", 0..=1_000_000);
     transfer.finish(&mut source);
@@ -183,36 +183,6 @@ fn metrics_listen(source: &mut Source<'_>, metrics: &mut Fields<'_>) -> Option<S
     address
 }
 
-/// The networks that `transfer.allow` names. One with bits beyond its length is a fault: which of the two was meant, nobody
-/// can know.
-fn networks(source: &mut Source<'_>, table: &mut Fields<'_>) -> Option<Vec<IpNet>> {
-    const HELP: &str = "write it as `192.0.2.0/24`, `2001:db8::/32` or `192.0.2.1`";
-    let written = table.texts(source, "allow")?;
-    let mut networks = Vec::new();
-    for text in &written {
-        let network = text.value.parse().or_else(|_| text.value.parse::<IpAddr>().map(IpNet::from));
-        match network {
-            Ok(network) if network.addr() == network.network() => networks.push(network),
-            Ok(network) => {
-                let message =
-                    format!("`transfer.allow` names {network}, which is no network but a host in {}", network.trunc());
-                let help = format!("write `{}` for the network, or `{}` for the host", network.trunc(), network.addr());
-                source.value_fault(text.span.clone(), message, "a host with the length of a network", &help);
-            }
-            Err(_) => {
-                let message = format!("`transfer.allow` takes networks, and `{}` is none", text.value);
-                source.value_fault(text.span.clone(), message, "not a network", HELP);
-            }
-        }
-    }
-    if networks.len() > NETWORKS_MAX {
-        let span = written.last().map_or(0..0, |last| last.span.clone());
-        let message = format!("`transfer.allow` names more than {NETWORKS_MAX} networks");
-        source.value_fault(span, message, "too many", "name larger ones");
-    }
-    Some(networks)
-}
-
 /// What says what to log can't be understood.
 #[derive(Debug, thiserror::Error)]
 pub enum LogFilterError {
@@ -264,22 +234,6 @@ mod tests {
     use crate::diag::render;
 
     #[test]
-    fn networks_that_are_none_are_faults() {
-        let text = "[transfer]\nallow = [\"192.0.2.1/24\", \"all\", \"192.0.2.0/33\", \"192.0.2.0/24\"]\n";
-        let (config, faults) = parse(&"watari.toml".into(), text);
-        assert_eq!(config.transfer_allow.map(|allowed| allowed.len()), Some(1));
-        let messages: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
-        assert_eq!(
-            messages,
-            [
-                "`transfer.allow` names 192.0.2.1/24, which is no network but a host in 192.0.2.0/24",
-                "`transfer.allow` takes networks, and `all` is none",
-                "`transfer.allow` takes networks, and `192.0.2.0/33` is none",
-            ]
-        );
-    }
-
-    #[test]
     fn every_key_is_read() {
         let text = r#"
             version = 1
@@ -316,7 +270,7 @@ mod tests {
             secret-file = "b.secret"
 
             [transfer]
-            allow = ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7", "::1"]
+            allow = ["192.0.2.0/24", "198.51.100.7", "key:b", { network = "::1", key = "a.example." }]
             transfers = 10
             transfers-per-client = 0
         "#;
@@ -326,8 +280,13 @@ mod tests {
         assert_eq!((config.workers, config.zone_file_size), (Some(4), Some(2 << 30)));
         assert_eq!((config.version.as_deref(), config.id.as_deref()), (Some("watari"), Some("ns1")));
         assert_eq!(config.tcp_idle_timeout, Some(Duration::from_secs(60)));
-        let allowed: Vec<_> = config.transfer_allow.iter().flatten().map(ToString::to_string).collect();
-        assert_eq!(allowed, ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32", "::1/128"]);
+        let shown = |grant: &Grant| {
+            let network = grant.network.map(|network| network.to_string());
+            (network.unwrap_or_default(), grant.key.as_ref().map(ToString::to_string).unwrap_or_default())
+        };
+        let allowed: Vec<_> = config.transfer_allow.iter().flatten().map(shown).collect();
+        let expected = [("192.0.2.0/24", ""), ("198.51.100.7/32", ""), ("", "b."), ("::1/128", "a.example.")];
+        assert_eq!(allowed, expected.map(|(network, key)| (network.to_owned(), key.to_owned())));
         assert_eq!((config.transfers, config.transfers_per_client), (Some(10), Some(0)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
         assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::answer::noted::Asked;
-use crate::answer::{Access, Catalog, Identity, Served};
+use crate::answer::{Access, Catalog, Identity, Rights, Served};
 use crate::clock::Ratchet;
 use crate::net::authority::Authority;
 use crate::net::published::Published;
@@ -28,9 +28,10 @@ fn authority(hosts: usize) -> Authority {
     }
     let timeline = Arc::new(Timeline::fixed(builder.finish().unwrap().0));
     let published = Arc::new(Published::new(Catalog::default().with([Served::Zone(timeline)])));
-    let access = Access::new(["0.0.0.0/0".parse().unwrap()]);
+    let everybody = Access::new(["0.0.0.0/0".parse::<ipnet::IpNet>().unwrap()]);
+    let rights = Arc::new(Published::new(Rights { transfer: everybody, ..Rights::default() }));
     Authority::new(published, Arc::new(Ratchet::new(clock::Instant::from_unix_seconds(0))), Identity::default())
-        .with_access(access)
+        .with_rights(rights)
 }
 
 fn axfr(id: u8) -> Vec<u8> {
