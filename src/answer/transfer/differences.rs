@@ -29,7 +29,7 @@ impl Differences {
     pub(super) fn new(held: &Held, before: Edition) -> Differences {
         let Delta { mut removed, mut added } = Delta::between(held.view_of(&before), held.view());
         // Where they stand is another matter.
-        [&mut removed, &mut added].map(|records| records.retain(|record| record.rtype != Rtype::SOA));
+        [&mut removed, &mut added].into_iter().for_each(|records| records.retain(|record| record.rtype != Rtype::SOA));
         Differences { before, removed, added, sent: 0 }
     }
 
