@@ -225,6 +225,37 @@ pub fn check(rtype: Rtype, rdata: &[u8]) -> Result<(), MalformedRdata> {
     split(rtype, rdata, |_| {})
 }
 
+/// The RDATA of `rtype` that takes `len` octets of `message` from `at` on, its names uncompressed.
+///
+/// Compression is undone where a sender may not have done without it: in every field that is a name and nothing else, those
+/// of types after RFC 1035 too (RFC 3597 § 4 asks it of receivers for most of these).
+///
+/// # Errors
+/// [`MalformedRdata`] if it has not the form of its type.
+pub fn uncompressed(rtype: Rtype, message: &[u8], at: usize, len: usize) -> Result<Vec<u8>, MalformedRdata> {
+    let malformed = MalformedRdata { rtype };
+    let end = at.checked_add(len).ok_or(malformed)?;
+    let rdata = message.get(at..end).ok_or(malformed)?;
+    let fields = fields(rtype).unwrap_or_default();
+    if !fields.iter().any(|field| matches!(field, CompressibleName | Name)) {
+        check(rtype, rdata)?;
+        return Ok(rdata.to_vec());
+    }
+    let mut reader = Reader::new(rdata);
+    let mut whole = Vec::with_capacity(len);
+    for &field in fields {
+        if matches!(field, CompressibleName | Name) {
+            let name = super::name::expand(message, at + reader.position()).ok_or(malformed)?;
+            super::name::skip(&mut reader).ok_or(malformed)?;
+            whole.extend_from_slice(name.wire());
+        } else {
+            let length = length_of(field, reader.rest()).ok_or(malformed)?;
+            whole.extend_from_slice(reader.take(length).map_err(|_| malformed)?);
+        }
+    }
+    if reader.is_empty() && whole.len() <= usize::from(u16::MAX) { Ok(whole) } else { Err(malformed) }
+}
+
 /// The length of the field at the start of `rest`, `None` if the octets do not fit it.
 fn length_of(field: Field, rest: &[u8]) -> Option<usize> {
     let counted = |bytes: &[u8]| bytes.first().map(|&len| 1 + usize::from(len)).filter(|&len| len <= bytes.len());
@@ -374,6 +405,19 @@ mod tests {
         assert!(check(Rtype::NSEC, b"\x00\x00\x01\x40").is_ok());
         assert!(check(Rtype::NSEC, b"\x00\x00\x01\x00").is_err());
         assert!(check(Rtype(65280), b"").is_ok());
+    }
+
+    #[test]
+    fn rfc1035_4_1_4_compression_is_undone() {
+        let message = b"\x07example\x00\x00\x0a\x02mx\xc0\x00\xc0\x20";
+        assert_eq!(uncompressed(Rtype::MX, message, 9, 7).unwrap(), b"\x00\x0a\x02mx\x07example\x00");
+        assert_eq!(uncompressed(Rtype::NS, message, 14, 2).unwrap(), b"\x07example\x00");
+        assert_eq!(uncompressed(Rtype::A, message, 9, 4).unwrap(), b"\x00\x0a\x02m");
+        // Too short, too long, beyond the end, forward.
+        for (rtype, at, len) in [(Rtype::MX, 9, 6), (Rtype::MX, 9, 8), (Rtype::MX, 9, 70), (Rtype::NS, 16, 2)] {
+            assert!(uncompressed(rtype, message, at, len).is_err(), "{rtype} {at} {len}");
+        }
+        assert!(uncompressed(Rtype::NS, message, usize::MAX, 2).is_err());
     }
 
     #[test]
