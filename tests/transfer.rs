@@ -4,19 +4,16 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use support::client;
-use support::message::{Message, rcode, show_record};
-use support::peer::{Kind, free_address};
-use support::program::{self, Running};
+use support::message::Message;
+use support::peer::Kind;
 use support::query::Query;
+use support::secondary::{Secondary, framed, records};
 use support::watari::{PATIENCE, Watari, write};
 use support::{drawn, signing, zones};
 
@@ -35,132 +32,6 @@ fn primary(files: &[(&str, &str)]) -> Watari {
 
 fn address(server: &Watari) -> SocketAddr {
     format!("127.0.0.1:{}", server.port).parse().unwrap()
-}
-
-/// A secondary of ours for `zones`.
-struct Secondary {
-    kind: Kind,
-    address: SocketAddr,
-    running: Running,
-    _folder: tempfile::TempDir,
-}
-
-impl Secondary {
-    fn start(kind: Kind, primary: SocketAddr, zones: &[&str]) -> Secondary {
-        let folder = tempfile::tempdir().unwrap();
-        let address = free_address();
-        let command = secondary(kind, primary, zones, folder.path(), address);
-        let running = Running::start(kind.name(), command, folder.path().join("log"));
-        Secondary { kind, address, running, _folder: folder }
-    }
-
-    fn serial(&self, zone: &str) -> Option<u32> {
-        let question = Query::new(zone, 6).bytes(4711);
-        let answer = client::exchange(self.address, &question, Duration::from_millis(200))?;
-        let message = Message::parse(&answer).ok()?;
-        let soa = message.answer.iter().find(|record| record.rtype == 6)?;
-        let at = soa.rdata.len() - 20;
-        Some(u32::from_be_bytes(soa.rdata[at..at + 4].try_into().unwrap()))
-    }
-
-    fn until_serial(&mut self, zone: &str, serial: u32) {
-        let begun = Instant::now();
-        while self.serial(zone) != Some(serial) {
-            let alive = self.running.is_alive();
-            assert!(
-                alive && begun.elapsed() < PATIENCE,
-                "{zone} {serial}, {}:\n{}",
-                self.kind.name(),
-                self.running.log()
-            );
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-    }
-}
-
-fn secondary(kind: Kind, primary: SocketAddr, zones: &[&str], folder: &Path, address: SocketAddr) -> Command {
-    let (config, port, theirs) = (folder.join("config"), address.port(), primary.port());
-    let at = folder.display();
-    let each = |form: &dyn Fn(&str) -> String| zones.iter().map(|zone| form(zone)).collect::<String>();
-    let text = match kind {
-        Kind::Knot => format!(
-            "server:\n    rundir: {at}\n    listen: 127.0.0.1@{port}\n    background-workers: 2\n\
-             control:\n    listen: {at}/control\ndatabase:\n    storage: {at}/database\n\
-             log:\n  - target: stderr\n    any: info\nremote:\n  - id: ours\n    address: 127.0.0.1@{theirs}\n\
-             acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
-             template:\n  - id: default\n    storage: {at}\n    master: ours\n    acl: all\n\
-             \x20   refresh-min-interval: 2\n    retry-min-interval: 1\nzone:\n{}",
-            each(&|zone| format!("  - domain: \"{zone}.\"\n"))
-        ),
-        Kind::Nsd => format!(
-            "server:\n    ip-address: 127.0.0.1@{port}\n    server-count: 1\n    username: \"\"\n    chroot: \"\"\n\
-             \x20   pidfile: \"\"\n    database: \"\"\n    zonelistfile: \"{at}/zone.list\"\n    verbosity: 2\n\
-             \x20   xfrdfile: \"{at}/xfrd.state\"\n    xfrdir: \"{at}\"\n    zonesdir: \"{at}\"\n\
-             \x20   xfrd-reload-timeout: 0\nremote-control:\n    control-enable: no\n{}",
-            each(&|zone| format!(
-                "zone:\n    name: \"{zone}\"\n    request-xfr: 127.0.0.1@{theirs} NOKEY\n    provide-xfr: 127.0.0.1 NOKEY\n\
-                 \x20   min-refresh-time: 1\n    min-retry-time: 1\n"
-            ))
-        ),
-        Kind::Bind => format!(
-            "options {{\n  directory \"{at}\"; pid-file none; session-keyfile none; lock-file none;\n\
-             \x20 listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n\
-             \x20 allow-transfer {{ any; }}; notify no; dnssec-validation no; empty-zones-enable no;\n\
-             \x20 min-refresh-time 1; min-retry-time 1; masterfile-format text; check-names secondary ignore;\n\
-             }};\ncontrols {{ }};\n{}",
-            each(&|zone| format!(
-                "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {theirs}; }}; file \"{zone}.copy\"; }};\n"
-            ))
-        ),
-        Kind::Watari => unreachable!("ours is the primary"),
-    };
-    write(&config, &text);
-    // Without it Knot has no journal, and without that no differences.
-    fs::create_dir(folder.join("database")).unwrap();
-    let mut command = match kind {
-        Kind::Knot => Command::new(program::find("knotd")),
-        Kind::Nsd => Command::new(program::find("nsd")),
-        _ => Command::new(program::find("named")),
-    };
-    match kind {
-        Kind::Nsd => command.arg("-d").arg("-c").arg(config),
-        Kind::Bind => command.args(["-g", "-n", "1", "-c"]).arg(config),
-        _ => command.arg("-c").arg(config),
-    };
-    command
-}
-
-/// The records of `zone` at `server`, as a transfer has them; `None` if it gives none.
-fn try_records(server: SocketAddr, zone: &str) -> Option<BTreeSet<String>> {
-    let mut stream = client::tcp(server);
-    let question = Query::new(zone, AXFR).bytes(4711);
-    stream.write_all(&framed(question)).unwrap();
-    let (mut records, mut soas) = (BTreeSet::new(), 0);
-    while soas < 2 {
-        let message = Message::parse(&client::read_framed(&mut stream)?).unwrap();
-        if message.rcode != rcode::NOERROR {
-            return None;
-        }
-        soas += message.answer.iter().filter(|record| record.rtype == 6).count();
-        records.extend(message.answer.iter().map(show_record));
-    }
-    Some(records)
-}
-
-fn records(server: SocketAddr, zone: &str) -> BTreeSet<String> {
-    // NSD hands over from process to process when it has a new zone, and the old one may still take a connection.
-    let begun = Instant::now();
-    loop {
-        match try_records(server, zone) {
-            Some(records) => return records,
-            None => assert!(begun.elapsed() < PATIENCE, "{zone} at {server} is not transferred"),
-        }
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
-fn framed(question: Vec<u8>) -> Vec<u8> {
-    [&u16::try_from(question.len()).unwrap().to_be_bytes()[..], &question].concat()
 }
 
 #[test]
@@ -234,7 +105,7 @@ fn rfc1995_a_flip_reaches_each_secondary_as_a_difference() {
         // Steps after the flip raise the serial again.
         let begun = Instant::now();
         while secondary.serial("move.example") != Some(serial(&ours, "move.example")) {
-            assert!(begun.elapsed() < PATIENCE, "{}", secondary.running.log());
+            assert!(begun.elapsed() < PATIENCE, "{}", secondary.log());
             std::thread::park_timeout(Duration::from_millis(20));
         }
         let expected = records(address(&ours), "move.example");
@@ -252,7 +123,7 @@ fn rfc1995_a_flip_reaches_each_secondary_as_a_difference() {
     for secondary in &mut secondaries {
         let begun = Instant::now();
         while !records(secondary.address, "move.example").iter().any(|record| record.starts_with("new.")) {
-            assert!(begun.elapsed() < PATIENCE, "{}", secondary.running.log());
+            assert!(begun.elapsed() < PATIENCE, "{}", secondary.log());
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }

@@ -10,8 +10,8 @@ use super::transfer::Held;
 use crate::clock::Instant;
 use crate::timeline::Timeline;
 use crate::wire::name::LABELS_MAX;
-use crate::wire::{Name, NameRef};
-use crate::zone::{NameHash, Suffixes, View, Zone};
+use crate::wire::{Name, NameRef, Rtype};
+use crate::zone::{NameHash, Suffixes, Ttl, View, Zone};
 
 /// What is served for an apex.
 #[derive(Clone, Debug)]
@@ -220,6 +220,15 @@ impl Catalog {
             Stored::Changing(timeline) => Some(timeline.zone()),
             Stored::Unavailable(_) => None,
         }
+    }
+
+    /// The SOA record of the zone at `apex` as it is transferred at `now`, if the zone was ever loaded: TTL and RDATA.
+    pub fn soa(&self, apex: NameRef<'_>, now: Instant) -> Option<(Ttl, Vec<u8>)> {
+        let mut suffixes = Suffixes::new();
+        suffixes.set(apex.wire()).ok()?;
+        let held = Match { entry: self.exact(&suffixes, 0)?, skipped: 0 }.hold(now)?;
+        let soa = held.view().apex_node().rrset(Rtype::SOA)?;
+        Some((soa.ttl(), soa.rdatas().next()?))
     }
 
     /// Where the search for the zone of `name` begins, most likely.

@@ -128,7 +128,8 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let folders = (settings.zones.as_path(), settings.state.as_path());
     let meter = authority.meter().clone();
     let counted = (clock, meter.clone());
-    let mut control = Control::new(folders, limits(settings), store, published, counted).map_err(journal)?;
+    let shared = (published, rights.clone());
+    let mut control = Control::new(folders, limits(settings), store, shared, counted).map_err(journal)?;
     if let Some(herald) = Herald::start(&settings.notify)? {
         control.notify(herald);
     }
@@ -197,7 +198,8 @@ fn network(settings: &Settings) -> net::Config {
 }
 
 fn limits(settings: &Settings) -> Limits {
-    Limits { zone_file_size: settings.zone_file_size, removal_grace: settings.removal_grace }
+    let Settings { zone_file_size, removal_grace, .. } = *settings;
+    Limits { zone_file_size, removal_grace, told: settings.told.clone() }
 }
 
 /// Passes signals on. They are held back from this moment, also while zones are loading.

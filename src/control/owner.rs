@@ -24,11 +24,13 @@
 //! 7. What is decided about a run, by its files or by a person, is in the journal before anything of it is served. Until
 //!    then nobody else touches that zone: it counts as being read. And a person is told that it is done when it is
 //!    served.
+//! 8. Secondaries are told of a change after it is served (`inform`).
 
 mod attend;
 mod decide;
 mod due;
 mod event;
+mod inform;
 
 mod portfolio;
 
@@ -41,6 +43,7 @@ use super::followers::Followers;
 use super::load::{Loaded, Outcome, Request};
 use super::lookout::Lookout;
 use super::names::{self, NameMap, Role};
+use super::notifier::Notifier;
 use super::portfolio::Portfolios;
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
@@ -109,6 +112,7 @@ pub struct Owner {
     pending: NameMap<Pending>,
     asked: VecDeque<Asked>,
     followers: Followers,
+    notifier: Notifier,
     lookout: Lookout,
     /// Whether a plan has taken a step that the journal does not know to be reached.
     has_stepped: bool,
@@ -152,6 +156,7 @@ impl Owner {
             pending: NameMap::default(),
             asked: VecDeque::new(),
             followers: Followers::default(),
+            notifier: Notifier::default(),
             lookout: Lookout::default(),
             has_stepped: false,
             done: Vec::new(),
@@ -207,6 +212,10 @@ impl Owner {
                 let due = self.lookout.looked(&apex, number, verdict, clock);
                 self.attend(due, clock, &mut effects);
             }
+            Event::Informed(notice, heard) => {
+                let report = self.notifier.heard(&notice, heard, now);
+                report.into_iter().for_each(|report| self.reporter.say(report));
+            }
             Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
@@ -234,8 +243,9 @@ impl Owner {
         self.see_who_follows(clock, &mut effects);
         self.look_out(clock, &mut effects);
         self.load(&mut effects);
-        self.publish(now, &mut effects);
+        self.publish(now, clock, &mut effects);
         self.get_ready(now, &mut effects);
+        self.tell_secondaries(now, &mut effects);
         if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() {
             self.reporter.rest();
             if std::mem::take(&mut self.handled) >= TIDY_FROM {
@@ -254,7 +264,8 @@ impl Owner {
     /// When to call [`Owner::handle`] with a [`Event::Tick`] at the latest, of the deadlines of this machine.
     pub fn next_tick(&self) -> Option<Instant> {
         let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + self.publish_every);
-        [self.files.next(), self.folders.next(), publish, self.tidy_at, self.tell_at].into_iter().flatten().min()
+        let told = self.next_told();
+        [self.files.next(), self.folders.next(), publish, self.tidy_at, self.tell_at, told].into_iter().flatten().min()
     }
 
     /// When to do so of the instants of plans.
@@ -628,7 +639,7 @@ impl Owner {
     }
 
     /// Publishes what is loaded (rule 5).
-    fn publish(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    fn publish(&mut self, now: Instant, clock: clock::Instant, effects: &mut Vec<Effect>) {
         let more = self.loading > 0 || !self.queue.is_empty();
         let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
         let waits = more && is_early;
@@ -636,7 +647,9 @@ impl Owner {
             // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
             self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
             self.published_at = Some(now);
-            effects.push(Effect::Publish(std::mem::take(&mut self.unpublished)));
+            let changes = std::mem::take(&mut self.unpublished);
+            self.published(&changes, now, clock);
+            effects.push(Effect::Publish(changes));
         }
         if self.unpublished.is_empty() {
             effects.extend(self.done.drain(..).map(|(ticket, answer)| Effect::Answer(ticket, answer)));

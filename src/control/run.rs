@@ -12,6 +12,7 @@
 //! owner has at most so many zones with the loaders and the journal, a signal is one word, and so is a question; those
 //! the socket bounds.
 
+mod inform;
 mod questions;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,6 +34,7 @@ use super::lookout::Look;
 use super::memory;
 use super::metrics::{self, Figures, Loads};
 use super::names::NameMap;
+use super::notifier::Told;
 use super::owner::{Effect, Event, Owner, Scanned, Service, Ticket};
 use super::portfolio::{self, Reading};
 use super::registry::Count;
@@ -43,12 +45,13 @@ use super::socket::{self, Caller};
 use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
 use super::watch::{Inbox, Watch};
-use crate::answer::{Catalog, Served};
+use crate::answer::{Catalog, Rights, Served};
 use crate::clock::{self, Pace, Ratchet, Step};
 use crate::diag;
 use crate::net::{Meter, Published, ask, probe};
 use crate::timeline::run::EndingKind;
 use crate::wire::Name;
+use inform::Informer;
 
 /// The longest time that is slept in one piece: a step of the clock is seen after it at the latest.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
@@ -71,12 +74,14 @@ pub enum Ask {
 }
 
 /// What can be changed while the server runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The most octets of one zone file.
     pub zone_file_size: u64,
     /// How long a zone is served after its file has gone.
     pub removal_grace: Duration,
+    /// Which secondaries are told of changes.
+    pub told: Told,
 }
 
 /// A way to ask something of a running server.
@@ -132,6 +137,8 @@ pub struct Control {
     archive: Arc<Archive>,
     journal: Sender<Note>,
     questions: Sender<(Name, SocketAddr)>,
+    informer: Informer,
+    rights: Arc<Published<Rights>>,
     callers: HashMap<Ticket, (Caller, bool)>,
     /// Questions about many zones, by their number, and to which a ticket belongs.
     gatherings: BTreeMap<u64, Gathering>,
@@ -156,7 +163,7 @@ pub struct Control {
 
 impl Control {
     /// Will keep `published` as the folder `top` says, and what is decided in `store`, which lies in the folder `state`;
-    /// what is answered from it is counted by `meter`.
+    /// what is answered from it is counted by `meter`. Secondaries are told of changes with the keys of `rights`.
     ///
     /// # Errors
     /// [`StoreError`] if the journal can't be read.
@@ -164,7 +171,7 @@ impl Control {
         (top, state): (&Path, &Path),
         limits: Limits,
         store: Store,
-        published: Arc<Published<Catalog>>,
+        (published, rights): (Arc<Published<Catalog>>, Arc<Published<Rights>>),
         (clock, meter): (Arc<Ratchet>, Arc<Meter>),
     ) -> Result<Control, StoreError> {
         let (mut running, mut shared) = (NameMap::<Arc<Running>>::default(), Shared::default());
@@ -173,14 +180,18 @@ impl Control {
         })?;
         let archive = Arc::new(Archive::open(state));
         let queue = mpsc::channel();
+        let mut owner = Owner::new(top, rayon::current_num_threads(), limits.removal_grace, running);
+        owner.inform(limits.told.clone(), Instant::now());
         Ok(Control {
-            owner: Owner::new(top, rayon::current_num_threads(), limits.removal_grace, running),
+            owner,
             top: top.into(),
-            limits,
             loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone())),
+            limits,
             archive,
             journal: keep_journal(store, queue.0.clone()),
             questions: ask_serials(queue.0.clone()),
+            informer: inform::start(queue.0.clone(), clock.clone()),
+            rights,
             callers: HashMap::new(),
             gatherings: BTreeMap::new(),
             parts: HashMap::new(),
@@ -264,9 +275,12 @@ impl Control {
     }
 
     fn limit(&mut self, limits: Limits, ready: &mut Option<impl FnOnce(Count)>) {
+        if self.limits.told != limits.told {
+            self.owner.inform(limits.told.clone(), Instant::now());
+        }
         self.limits = limits;
-        self.tell(Event::Grace(limits.removal_grace), ready);
-        self.loader = Arc::new(Loader::new(&self.top, limits.zone_file_size, self.archive.clone()));
+        self.tell(Event::Grace(self.limits.removal_grace), ready);
+        self.loader = Arc::new(Loader::new(&self.top, self.limits.zone_file_size, self.archive.clone()));
     }
 
     /// Notes whether the system's clock was set.
@@ -310,6 +324,7 @@ impl Control {
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
                 Effect::Look(look) => self.look(look),
+                Effect::Inform(notice) => self.inform(notice),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
                 Effect::Notify(notice) => self.herald.iter().for_each(|herald| herald.tell(notice.clone())),
@@ -352,6 +367,8 @@ impl Control {
             loads: self.loads,
             rereads: self.rereads,
             held_back: self.clock.held_back().unwrap_or_default(),
+            notices: self.owner.notifier().tally(),
+            notices_waiting: self.owner.notifier().waiting(),
             ..Figures::default()
         };
         figures.count_plans(self.owner.running(), self.clock.now());

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::config::{self, Config};
 use super::keyring;
+use super::notifier::{self, Told};
 use crate::answer::{Access, Rights};
 use crate::diag::Diagnostic;
 use crate::wire::tsig::Keyring;
@@ -75,6 +76,8 @@ pub struct Settings {
     pub tcp: Tcp,
     /// How many zones are transferred at a time.
     pub transfer: Transfers,
+    /// Which secondaries are told of changes.
+    pub told: Told,
     /// Who is told what becomes of plans.
     pub notify: Notify,
     /// Where metrics are offered over HTTP, if anywhere.
@@ -215,6 +218,10 @@ impl Settings {
                 command: config.notify_command,
             },
             metrics: config.metrics_listen,
+            told: Told {
+                secondaries: config.transfer_notify.unwrap_or_default().into(),
+                rate: config.transfer_notify_rate.unwrap_or(notifier::RATE_DEFAULT),
+            },
             transfer: Transfers { transfers: config.transfers, transfers_per_client: config.transfers_per_client },
             config: path,
             rights: Rights::default(),

@@ -15,6 +15,7 @@ pub(crate) mod node;
 pub(crate) mod peer;
 pub(crate) mod program;
 pub(crate) mod query;
+pub(crate) mod secondary;
 pub(crate) mod signing;
 pub(crate) mod watari;
 pub(crate) mod zones;

@@ -317,6 +317,7 @@ impl World {
                     self.after(Duration::from_secs(5), Coming::Event(looked));
                 }
                 Effect::AskSerial(..)
+                | Effect::Inform(_)
                 | Effect::Notify(_)
                 | Effect::ReadPortfolio(..)
                 | Effect::Report(_)

@@ -51,8 +51,11 @@ pub(super) struct Known(Vec<Name>);
 impl Known {
     /// The name of the key that `written` means; that there is none is among the faults of `source`.
     pub(super) fn find(&self, source: &mut Source<'_>, written: &Value<String>) -> Option<Name> {
-        let (message, help) = match Name::from_text(&written.value) {
-            Ok(name) if self.0.contains(&name) => return Some(name),
+        let read = Name::from_text(&written.value);
+        if let Some(known) = read.as_ref().ok().and_then(|name| self.0.iter().find(|known| *known == name)) {
+            return Some(known.clone());
+        }
+        let (message, help) = match read {
             Ok(name) => (format!("there is no key {name}"), self.help(&name)),
             Err(error) => (format!("there is no key {}: {error}", written.value), "as `transfer.example.`".to_owned()),
         };

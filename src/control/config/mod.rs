@@ -8,6 +8,7 @@ mod access;
 mod fields;
 mod keys;
 mod quantity;
+mod secondaries;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::notifier::Secondary;
 use crate::answer::Grant;
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::timeline::plan::url::Url;
@@ -72,6 +74,10 @@ pub struct Config {
     pub keys: Vec<KeyEntry>,
     /// Who may have zones transferred.
     pub transfer_allow: Option<Vec<Grant>>,
+    /// The secondaries that are told of changes.
+    pub transfer_notify: Option<Vec<Secondary>>,
+    /// How many of them are told in a second.
+    pub transfer_notify_rate: Option<usize>,
     /// The most transfers at one time in all.
     pub transfers: Option<usize>,
     /// The most transfers at one time to one client.
@@ -123,6 +129,8 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.keys = keys;
     let mut transfer = top.table(&mut source, "transfer", "transfer.");
     config.transfer_allow = access::read(&mut source, &mut transfer, "allow", &known);
+    config.transfer_notify = secondaries::read(&mut source, &mut transfer, "notify", &known);
+    config.transfer_notify_rate = transfer.number(&mut source, "notify-rate", 1..=100_000);
     config.transfers = transfer.number(&mut source, "transfers", 0..=1_000_000);
     config.transfers_per_client = transfer.number(&mut source, "transfers-per-client", 0..=1_000_000);
     transfer.finish(&mut source);
@@ -271,6 +279,8 @@ mod tests {
 
             [transfer]
             allow = ["192.0.2.0/24", "198.51.100.7", "key:b", { network = "::1", key = "a.example." }]
+            notify = ["192.0.2.1", { address = "[::1]:5353", key = "b", zones = "*.example" }]
+            notify-rate = 20
             transfers = 10
             transfers-per-client = 0
         "#;
@@ -287,6 +297,7 @@ mod tests {
         let allowed: Vec<_> = config.transfer_allow.iter().flatten().map(shown).collect();
         let expected = [("192.0.2.0/24", ""), ("198.51.100.7/32", ""), ("", "b."), ("::1/128", "a.example.")];
         assert_eq!(allowed, expected.map(|(network, key)| (network.to_owned(), key.to_owned())));
+        assert_eq!((config.transfer_notify.map(|all| all.len()), config.transfer_notify_rate), (Some(2), Some(20)));
         assert_eq!((config.transfers, config.transfers_per_client), (Some(10), Some(0)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
         assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));

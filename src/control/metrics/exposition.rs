@@ -38,6 +38,7 @@ impl Collector for Exposition {
         self.answers(&mut encoder)?;
         self.times(&mut encoder)?;
         self.server(&mut encoder)?;
+        self.notices(&mut encoder)?;
         self.plans(&mut encoder)
     }
 }
@@ -112,6 +113,21 @@ impl Exposition {
         gauge(encoder, "watari_build_info", "The version that runs", version)?;
         let states = states.iter().map(|(state, count)| one("state", state, *count));
         gauge(encoder, "watari_plans", "Plans by how they stand", states)
+    }
+
+    fn notices(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Figures { notices, notices_waiting, .. } = &self.figures;
+        let help = "Notices of changes (NOTIFY) that were sent to secondaries, again and again ones included";
+        counter(encoder, "watari_notices", help, [(vec![], notices.sent)])?;
+        let came = |outcome: &str, count| (vec![("outcome", outcome.to_owned())], count);
+        let outcomes = [
+            came("acknowledged", notices.acknowledged),
+            came("refused", notices.refused),
+            came("unanswered", notices.unanswered),
+        ];
+        counter(encoder, "watari_notice_outcomes", "What came of them", outcomes)?;
+        let help = "Notices that wait to be sent, or are under way";
+        gauge(encoder, "watari_notices_waiting", help, [(vec![], *notices_waiting as f64)])
     }
 
     fn plans(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::control::load::{Loaded, Outcome};
 use crate::control::names;
+use crate::control::notifier::Tally;
 use crate::control::registry::Count;
 use crate::control::running::Running;
 use crate::net::Meter;
@@ -30,6 +31,10 @@ pub struct Figures {
     pub rereads: u64,
     /// How far the system's clock is behind what is served by.
     pub held_back: Duration,
+    /// What secondaries were told, and what came of it.
+    pub notices: Tally,
+    /// How many notices wait, or are under way.
+    pub notices_waiting: usize,
     /// How many plans stand how.
     pub states: BTreeMap<&'static str, usize>,
     /// Those that are under way, [`PLANS_MAX`] at most.

@@ -82,6 +82,7 @@ impl Owner {
                 known.serial = serial;
             }
             self.expect_followers(&apex, edition, at);
+            self.has_serial(&apex, serial, now);
             self.changes.extend(Due::after(at, &timeline));
         }
     }

@@ -9,6 +9,7 @@ use crate::control::fingerprint::Fingerprint;
 use crate::control::herald::Notice;
 use crate::control::load::{Loaded, Request};
 use crate::control::lookout::Look;
+use crate::control::notifier::{self, Heard};
 use crate::control::portfolio::Reading;
 use crate::control::registry::Count;
 use crate::control::report::Report;
@@ -58,6 +59,8 @@ pub enum Event {
         /// What it came to.
         verdict: Verdict,
     },
+    /// A secondary was told of a change, and that came of it.
+    Informed(notifier::Notice, Heard),
     /// The file of a portfolio was read.
     PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
@@ -166,6 +169,8 @@ pub enum Effect {
     AskSerial(Name, SocketAddr),
     /// Look at what a plan has looked at.
     Look(Look),
+    /// Tell a secondary of a change.
+    Inform(notifier::Notice),
     /// Tell who asked.
     Answer(Ticket, Answer),
     /// Serve this from now on.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::super::desk;
 use super::super::fingerprint::Fingerprint;
 use super::super::load::Loaded;
+use super::super::notifier::{self, Heard};
 use super::super::registry::Content;
 use super::super::report::Level;
 use super::super::tree::Tree;
@@ -15,7 +16,10 @@ use super::*;
 use crate::diag::Diagnostic;
 use crate::timeline::Verdict;
 use crate::timeline::conduct::{Decision, PlanText, Sources};
+use crate::wire::Rcode;
 use crate::zone::{Zone, text};
+
+mod inform;
 
 /// T, the instant of every plan here, is so long after the beginning.
 const LEAD: Duration = Duration::from_secs(1000);
@@ -52,6 +56,8 @@ struct World {
     load_takes: Duration,
     served: BTreeMap<Name, Option<u32>>,
     reports: Vec<Report>,
+    /// What secondaries were told: when, and what was served then.
+    informed: Vec<(Duration, notifier::Notice, Option<u32>)>,
     publications: usize,
     ready: Option<Count>,
 }
@@ -88,6 +94,7 @@ impl World {
             load_takes: Duration::from_millis(1),
             served: BTreeMap::new(),
             reports: Vec::new(),
+            informed: Vec::new(),
             publications: 0,
             ready: None,
         };
@@ -195,6 +202,12 @@ impl World {
                 Effect::Look(look) => {
                     let verdict = self.sees.clone();
                     let event = Event::Looked { apex: look.apex, number: look.number, verdict };
+                    self.coming.push((self.now + Duration::from_millis(1), event));
+                }
+                Effect::Inform(notice) => {
+                    let served = self.served.get(&notice.apex).copied().flatten();
+                    self.informed.push((self.now, notice.clone(), served));
+                    let event = Event::Informed(notice, Heard::Answer(Rcode::NOERROR));
                     self.coming.push((self.now + Duration::from_millis(1), event));
                 }
                 Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}

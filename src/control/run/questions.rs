@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Control, GATHERINGS_MAX, Word};
 use crate::control::desk;
 use crate::control::gathering::{self, Gathering};
+use crate::control::informed;
 use crate::control::metered;
 use crate::control::metrics;
 use crate::control::names;
@@ -25,7 +26,7 @@ impl Control {
             match request.verb {
                 Verb::Status => {
                     let reply = desk::overview(self.owner.running(), &self.clock_state(), self.clock.now());
-                    caller.reply(reply);
+                    caller.reply(informed::of_all(reply, self.owner.notifier()));
                 }
                 _ => caller.reply(Reply::refused("which zone is meant is not said").help("name it")),
             }
@@ -97,6 +98,7 @@ impl Control {
         let running = self.owner.running_of(&apex);
         let (loader, archive, clock) = (self.loader.clone(), self.archive.clone(), self.clock_state());
         let (now, meter) = (self.clock.now(), self.meter.clone());
+        let told = self.owner.notifier().standing(&apex);
         rayon::spawn(move || {
             let served = running::Served { zone: &zone, content, running: running.as_deref() };
             let schedule = loader.schedule(&served);
@@ -104,7 +106,8 @@ impl Control {
             let rest = (&clock, now, styled);
             let standing = desk::standing(&apex, schedule.as_ref(), running.as_deref(), &entries, rest);
             let reading = meter.reading(metrics::hash(&apex)).unwrap_or_default();
-            caller.reply(metered::told(standing, &apex, schedule.as_ref(), &reading));
+            let standing = metered::told(standing, &apex, schedule.as_ref(), &reading);
+            caller.reply(informed::of_zone(standing, &told));
         });
     }
 

@@ -22,6 +22,7 @@ mod flip;
 mod form;
 pub mod gate;
 mod instant;
+pub mod patterns;
 pub mod portfolio;
 pub mod probe;
 mod secondaries;

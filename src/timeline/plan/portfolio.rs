@@ -20,7 +20,6 @@
 //!    nobody else's plan, and a journal of many runs does not keep the list once for each.
 //! 4. The lists are read by [`Portfolio::read`] alone, once for all zones.
 
-use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,17 +29,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::form::{Form, Written};
+use super::patterns::{PATTERNS_MAX, Patterns};
 use super::{Draft, Flip, in_order, read_length, to_instant};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
 use crate::timeline::Digest;
-use crate::wire::{Name, NameRef};
-use crate::zone::text;
+use crate::wire::NameRef;
 
 /// What the name of a portfolio's file ends in.
 pub const FILE_SUFFIX: &str = ".portfolio.toml";
-/// The most names and patterns of a portfolio.
-pub const PATTERNS_MAX: usize = 10_000;
 /// The most waves.
 pub const WAVES_MAX: u32 = 1000;
 
@@ -87,8 +84,8 @@ impl Portfolio {
         let heading = draft.heading.clone();
         let mut form = Form::new(&source, &mut faults, table.get_ref(), heading, ("a portfolio", &keys));
         let example = r#"zones = ["*.example", "shop.test"]"#;
-        let zones = form.required("zones", example).and_then(|value| Patterns::read(&mut form, "zones", value));
-        let except = form.optional("except").and_then(|value| Patterns::read(&mut form, "except", value));
+        let zones = form.required("zones", example).and_then(|value| read_patterns(&mut form, "zones", value));
+        let except = form.optional("except").and_then(|value| read_patterns(&mut form, "except", value));
         let lists = ["zones", "except"].iter().filter_map(|key| form.optional(key)).map(Spanned::span).collect();
         if let (Some(at), Some(waves)) = (&draft.at, &draft.waves)
             && waves.last(&at.value).is_none()
@@ -172,82 +169,38 @@ fn without(text: &str, mut lists: Vec<Range<usize>>) -> (Arc<[u8]>, Vec<Cut>) {
     (kept.into_bytes().into(), cuts)
 }
 
-/// Names and patterns, in lower case and wire form.
-#[derive(Debug, Default)]
-struct Patterns {
-    /// Whether `*` is among them.
-    every: bool,
-    names: HashSet<Box<[u8]>>,
-    /// Of `*.example`, `example`.
-    suffixes: HashSet<Box<[u8]>>,
-}
-
-impl Patterns {
-    fn has(&self, name: &Name) -> bool {
-        if self.every || self.names.contains(name.wire()) {
-            return true;
-        }
-        let mut above = name.as_ref().parent().filter(|_| !self.suffixes.is_empty());
-        while let Some(name) = above {
-            if self.suffixes.contains(name.wire()) {
-                return true;
-            }
-            above = name.parent();
-        }
-        false
+fn read_patterns(form: &mut Form<'_, '_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Patterns> {
+    let example = format!(r#"{key} = ["*.example", "shop.test"], a list of names and patterns"#);
+    let source = form.source;
+    let Some(array) = value.get_ref().as_array() else {
+        form.wrong_type(key, value, "a list of zones", &example);
+        return None;
+    };
+    if array.is_empty() && key == "zones" {
+        let diagnostic = Diagnostic::error("portfolio-zones", "the portfolio is for no zone");
+        form.fault(diagnostic.help(format!("write {example}; \"*\" is every zone")), &value.span(), "");
     }
-
-    fn read(form: &mut Form<'_, '_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Patterns> {
-        let example = format!(r#"{key} = ["*.example", "shop.test"], a list of names and patterns"#);
-        let source = form.source;
-        let Some(array) = value.get_ref().as_array() else {
-            form.wrong_type(key, value, "a list of zones", &example);
-            return None;
-        };
-        if array.is_empty() && key == "zones" {
-            let diagnostic = Diagnostic::error("portfolio-zones", "the portfolio is for no zone");
-            form.fault(diagnostic.help(format!("write {example}; \"*\" is every zone")), &value.span(), "");
-        }
-        if array.len() > PATTERNS_MAX {
-            let message = format!("`{key}` has {} entries, and {PATTERNS_MAX} are the most", array.len());
-            let diagnostic = Diagnostic::error("portfolio-zones", message);
-            form.fault(diagnostic.help("use a pattern, as \"*.example\", or two portfolios"), &value.span(), "");
-            return None;
-        }
-        let mut patterns = Patterns::default();
-        for item in array.iter() {
-            match item.get_ref().as_str() {
-                None => form.wrong_type(key, item, "a list of names and patterns", &example),
-                Some(written) => {
-                    if let Err(why) = patterns.add(written) {
-                        let diagnostic =
-                            Diagnostic::error("portfolio-pattern", "this is no zone's name, nor a pattern")
-                                .at(source.place(&item.span()), why)
-                                .help("write a name, or * for one or more labels at its left: \"*.example\"");
-                        form.faults.push(diagnostic);
-                    }
+    if array.len() > PATTERNS_MAX {
+        let message = format!("`{key}` has {} entries, and {PATTERNS_MAX} are the most", array.len());
+        let diagnostic = Diagnostic::error("portfolio-zones", message);
+        form.fault(diagnostic.help("use a pattern, as \"*.example\", or two portfolios"), &value.span(), "");
+        return None;
+    }
+    let mut patterns = Patterns::default();
+    for item in array.iter() {
+        match item.get_ref().as_str() {
+            None => form.wrong_type(key, item, "a list of names and patterns", &example),
+            Some(written) => {
+                if let Err(why) = patterns.add(written) {
+                    let diagnostic = Diagnostic::error("portfolio-pattern", "this is no zone's name, nor a pattern")
+                        .at(source.place(&item.span()), why)
+                        .help("write a name, or * for one or more labels at its left: \"*.example\"");
+                    form.faults.push(diagnostic);
                 }
             }
         }
-        Some(patterns)
     }
-
-    fn add(&mut self, written: &str) -> Result<(), String> {
-        if written == "*" {
-            self.every = true;
-            return Ok(());
-        }
-        let (set, rest) = match written.strip_prefix("*.") {
-            Some(rest) => (&mut self.suffixes, rest),
-            None => (&mut self.names, written),
-        };
-        if rest.contains('*') {
-            return Err("a * stands alone, as the first label".to_owned());
-        }
-        let name = text::name_from_text(rest, NameRef::root()).map_err(|error| error.to_string())?;
-        set.insert(name.as_ref().to_lowercase().wire().into());
-        Ok(())
-    }
+    Some(patterns)
 }
 
 /// How the zones are staggered.

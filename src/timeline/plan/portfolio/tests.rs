@@ -3,6 +3,7 @@
 
 use super::super::{digest_of, parse};
 use super::*;
+use crate::wire::Name;
 
 const FLIP: &str = "[[flip]]\nname = \"www\"\ntype = \"A\"\nfrom = [\"192.0.2.1\"]\nto = [\"192.0.2.2\"]\n";
 
