@@ -50,6 +50,13 @@ fn a_flip_waits_for_its_port_to_open() {
     until_past(&mut server, &plan);
     assert_eq!(server.data("www.move.example", "A"), OLD);
     server.until("it is told why", |server| status(server).contains("fails since"));
+    let text = status(&server);
+    let line = text.lines().find(|line| line.contains("gate   new web: 0 of ")).expect("what was seen lately");
+    assert!(line.contains("passed, needs 2 of 2 over") && line.contains("; last look "), "{text}");
+    let (_, json) = server.command(&["status", "move.example", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["looks"][0]["probe"], "new web", "{json}");
+    assert!(json["looks"][0]["failed"].as_u64() > Some(0), "{json}");
     // What was told, and what waits, survive a restart.
     drop(server.running);
     let mut server = Watari::start(server.folder, &[]);

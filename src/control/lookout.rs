@@ -18,6 +18,8 @@
 //! 4. What was asked for is asked for again only after `AGAIN`, should nothing have come of it.
 //! 5. After a restart what was told stands, and what was seen is forgotten: nothing passes before it was seen anew.
 
+mod sighting;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,8 @@ use crate::timeline::plan::probe::Probe;
 use crate::timeline::plan::{Condition, Gate, Watch};
 use crate::timeline::{Run, Verdict};
 use crate::wire::Name;
+
+pub use sighting::{Sighting, told};
 
 /// The most looks that are under way at one time.
 pub const LOOKS_MAX: usize = 64;
@@ -341,13 +345,8 @@ impl Post {
         let findings = self.findings.as_deref();
         let mut found = Vec::new();
         for (place, gate) in (0u8..).zip(&self.guard.gates) {
-            let is_awaited = self
-                .guard
-                .awaited
-                .iter()
-                .any(|awaited| awaited.before == gate.before && now >= awaited.at.before(LEAD).before(gate.over()));
             if let Condition::Probe { probe, rule } = &gate.condition
-                && is_awaited
+                && self.is_awaited(gate, now)
             {
                 let of = Sentry::Gate(place);
                 let told = findings.and_then(|findings| findings.of(of));
@@ -366,6 +365,12 @@ impl Post {
             found.extend(is_new.filter(|new| !is_spent || matches!(new, Verdict::Fail(_))).map(|new| (of, new)));
         }
         found
+    }
+
+    /// Whether `gate` is one that is waited for, and looked at by now.
+    fn is_awaited(&self, gate: &Gate, now: Instant) -> bool {
+        let mut awaited = self.guard.awaited.iter().filter(|awaited| awaited.before == gate.before);
+        awaited.any(|awaited| now >= awaited.at.before(LEAD).before(gate.over()))
     }
 
     fn is_watching(&self, watch: &Watch, now: Instant) -> bool {

@@ -86,7 +86,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn all(self) -> usize {
+    /// All of them.
+    pub fn all(self) -> usize {
         self.passed + self.failed + self.unknown
     }
 }

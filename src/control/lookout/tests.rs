@@ -165,6 +165,31 @@ fn a_gate_that_has_not_passed_by_its_deadline_holds_the_plan() {
 }
 
 #[test]
+fn what_was_seen_lately_is_told_beside_what_is_needed() {
+    let mut world = World::of(&format!("{GATE}[[watch]]\nprobe = \"web\"\nfail = \"2 of 3\"\n"));
+    let shown = |world: &World| {
+        let reply = crate::control::socket::Reply::shown(String::new(), serde_json::json!({}));
+        told(reply, &world.lookout.sightings(&apex(), world.now), world.now)
+    };
+    world.pass(at(-100), |_| fail());
+    assert_eq!(shown(&world).text, "", "nobody looks yet");
+    world.pass(at(-10), |look| if look == 2 { Verdict::Pass } else { fail() });
+    let reply = shown(&world);
+    let line = "gate   web: 1 of 3 passed, needs 2 of 3 over 40 s; last look 2 s ago: refused";
+    assert_eq!(reply.text, format!("\n  looks\n  {line}\n"));
+    let looks = &reply.data["looks"];
+    assert_eq!((&looks[0]["passed"], &looks[0]["failed"], &looks[0]["of"]), (&1.into(), &2.into(), &3.into()));
+    assert_eq!(looks[0]["last"], serde_json::json!({ "verdict": "fail", "why": "refused" }));
+    // After the flip it is the watch that counts, and only what it has seen since.
+    world.pass(at(1), |_| Verdict::Pass);
+    let none = "watch  web: 0 of 0 failed, fails with 2 of 3 over 40 s; no look has come back yet";
+    assert_eq!(shown(&world).text, format!("\n  looks\n  {none}\n"));
+    world.pass(at(25), |_| Verdict::Unknown("no route".to_owned()));
+    let line = "watch  web: 0 of 2 failed, 2 not known, fails with 2 of 3 over 40 s; last look 7 s ago: no route";
+    assert_eq!(shown(&world).text, format!("\n  looks\n  {line}\n"));
+}
+
+#[test]
 fn what_was_asked_for_in_vain_is_asked_for_again() {
     let mut world = World::of(GATE);
     let mut told = 0;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::event::{Act, Answer, Asked, Consider, Considered, Effect, Ticket};
 use super::{ASKED_MAX, Owner, Pending, recorded};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::control::followers::{Behind, Due};
+use crate::control::lookout::Sighting;
 use crate::control::registry::Phase;
 use crate::control::report::Report;
 use crate::control::running::{News, Running};
@@ -29,6 +30,11 @@ impl Owner {
     /// The same, where nothing is to be kept.
     pub fn running_ref(&self, apex: &Name) -> Option<&Arc<Running>> {
         self.running.get(apex)
+    }
+
+    /// What the gates and watches of `apex` that are looked at by `now` have seen.
+    pub fn sightings(&self, apex: &Name, now: Instant) -> Vec<Sighting> {
+        self.lookout.sightings(apex, now)
     }
 
     /// Which secondaries of `apex` have not followed yet, and to which serial.

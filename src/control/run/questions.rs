@@ -6,6 +6,7 @@ use super::{Control, GATHERINGS_MAX, Word};
 use crate::control::desk;
 use crate::control::gathering::{self, Gathering};
 use crate::control::informed;
+use crate::control::lookout;
 use crate::control::metered;
 use crate::control::metrics;
 use crate::control::names;
@@ -99,6 +100,7 @@ impl Control {
         let (loader, archive, clock) = (self.loader.clone(), self.archive.clone(), self.clock_state());
         let (now, meter) = (self.clock.now(), self.meter.clone());
         let told = self.owner.notifier().standing(&apex);
+        let sightings = self.owner.sightings(&apex, now);
         rayon::spawn(move || {
             let served = running::Served { zone: &zone, content, running: running.as_deref() };
             let schedule = loader.schedule(&served);
@@ -106,6 +108,7 @@ impl Control {
             let rest = (&clock, now, styled);
             let standing = desk::standing(&apex, schedule.as_ref(), running.as_deref(), &entries, rest);
             let reading = meter.reading(metrics::hash(&apex)).unwrap_or_default();
+            let standing = lookout::told(standing, &sightings, now);
             let standing = metered::told(standing, &apex, schedule.as_ref(), &reading);
             caller.reply(informed::of_zone(standing, &told));
         });
