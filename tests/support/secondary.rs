@@ -50,8 +50,19 @@ impl Secondary {
         zones: &[&str],
         shared: Option<Shared<'_>>,
     ) -> Secondary {
+        let zones: Vec<_> = zones.iter().map(|zone| (*zone, shared)).collect();
+        Secondary::keyed(kind, address, primary, &zones)
+    }
+
+    /// The same, with a key for each zone.
+    pub(crate) fn keyed(
+        kind: Kind,
+        address: SocketAddr,
+        primary: SocketAddr,
+        zones: &[(&str, Option<Shared<'_>>)],
+    ) -> Secondary {
         let folder = tempfile::tempdir().unwrap();
-        let text = configuration(kind, primary, zones, folder.path(), address, shared);
+        let text = configuration(kind, primary, zones, folder.path(), address);
         write(&folder.path().join("config"), &text);
         // Without it Knot has no journal, and without that no differences.
         fs::create_dir(folder.path().join("database")).unwrap();
@@ -108,66 +119,80 @@ impl Secondary {
 fn configuration(
     kind: Kind,
     primary: SocketAddr,
-    zones: &[&str],
+    zones: &[(&str, Option<Shared<'_>>)],
     folder: &Path,
     address: SocketAddr,
-    shared: Option<Shared<'_>>,
 ) -> String {
     let (port, theirs, at) = (address.port(), primary.port(), folder.display());
-    let each = |form: &dyn Fn(&str) -> String| zones.iter().map(|zone| form(zone)).collect::<String>();
+    let mut keys: Vec<_> = zones.iter().filter_map(|(_, shared)| *shared).collect();
+    keys.dedup_by_key(|shared| shared.name);
+    let each_key = |form: &dyn Fn(Shared<'_>) -> String| keys.iter().map(|shared| form(*shared)).collect::<String>();
+    let each = |form: &dyn Fn(&str, Option<&str>) -> String| {
+        zones.iter().map(|(zone, shared)| form(zone, shared.map(|shared| shared.name))).collect::<String>()
+    };
     match kind {
         Kind::Knot => {
-            let (mut key, mut with) = (String::new(), String::new());
-            if let Some(Shared { name, algorithm, secret }) = shared {
-                key = format!("key:\n  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n");
-                with = format!("    key: {name}\n");
-            }
+            let remotes = each_key(&|Shared { name, .. }| {
+                format!("  - id: \"{name}\"\n    address: 127.0.0.1@{theirs}\n    key: \"{name}\"\n")
+            });
+            let notices = each_key(&|Shared { name, .. }| {
+                format!("  - id: \"{name}\"\n    address: 127.0.0.1\n    action: notify\n    key: \"{name}\"\n")
+            });
+            let known = each_key(&|Shared { name, algorithm, secret }| {
+                format!("  - id: \"{name}\"\n    algorithm: {algorithm}\n    secret: {secret}\n")
+            });
             format!(
                 "server:\n    rundir: {at}\n    listen: 127.0.0.1@{port}\n    background-workers: 2\n\
                  control:\n    listen: {at}/control\ndatabase:\n    storage: {at}/database\n\
-                 log:\n  - target: stderr\n    any: info\n{key}remote:\n  - id: ours\n    address: 127.0.0.1@{theirs}\n{with}\
+                 log:\n  - target: stderr\n    any: info\nkey:\n{known}\
+                 remote:\n  - id: unsigned\n    address: 127.0.0.1@{theirs}\n{remotes}\
                  acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
-                 \x20 - id: notices\n    address: 127.0.0.1\n    action: notify\n{with}\
-                 template:\n  - id: default\n    storage: {at}\n    master: ours\n    acl: [all, notices]\n\
-                 \x20   refresh-min-interval: 2\n    retry-min-interval: 1\nzone:\n{}",
-                each(&|zone| format!("  - domain: \"{zone}.\"\n"))
+                 \x20 - id: unsigned\n    address: 127.0.0.1\n    action: notify\n{notices}\
+                 template:\n  - id: default\n    storage: {at}\n    refresh-min-interval: 2\n    retry-min-interval: 1\nzone:\n{}",
+                each(&|zone, key| {
+                    let key = key.unwrap_or("unsigned");
+                    format!("  - domain: \"{zone}.\"\n    master: \"{key}\"\n    acl: [all, \"{key}\"]\n")
+                })
             )
         }
         Kind::Nsd => {
-            let (mut key, mut with) = (String::new(), "NOKEY");
-            if let Some(Shared { name, algorithm, secret }) = shared {
-                key = format!("key:\n    name: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n");
-                with = name;
-            }
+            let known = each_key(&|Shared { name, algorithm, secret }| {
+                format!("key:\n    name: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n")
+            });
             format!(
                 "server:\n    ip-address: 127.0.0.1@{port}\n    server-count: 1\n    username: \"\"\n    chroot: \"\"\n\
                  \x20   pidfile: \"\"\n    database: \"\"\n    zonelistfile: \"{at}/zone.list\"\n    verbosity: 2\n\
                  \x20   xfrdfile: \"{at}/xfrd.state\"\n    xfrdir: \"{at}\"\n    zonesdir: \"{at}\"\n\
-                 \x20   xfrd-reload-timeout: 0\nremote-control:\n    control-enable: no\n{key}{}",
-                each(&|zone| format!(
-                    "zone:\n    name: \"{zone}\"\n    request-xfr: 127.0.0.1@{theirs} {with}\n\
-                     \x20   allow-notify: 127.0.0.1 {with}\n    provide-xfr: 127.0.0.1 NOKEY\n\
-                     \x20   min-refresh-time: 1\n    min-retry-time: 1\n"
-                ))
+                 \x20   xfrd-reload-timeout: 0\nremote-control:\n    control-enable: no\n{known}{}",
+                each(&|zone, key| {
+                    let key = key.unwrap_or("NOKEY");
+                    format!(
+                        "zone:\n    name: \"{zone}\"\n    request-xfr: 127.0.0.1@{theirs} {key}\n\
+                         \x20   allow-notify: 127.0.0.1 {key}\n    provide-xfr: 127.0.0.1 NOKEY\n\
+                         \x20   min-refresh-time: 1\n    min-retry-time: 1\n"
+                    )
+                })
             )
         }
         Kind::Bind => {
-            let (mut key, mut with, mut from) = (String::new(), String::new(), "127.0.0.1;".to_owned());
-            if let Some(Shared { name, algorithm, secret }) = shared {
-                key = format!("key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n");
-                (with, from) = (format!(" key \"{name}\""), format!("key \"{name}\";"));
-            }
+            let known = each_key(&|Shared { name, algorithm, secret }| {
+                format!("key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n")
+            });
             format!(
-                "{key}options {{\n  directory \"{at}\"; pid-file none; session-keyfile none; lock-file none;\n\
+                "{known}options {{\n  directory \"{at}\"; pid-file none; session-keyfile none; lock-file none;\n\
                  \x20 managed-keys-directory \"{at}\";\n\
                  \x20 listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n\
                  \x20 allow-transfer {{ any; }}; notify no; dnssec-validation no; empty-zones-enable no;\n\
                  \x20 min-refresh-time 1; min-retry-time 1; masterfile-format text; check-names secondary ignore;\n\
                  }};\ncontrols {{ }};\n{}",
-                each(&|zone| format!(
-                    "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {theirs}{with}; }};\n\
-                     \x20 allow-notify {{ {from} }}; file \"{zone}.copy\"; }};\n"
-                ))
+                each(&|zone, key| {
+                    let with = key.map_or_else(String::new, |key| format!(" key \"{key}\""));
+                    let from = key.map_or_else(|| "127.0.0.1;".to_owned(), |key| format!("key \"{key}\";"));
+                    format!(
+                        "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {theirs}{with}; }};\n\
+                         \x20 allow-notify {{ {from} }}; file \"{zone}.copy\"; }};\n"
+                    )
+                })
             )
         }
         Kind::Watari => unreachable!("ours is the primary"),

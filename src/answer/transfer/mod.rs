@@ -147,6 +147,11 @@ impl Transfer {
         if len == 0 { 0 } else { self.signed(now, out, len).unwrap_or(0) }
     }
 
+    /// The name of the key that it is signed with.
+    pub fn key(&self) -> Option<NameRef<'_>> {
+        self.signing.as_ref().map(|signing| signing.first.key().name())
+    }
+
     /// The apex of the zone.
     pub fn apex(&self) -> NameRef<'_> {
         self.held.view().apex()

@@ -51,7 +51,7 @@ impl Ongoing {
     ) -> Result<(), Box<Transfer>> {
         static REFUSALS: Occasionally = Occasionally::new();
         if transfer.is_done() {
-            tracing::info!("transferred {transfer} to {peer}: {octets} octets");
+            tell(&transfer, peer, octets);
             return Ok(());
         }
         let Some(place) = place.begin_transfer() else {
@@ -101,8 +101,14 @@ impl Ongoing {
 
 impl Started {
     fn end(self, peer: SocketAddr) {
-        tracing::info!("transferred {} to {peer}: {} octets", self.transfer, self.octets);
+        tell(&self.transfer, peer, self.octets);
     }
+}
+
+/// Says what was sent.
+fn tell(transfer: &Transfer, peer: SocketAddr, octets: usize) {
+    let key = transfer.key().map_or_else(String::new, |key| format!(" with the key {key}"));
+    tracing::info!("transferred {transfer} to {peer}{key}: {octets} octets");
 }
 
 impl Drop for Ongoing {
