@@ -53,6 +53,8 @@ struct World {
     ttl_after: u32,
     /// The lines that say how TTLs go down and up.
     ways: String,
+    /// How long a secondary may take to follow, in seconds; `None` without one.
+    within: Option<u32>,
     /// For each RRset, what it flips to; none removes it.
     flips: Vec<Option<BTreeSet<u8>>>,
     /// New names.
@@ -96,13 +98,14 @@ fn worlds() -> impl Strategy<Value = World> {
     let zone = (serial, ttl(), ttl(), ALIVE.map(rrset), prop::option::of(ttl()), prop::option::of(ttl()));
     let low = prop::option::of(prop_oneof![Just(60u32), 1u32..7200]);
     let new = prop::sample::subsequence(vec!["new", "x.y.www", "b"], 0..=3);
-    let plan = (low, 1u32..200_000, ways(), [to(), to(), to(), to()], new);
+    let within = prop::option::of(1u32..5000);
+    let plan = (low, 1u32..200_000, (ways(), within), [to(), to(), to(), to()], new);
     let hold = (-200_000i64..200_000, prop_oneof![1u32..200, 1u32..200_000]);
     let armed = prop_oneof![Just(-1_000_000_000i64), -200_000i64..200_000, -100i64..100];
     (zone, plan, armed, hold, prop::collection::vec(-300_000i64..300_000, 30)).prop_map(
         |(
             (serial, soa_ttl, minimum, rrsets, wildcard, alias),
-            (low_ttl, ttl_after, ways, flips, new),
+            (low_ttl, ttl_after, (ways, within), flips, new),
             armed,
             hold,
             asked,
@@ -116,6 +119,7 @@ fn worlds() -> impl Strategy<Value = World> {
             low_ttl,
             ttl_after,
             ways,
+            within,
             flips: flips.into(),
             new,
             armed,
@@ -173,6 +177,9 @@ impl World {
         let mut text = "version = 1\nat = \"2026-12-01T03:00[Asia/Tokyo]\"\n".to_owned() + &self.ways;
         if let Some(low) = self.low_ttl {
             text += &format!("low_ttl = {low}\n");
+        }
+        if let Some(within) = self.within {
+            text += &format!("[secondaries]\nservers = [\"192.0.2.53\"]\nwithin = {within}\n");
         }
         let after = format!("ttl_after = {}\n", self.ttl_after);
         for (rrset, to) in self.rrsets.iter().zip(&self.flips) {
@@ -242,15 +249,36 @@ impl World {
         course
     }
 
-    fn asked(&self) -> Vec<Instant> {
-        self.asked.iter().map(|&at| Instant::from_unix_seconds(T + at)).collect()
+    /// Who asks, and when: at random, and around the changes of `course`.
+    fn asked(&self, course: &[(Instant, Schedule)]) -> Vec<(Instant, Asked)> {
+        let at_random = self.asked.iter().map(|&at| Instant::from_unix_seconds(T + at));
+        let here = at_random.chain(changes(course)).flat_map(|at| PEERS.map(|peer| (at, Asked::Here(peer))));
+        let there = self.within.iter().flat_map(|&within| [Duration::ZERO, length(Ttl(within))]);
+        let there = there.flat_map(|lag| changes(course).into_iter().map(move |at| (at.after(lag), Asked::There(lag))));
+        here.chain(there).collect()
     }
 }
 
-/// What was served to `peer` at `at` where the plan stood as `course` says: the zone file's contents until it is armed.
-fn served<'a>(zone: &'a Zone, course: &'a [(Instant, Schedule)], at: Instant, peer: IpAddr) -> View<'a> {
+/// Who is asked.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// This server, by a peer.
+    Here(IpAddr),
+    /// A secondary, which has what was to be transferred so long ago.
+    There(Duration),
+}
+
+/// What who was `asked` served at `at` where the plan stood as `course` says: the zone file's contents until it is armed.
+fn served<'a>(zone: &'a Zone, course: &'a [(Instant, Schedule)], at: Instant, asked: Asked) -> View<'a> {
+    let at = match asked {
+        Asked::There(lag) if at != Instant::MAX => at.before(lag),
+        _ => at,
+    };
     let stood = course.iter().rev().find(|(from, _)| *from <= at);
-    stood.map_or(zone.view(), |(_, schedule)| schedule.timeline.view(at, peer))
+    stood.map_or(zone.view(), |(_, Schedule { timeline, .. })| match asked {
+        Asked::Here(peer) => timeline.view(at, peer),
+        Asked::There(_) => timeline.transferred(timeline.at(at)),
+    })
 }
 
 /// The instants that matter: right before something changes, and when it has.
@@ -293,24 +321,24 @@ fn length(ttl: Ttl) -> Duration {
 const TICK: Duration = Duration::from_nanos(1);
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_conforming_cache_holds_old_data_after_the_horizon(world in worlds()) {
         let zone = world.zone();
         let course = [(world.armed_at(), world.schedule(&zone, world.armed_at()))];
         let schedule = &course[0].1;
-        let asked = [world.asked(), changes(&course)].concat();
+        let asked = world.asked(&course);
         for drain in &schedule.drains {
             let mut last_kept = Instant::MIN;
-            for (&at, peer) in asked.iter().flat_map(|at| PEERS.map(|peer| (at, peer))) {
-                let told = |at| ask(served(&zone, &course, at, peer), drain.owner.as_ref(), drain.rtype);
+            for &(at, who) in &asked {
+                let told = |at| ask(served(&zone, &course, at, who), drain.owner.as_ref(), drain.rtype);
                 let answer = told(at);
                 if answer.data != told(Instant::MAX).data {
                     let kept_until = at.after(length(answer.ttl));
                     prop_assert!(
                         kept_until <= drain.horizon,
-                        "{} {}: asked at {at:?}, kept until {kept_until:?}, promised {:?}",
+                        "{} {}: asked {who:?} at {at:?}, kept until {kept_until:?}, promised {:?}",
                         drain.owner, drain.rtype, drain.horizon
                     );
                     last_kept = last_kept.max(kept_until);
@@ -338,14 +366,14 @@ proptest! {
         if last.run.is_held() {
             prop_assert_eq!(last.horizon().is_some(), last.has_flipped(course.last().unwrap().0));
         }
-        let asked = [world.asked(), changes(&course)].concat();
+        let asked = world.asked(&course);
         for drain in last.horizon().iter().flat_map(|_| &last.drains) {
-            for (&at, peer) in asked.iter().flat_map(|at| PEERS.map(|peer| (at, peer))) {
-                let told = |at| ask(served(&zone, &course, at, peer), drain.owner.as_ref(), drain.rtype);
+            for &(at, who) in &asked {
+                let told = |at| ask(served(&zone, &course, at, who), drain.owner.as_ref(), drain.rtype);
                 let answer = told(at);
                 if answer.data != told(Instant::MAX).data {
                     let kept_until = at.after(length(answer.ttl));
-                    prop_assert!(kept_until <= drain.horizon, "{at:?} {kept_until:?} {drain:?}");
+                    prop_assert!(kept_until <= drain.horizon, "{who:?} {at:?} {kept_until:?} {drain:?}");
                 }
             }
         }
@@ -375,16 +403,20 @@ proptest! {
         prop_assert!(is_at_once || schedule.recovery() >= Some(price.recovered_at));
         let courses = schedule.courses.clone();
         course.push((back_at, schedule));
-        let asked = [world.asked(), changes(&course)].concat();
+        let asked = world.asked(&course);
         for one in &courses {
-            let old = |peer| ask(zone.view(), one.owner.as_ref(), one.rtype).data == ask(served(&zone, &course, Instant::MAX, peer), one.owner.as_ref(), one.rtype).data;
-            for (&at, peer) in asked.iter().flat_map(|at| PEERS.map(|peer| (at, peer))) {
-                prop_assert!(old(peer));
-                let answer = ask(served(&zone, &course, at, peer), one.owner.as_ref(), one.rtype);
+            let old = |who| ask(zone.view(), one.owner.as_ref(), one.rtype).data == ask(served(&zone, &course, Instant::MAX, who), one.owner.as_ref(), one.rtype).data;
+            for &(at, who) in &asked {
+                prop_assert!(old(who));
+                let lag = match who {
+                    Asked::Here(_) => Duration::ZERO,
+                    Asked::There(lag) => lag,
+                };
+                let answer = ask(served(&zone, &course, at, who), one.owner.as_ref(), one.rtype);
                 if answer.data != ask(zone.view(), one.owner.as_ref(), one.rtype).data {
-                    prop_assert!(at < back_at);
+                    prop_assert!(at.before(lag) < back_at);
                     prop_assert!(at.after(length(answer.ttl)) <= price.recovered_at, "{at:?} {answer:?} {price:?}");
-                } else if at >= back_at && one.before.is_some() && !is_at_once {
+                } else if at.before(lag) >= back_at && one.before.is_some() && !is_at_once {
                     let age = at.since(back_at);
                     prop_assert!(length(answer.ttl) <= length(stood.low_ttl).max(age), "{at:?} {answer:?}");
                 }
@@ -396,7 +428,8 @@ proptest! {
     fn in_time_the_old_data_is_gone_at_the_instant_plus_the_low_ttl(world in worlds()) {
         let zone = world.zone();
         let schedule = world.schedule(&zone, Instant::MIN);
-        let promised = schedule.at.after(length(schedule.low_ttl.max(schedule.spread)));
+        let lag = length(Ttl(world.within.unwrap_or(0)));
+        let promised = schedule.at.after(lag).after(length(schedule.low_ttl.max(schedule.spread)));
         for drain in schedule.drains.iter().filter(|drain| drain.held == Held::Data) {
             prop_assert!(drain.horizon <= promised);
         }

@@ -253,7 +253,7 @@ fn timeline(apex: &str, base: &Drawn, patches: [&Drawn; 2], cap: u32) -> Arc<Tim
     };
     let later = vec![
         edition(100, Cap::fixed(Ttl(cap)), 0, 8),
-        edition(200, Cap::COUNTDOWN, 0, 9),
+        edition(200, Cap::countdown(Ttl(90)), 0, 9),
         edition(T, Cap::OPEN, 1, 10),
     ];
     let countdown = Countdown { until: at(T), floor: Ttl(60), spread: Duration::ZERO, key: [1, 2] };
@@ -576,7 +576,7 @@ fn a_transfer_is_noted_and_one_that_is_not_to_be_had_is_signed_too() {
 }
 
 #[test]
-fn a_countdown_is_one_content_for_one_serial_with_its_last_ttl() {
+fn a_countdown_is_one_content_for_one_serial_with_the_ttl_of_its_rung() {
     let drawn = vec![(1, 0, 250, true, vec![1, 2])];
     let timeline = timeline("example.test.", &drawn, [&drawn, &drawn], 100);
     let apex = name("example.test");
@@ -587,7 +587,7 @@ fn a_countdown_is_one_content_for_one_serial_with_its_last_ttl() {
     assert_eq!(ttl(at(0)), [250, 250]);
     assert_eq!(ttl(at(150)), [100, 100], "the cap of its rung");
     for now in [at(200), at(T - 86_400), at(T - 200), at(T).before(Duration::from_nanos(1))] {
-        assert_eq!(ttl(now), [60, 60]);
+        assert_eq!(ttl(now), [90, 90]);
     }
     assert_eq!(ttl(at(T)), [250, 250]);
 }

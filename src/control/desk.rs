@@ -173,12 +173,15 @@ fn cost(zone: &str, decision: &Decision, decided: &Decided, now: Instant) -> Str
         }
         Decision::Hold { .. } => {
             _ = writeln!(text, "{zone}: no further step is taken until it is resumed");
-            match after.waiting.first() {
-                Some(next) => {
+            match after.due_if_resumed() {
+                Some(due) if due <= now => {
+                    _ = writeln!(text, "  all that waits moves by as long as this lasts");
+                }
+                Some(due) => {
                     _ = writeln!(
                         text,
                         "  if you resume before {}, nothing moves; later, all that waits moves by as much",
-                        at(next.from)
+                        at(due)
                     )
                 }
                 None => _ = writeln!(text, "  there is no step that could wait"),

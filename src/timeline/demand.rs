@@ -66,12 +66,12 @@ fn ttl(schedule: &Schedule, old: Ttl, now: Instant, place: f64) -> Ttl {
     let bound = match state.bound {
         Bound::Open => old,
         Bound::Most(ttl) => ttl,
-        Bound::Countdown => {
+        Bound::Countdown(_) => {
             let spread = std::time::Duration::from_secs_f64(f64::from(schedule.spread.0) * place);
             let left = schedule.at.after(spread).since(now).as_secs();
             Ttl(u32::try_from(left).unwrap_or(u32::MAX).max(schedule.low_ttl.0))
         }
     };
-    debug_assert!(schedule.lowering == Lowering::Countdown || state.bound != Bound::Countdown);
+    debug_assert!(schedule.lowering == Lowering::Countdown || !state.bound.counts_down());
     if state.data == Data::New { bound } else { bound.min(old) }
 }

@@ -22,16 +22,19 @@ pub struct StepId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PatchId(pub u16);
 
-/// How an edition bounds the TTLs that its patch says are capped. Of 31 bits: a fixed bound; the others are what no
-/// TTL can be.
+/// How an edition bounds the TTLs that its patch says are capped. Of 31 bits: a fixed bound. With the highest bit, the
+/// others say what a transfer of a countdown has; the highest of these, that there is no bound.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cap(u32);
 
 impl Cap {
     /// Not at all.
     pub const OPEN: Cap = Cap(u32::MAX);
-    /// By what is left of the timeline's countdown.
-    pub const COUNTDOWN: Cap = Cap(u32::MAX - 1);
+    /// By what is left of the timeline's countdown; in a transfer, by `rung`.
+    pub const fn countdown(rung: Ttl) -> Cap {
+        let below_open = Ttl::MAX.0 - 1;
+        Cap(!Ttl::MAX.0 | if rung.0 > below_open { below_open } else { rung.0 })
+    }
 
     /// By `ttl`.
     pub const fn fixed(ttl: Ttl) -> Cap {
@@ -42,14 +45,26 @@ impl Cap {
     pub fn ttl(self) -> Option<Ttl> {
         Some(Ttl(self.0)).filter(|&ttl| ttl <= Ttl::MAX)
     }
+
+    /// What a transfer has of a countdown; `None` if it is no countdown.
+    pub fn rung(self) -> Option<Ttl> {
+        (self.0 > Ttl::MAX.0 && self != Cap::OPEN).then_some(Ttl(self.0 & Ttl::MAX.0))
+    }
+
+    /// Whether it is what is left of the timeline's countdown.
+    pub fn counts_down(self) -> bool {
+        self.rung().is_some()
+    }
 }
 
 impl fmt::Debug for Cap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Cap::OPEN => f.write_str("Cap::OPEN"),
-            Cap::COUNTDOWN => f.write_str("Cap::COUNTDOWN"),
-            Cap(ttl) => write!(f, "Cap::fixed({ttl})"),
+            Cap(ttl) => match self.rung() {
+                Some(rung) => write!(f, "Cap::countdown({rung})"),
+                None => write!(f, "Cap::fixed({ttl})"),
+            },
         }
     }
 }
@@ -171,7 +186,7 @@ impl Timeline {
             let begins =
                 before.replace(edition.from).map_or(edition.from == Instant::MIN, |before| before < edition.from);
             let has_patch = edition.patch.is_none_or(|PatchId(patch)| usize::from(patch) < self.patches.len());
-            let has_countdown = edition.cap != Cap::COUNTDOWN || self.countdown.is_some();
+            let has_countdown = !edition.cap.counts_down() || self.countdown.is_some();
             begins && has_patch && has_countdown
         })
     }
@@ -199,29 +214,32 @@ impl Timeline {
     /// are nearly all, pass by it.
     #[inline(never)]
     pub fn view(&self, now: Instant, peer: IpAddr) -> View<'_> {
-        self.seen(self.at(now), |countdown| countdown.cap(now, peer))
+        self.seen(self.at(now), |countdown, _| countdown.cap(now, peer))
     }
 
     /// What `edition`, one of this timeline, serves at `now`, for a person to see. A countdown is shown with its
     /// earliest deadline, which is the one that the operator declared; some resolvers are given a little more.
     pub fn view_of(&self, edition: Edition, now: Instant) -> View<'_> {
-        self.seen(edition, |countdown| countdown.left(now, countdown.until))
+        self.seen(edition, |countdown, _| countdown.left(now, countdown.until))
     }
 
-    /// What `edition`, one of this timeline, is to a secondary, which keeps it as long as the serial stays. A countdown
-    /// has one serial all the while, so that the TTL that it comes to in the end is the only one that keeps its promise.
+    /// What `edition`, one of this timeline, is to a secondary, which keeps it as long as the serial stays: of a countdown,
+    /// a rung of the ladder.
     pub fn transferred(&self, edition: Edition) -> View<'_> {
-        self.seen(edition, |countdown| countdown.floor)
+        self.seen(edition, |_, rung| rung)
     }
 
     #[inline]
-    fn seen(&self, edition: Edition, left: impl FnOnce(&Countdown) -> Ttl) -> View<'_> {
+    fn seen(&self, edition: Edition, left: impl FnOnce(&Countdown, Ttl) -> Ttl) -> View<'_> {
         let patch = edition.patch.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));
         let view = View::new(&self.zone, patch, edition.serial);
         match (edition.cap, &self.countdown) {
             (Cap::OPEN, _) => view,
-            (Cap::COUNTDOWN, Some(countdown)) => view.capped(left(countdown)),
-            (Cap(ttl), _) => view.capped(Ttl(ttl)),
+            (Cap(ttl), None) => view.capped(Ttl(ttl)),
+            (cap, Some(countdown)) => match cap.rung() {
+                Some(rung) => view.capped(left(countdown, rung)),
+                None => view.capped(Ttl(cap.0)),
+            },
         }
     }
 
@@ -353,9 +371,9 @@ mod tests {
         let patches = |count| vec![Patch::new(&zone(7), &[]).unwrap(); count];
         let made = |count| Timeline::new(zone(7), patches(count), Edition::first(7), vec![patched], None);
         assert!(made(1).is_none() && made(2).is_some());
-        let counted = Edition { cap: Cap::COUNTDOWN, ..edition(100) };
+        let counted = Edition { cap: Cap::countdown(Ttl(60)), ..edition(100) };
         assert!(timeline(Edition::first(7), vec![counted]).is_none());
-        assert!(timeline(Edition { cap: Cap::COUNTDOWN, ..Edition::first(7) }, Vec::new()).is_none());
+        assert!(timeline(Edition { cap: Cap::countdown(Ttl(60)), ..Edition::first(7) }, Vec::new()).is_none());
     }
 
     #[test]
@@ -372,9 +390,11 @@ mod tests {
 
     #[test]
     fn a_cap_is_open_or_fixed_or_a_countdown() {
-        assert_eq!([Cap::OPEN, Cap::COUNTDOWN].map(Cap::ttl), [None, None]);
+        assert_eq!((Cap::OPEN.ttl(), Cap::OPEN.rung()), (None, None));
         for ttl in [Ttl(0), Ttl(60), Ttl::MAX] {
-            assert_eq!(Cap::fixed(ttl).ttl(), Some(ttl));
+            assert_eq!((Cap::fixed(ttl).ttl(), Cap::fixed(ttl).rung()), (Some(ttl), None));
+            let rung = ttl.min(Ttl(Ttl::MAX.0 - 1));
+            assert_eq!((Cap::countdown(ttl).ttl(), Cap::countdown(ttl).rung()), (None, Some(rung)));
         }
         assert_eq!(Cap::fixed(Ttl(u32::MAX)), Cap::fixed(Ttl::MAX));
         assert!(size_of::<Edition>() <= 24);
@@ -405,7 +425,7 @@ mod tests {
         let serial = zone.serial() + 1;
         let mut later = vec![Edition {
             from: seconds(T - 86_400),
-            cap: Cap::COUNTDOWN,
+            cap: Cap::countdown(Ttl(43_200)),
             patch: Some(PatchId(0)),
             ..Edition::first(serial)
         }];
@@ -439,6 +459,8 @@ mod tests {
         let left = deadline.since(now).as_secs() as u32;
         assert_eq!(served(timeline.view(now, PEER)), (left, OLD.to_vec()));
         assert!((5000..5600).contains(&left));
+        // A secondary keeps what it has for as long as the serial stays.
+        assert_eq!(served(timeline.transferred(timeline.at(now))), (43_200, OLD.to_vec()));
     }
 
     #[test]

@@ -137,8 +137,15 @@ pub enum Bound {
     Open,
     /// They are this at most.
     Most(Ttl),
-    /// They are what is left until the instant.
-    Countdown,
+    /// They are what is left until the instant; in a transfer, this: a serial has one content.
+    Countdown(Ttl),
+}
+
+impl Bound {
+    /// Whether TTLs shrink with every second.
+    pub fn counts_down(self) -> bool {
+        matches!(self, Bound::Countdown(_))
+    }
 }
 
 /// What a step is for.
@@ -218,6 +225,10 @@ pub enum Reason {
         old_ttl: Ttl,
         /// What caches keep at least.
         floor: Ttl,
+        /// What caches keep that ask who has transferred the zone.
+        rung: Ttl,
+        /// D: how long the last server takes to follow.
+        lag: Ttl,
     },
     /// The plan says so.
     Declared,
@@ -252,12 +263,14 @@ impl fmt::Display for Reason {
                 Length(old_ttl),
                 Length(low_ttl),
             ),
-            Reason::CountsDown { old_ttl, floor } => write!(
+            Reason::CountsDown { old_ttl, floor, rung, lag } => write!(
                 f,
-                "T - {}: an answer that was given the moment before, with the old TTL, is gone from every cache at T; \
-                 what is given from here on is kept until T, and for {} at least",
+                "T - {}{}: an answer that was given the moment before, with the old TTL, is gone from every cache at T; \
+                 what is given from here on is kept until T, and for {} at least; what a secondary gives, for {} only",
+                Lag('-', lag),
                 Length(old_ttl),
                 Length(floor),
+                Length(rung),
             ),
             Reason::Declared => write!(f, "T, the instant that the plan declares"),
             Reason::Confidence { wait, since, low_ttl, lag } => write!(
@@ -337,7 +350,7 @@ impl Schedule {
         match state.bound {
             Bound::Open => None,
             Bound::Most(ttl) => Some(ttl),
-            Bound::Countdown => Some(self.left(now)),
+            Bound::Countdown(_) => Some(self.left(now)),
         }
     }
 
@@ -369,7 +382,7 @@ impl Schedule {
                 before: self.contents(course, before, step.from.before(Duration::from_nanos(1))),
                 after: self.contents(course, step.state, step.from),
             })
-            .filter(|change| change.before != change.after || step.state.bound == Bound::Countdown)
+            .filter(|change| change.before != change.after || step.state.bound.counts_down())
             .collect()
     }
 
@@ -421,13 +434,14 @@ impl Schedule {
     /// By how much everything that waits would move if the run were resumed at `now`: not at all if nothing was due
     /// meanwhile. `None` if it is not held.
     pub fn shift_if_resumed(&self, now: Instant) -> Option<Duration> {
-        let held = self.run.holds.last().filter(|_| self.run.is_held())?;
-        let is_counting = |step: &Step| step.kind == StepKind::Hold;
-        let due = match self.steps.last() {
-            Some(step) if is_counting(step) => Some(held.from),
-            _ => self.waiting.first().map(|step| step.from),
-        };
-        Some(due.map_or(Duration::ZERO, |due| now.since(due)))
+        self.run.is_held().then(|| self.due_if_resumed().map_or(Duration::ZERO, |due| now.since(due)))
+    }
+
+    /// Until when a hold moves nothing: until the next step that waits, and in a countdown, which it stops, not at all.
+    /// `None` if nothing waits.
+    pub fn due_if_resumed(&self) -> Option<Instant> {
+        let stopped = self.steps.last().filter(|step| step.kind == StepKind::Hold);
+        stopped.or(self.waiting.first()).map(|step| step.from)
     }
 
     /// The digest of what is to happen: instants, data, TTLs, serials.
@@ -452,7 +466,7 @@ impl Schedule {
             text.extend_from_slice(&step.serial.map_or(0, |serial| serial.0).to_be_bytes());
             let bound = match step.state.bound {
                 Bound::Open => u64::MAX,
-                Bound::Countdown => u64::MAX - 1,
+                Bound::Countdown(rung) => 1 << 32 | u64::from(rung.0),
                 Bound::Most(ttl) => u64::from(ttl.0),
             };
             text.extend_from_slice(&bound.to_be_bytes());

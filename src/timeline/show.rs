@@ -346,7 +346,8 @@ pub fn distance(at: Instant, now: Instant) -> String {
 /// A rung's reason in few words.
 fn short(reason: Reason) -> String {
     match reason {
-        Reason::OldTtlDrains { old_ttl, .. } | Reason::CountsDown { old_ttl, .. } => format!("T - {}", Length(old_ttl)),
+        Reason::OldTtlDrains { old_ttl, .. } => format!("T - {}", Length(old_ttl)),
+        Reason::CountsDown { old_ttl, rung, .. } => format!("T - {}; a secondary's TTL: {rung}", Length(old_ttl)),
         Reason::Confidence { wait, since, .. } => format!("{since} + {}", Length(wait)),
         Reason::Declared | Reason::Passed { .. } | Reason::Decided => reason.to_string(),
     }

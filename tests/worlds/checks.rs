@@ -17,7 +17,7 @@ use std::time::Duration;
 use watari::clock::Instant;
 use watari::timeline::guard::{Before, Sentry};
 use watari::timeline::run::{EndingKind, Event};
-use watari::timeline::{Cap, Data, Edition, Run, Serial, Timeline};
+use watari::timeline::{Data, Edition, Run, Serial, Timeline};
 
 use crate::caches::{Asked, all_asked};
 use crate::chance::Chance;
@@ -26,7 +26,7 @@ use crate::world::{Broken, Chapter, World, broken};
 
 /// What an edition serves, a countdown as it begins.
 fn content_of(timeline: &Timeline, edition: Edition) -> String {
-    let way = if edition.cap == Cap::COUNTDOWN { "counting down\n" } else { "" };
+    let way = if edition.cap.counts_down() { "counting down\n" } else { "" };
     format!("{way}{}", content(timeline.view_of(edition, Instant::MIN)))
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn same_at(mine: &Timeline, theirs: &Timeline, at: Instant) -> Result
     if before != after {
         return Err(format!("serial {} was\n{before}\nand is\n{after}", one.serial));
     }
-    if mine.countdown() != theirs.countdown() && one.cap == Cap::COUNTDOWN {
+    if mine.countdown() != theirs.countdown() && one.cap.counts_down() {
         return Err(format!("the countdown {:?} is {:?}", mine.countdown(), theirs.countdown()));
     }
     Ok(())
@@ -177,7 +177,7 @@ fn nothing_past_changes(chapters: &[Chapter], world: &World) -> Result<(), Broke
         let editions = old.editions().chain(new.editions()).map(|edition| edition.from).filter(|from| *from < at);
         for past in editions.chain([at.before(Duration::from_nanos(1))]) {
             // NOTE: all editions of a timeline share its countdown, also those past, which nobody is served.
-            let counts = |timeline: &Timeline| timeline.at(past).cap == Cap::COUNTDOWN;
+            let counts = |timeline: &Timeline| timeline.at(past).cap.counts_down();
             if counts(old) && counts(new) && old.at(past).serial == new.at(past).serial {
                 continue;
             }

@@ -270,7 +270,7 @@ fn an_rrset_beyond_the_reach_of_pointers_is_capped_as_well() {
 fn a_countdown_gives_each_network_its_own_ttl() {
     let (until, second) = (Instant::from_unix_seconds(1_800_000_000), Duration::from_secs(1));
     let countdown = Countdown { until, floor: Ttl(30), spread: Duration::from_secs(600), key: [1, 2] };
-    let bound = Bound { cap: Cap::COUNTDOWN, countdown: Some(countdown) };
+    let bound = Bound { cap: Cap::countdown(Ttl(1800)), countdown: Some(countdown) };
     let catalog = bounded(ZONE, &[("both.example.com", Rtype::A)], bound);
     let ttl = |now: Instant, peer: [u8; 4]| {
         let manner = Manner { now, peer: IpAddr::from(peer), ..PLAIN };

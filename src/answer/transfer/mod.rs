@@ -9,9 +9,8 @@
 //! 4. The question stands in the first message (RFC 5936 § 2.2.1), OPT in all, if the request had it.
 //! 5. IXFR gets the differences from the client's edition straight to the one that is served ("condensed", RFC 1995
 //!    § 5), if the client's serial is that of an earlier edition of the same timeline; else the whole zone.
-//! 6. A serial names one content. An edition in countdown is therefore transferred with the last TTL that it comes to:
-//!    the serial stays while TTLs shrink, so that a secondary would keep what it once was given, and any TTL above the floor
-//!    would let caches keep old data for longer than was promised.
+//! 6. A serial names one content. An edition in countdown is therefore transferred with the TTL of its rung, whatever is left:
+//!    a secondary keeps what it once was given for as long as the serial stays.
 
 mod differences;
 mod held;

@@ -4,7 +4,8 @@
 //! the plan flips, r its low TTL, A the longest TTL in the end.
 //!
 //! 1. From T − R on TTLs go down, so that whatever is given from then on is gone at T, or lives for r: by a *ladder*, whose
-//!    rung R/2ⁿ⁺¹ is served from T − R/2ⁿ; by a *countdown*, whose answers live until T; or *once*, to r.
+//!    rung R/2ⁿ⁺¹ is served from T − R/2ⁿ; by a *countdown*, whose answers live until T, and whose transfers go down the
+//!    ladder; or *once*, to r.
 //! 2. All flips happen at T, in one edition. The new data has r at most.
 //! 3. A TTL grows only as fast as confidence: from T + x on an answer may live for x. By a *ladder* of doubling rungs, or
 //!    *once*, at T + max(R, A). Until T + `low_for` it does not grow.
@@ -227,7 +228,7 @@ fn build(
         let (from, cap, patch) = (step.from, cap(step.state), patches.of(step.state)?);
         later.push(Edition { from, serial: serial.0, cap, patch, step: Some(step.id) });
     }
-    let counts = |edition: &Edition| edition.cap == Cap::COUNTDOWN;
+    let counts = |edition: &Edition| edition.cap.counts_down();
     let countdown = (counts(&first) || later.iter().any(counts)).then(|| Countdown {
         until: at,
         floor: plan.low_ttl(),
@@ -252,7 +253,7 @@ fn cap(state: State) -> Cap {
     match state.bound {
         Bound::Open => Cap::OPEN,
         Bound::Most(ttl) => Cap::fixed(ttl),
-        Bound::Countdown => Cap::COUNTDOWN,
+        Bound::Countdown(rung) => Cap::countdown(rung),
     }
 }
 

@@ -128,17 +128,20 @@ impl Steps {
     fn hold(&mut self, plan: &Plan, hold: &Hold) {
         let state = self.state_at(hold.from);
         let mut rest = self.cut(hold.from);
-        if state.bound == Bound::Countdown {
-            // It stands where the hold met it.
+        if let Bound::Countdown(rung) = state.bound {
+            // It stands where the hold met it, and where it has secondaries, not above what they have.
             let left = self.at.after(seconds(spread(plan))).since(hold.from).as_secs();
             let left = Ttl(u32::try_from(left).unwrap_or(u32::MAX).clamp(plan.low_ttl().0, Ttl::MAX.0));
+            let left = if plan.secondaries.is_some() { left.min(rung) } else { left };
             self.push(hold.from, StepKind::Hold, State { bound: Bound::Most(left), ..state }, Reason::Decided);
         }
         let Some((resumed_at, shift)) = hold.resumed else {
             self.waiting = rest;
             return;
         };
-        if state.bound == Bound::Countdown {
+        // A step that is due just then begins the countdown again by itself.
+        let is_due = rest.first().is_some_and(|step| step.from.after(shift) <= resumed_at);
+        if state.bound.counts_down() && !is_due {
             self.push(resumed_at, StepKind::Lower, state, Reason::Decided);
         }
         let moved: Vec<Step> = rest.iter().chain(&self.gated).cloned().collect();
@@ -222,8 +225,11 @@ impl Laying<'_> {
                 self.push(from(old, self.at), StepKind::Lower, lowered(Bound::Most(low)), reason);
             }
             Lowering::Countdown => {
-                let reason = Reason::CountsDown { old_ttl: old, floor: low };
-                self.push(from(old, self.at), StepKind::Lower, lowered(Bound::Countdown), reason);
+                // In the answers one step would do; who transfers the zone goes down a ladder.
+                for (above, rung) in rungs(old, low) {
+                    let reason = Reason::CountsDown { old_ttl: above, floor: low, rung, lag: self.plan.lag() };
+                    self.push(from(above, self.at), StepKind::Lower, lowered(Bound::Countdown(rung)), reason);
+                }
             }
             Lowering::Ladder => {
                 for (above, rung) in rungs(old, low) {

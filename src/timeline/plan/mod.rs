@@ -350,11 +350,6 @@ fn check_ways(form: &mut Form<'_, '_>, rest: &Rest) {
             .help("leave it out, or write lower = \"countdown\"");
         form.fault(diagnostic, &spread.span.clone(), "");
     }
-    if let (Some(way), Some(_)) = (counts_down, &rest.secondaries) {
-        let message = "a countdown needs all name servers to be this one: secondaries have the TTLs of a transfer";
-        let diagnostic = Diagnostic::error("plan-countdown-secondaries", message).help("write lower = \"ladder\"");
-        form.fault(diagnostic, &way.span.clone(), "");
-    }
 }
 
 fn read_secondaries(form: &mut Form<'_, '_>) -> Option<Secondaries> {

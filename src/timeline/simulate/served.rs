@@ -57,7 +57,7 @@ impl<'a> Served<'a> {
             return *known;
         }
         let fresh = self.ask(course, now, peer, is_file.then_some(timeline));
-        if self.caps.get(edition) != Some(&Cap::COUNTDOWN)
+        if !self.caps.get(edition).is_some_and(|cap| cap.counts_down())
             && let Some(place) = self.known.get_mut(course).and_then(|known| known.get_mut(edition))
         {
             *place = Some(fresh);
