@@ -5,7 +5,8 @@
 //! 1. a network: the request comes from one of its hosts, signed or not, as BIND and NSD have it. An IPv4 address that is
 //!    mapped into IPv6 (RFC 4291 § 2.5.5.2) is an IPv4 address;
 //! 2. a key: the request is signed with it, and that was verified (RFC 8945), wherever it comes from;
-//! 3. both.
+//! 3. both;
+//! 4. that it comes encrypted (TLS), besides.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Caller<'r> {
     pub address: IpAddr,
     /// The key with which it has signed, which was verified.
     pub key: Option<NameRef<'r>>,
+    /// Whether nobody on the way can read it.
+    pub is_encrypted: bool,
 }
 
 /// What a request must have to be let in: everything that is named here.
@@ -40,26 +43,30 @@ pub struct Grant {
     pub network: Option<IpNet>,
     /// The name of the key that it is signed with.
     pub key: Option<Name>,
+    /// Whether it must be encrypted.
+    pub encrypted: bool,
 }
 
 impl From<IpNet> for Grant {
     fn from(network: IpNet) -> Grant {
-        Grant { network: Some(network), key: None }
+        Grant { network: Some(network), key: None, encrypted: false }
     }
 }
 
 impl From<Name> for Grant {
     fn from(key: Name) -> Grant {
-        Grant { network: None, key: Some(key) }
+        Grant { network: None, key: Some(key), encrypted: false }
     }
 }
 
 impl Grant {
-    fn fits(&self, address: IpAddr, key: Option<NameRef<'_>>) -> bool {
+    /// Whether it fits `caller`, whose address is this.
+    fn fits(&self, address: IpAddr, caller: &Caller<'_>) -> bool {
         let is_named = self.network.is_some() || self.key.is_some();
         is_named
             && self.network.is_none_or(|network| network.contains(&address))
-            && self.key.as_ref().is_none_or(|named| key == Some(named.as_ref()))
+            && self.key.as_ref().is_none_or(|named| caller.key == Some(named.as_ref()))
+            && (caller.is_encrypted || !self.encrypted)
     }
 }
 
@@ -78,7 +85,7 @@ impl Access {
     /// Whether `caller` may.
     pub fn allows(&self, caller: &Caller<'_>) -> bool {
         let address = caller.address.to_canonical();
-        self.grants.iter().any(|grant| grant.fits(address, caller.key))
+        self.grants.iter().any(|grant| grant.fits(address, caller))
     }
 
     /// Whether nobody may.
@@ -94,7 +101,8 @@ mod tests {
 
     fn allows(access: &Access, address: &str, key: Option<&str>) -> bool {
         let key = key.map(|key| Name::from_text(key).unwrap());
-        access.allows(&Caller { address: address.parse().unwrap(), key: key.as_ref().map(Name::as_ref) })
+        let (address, key) = (address.parse().unwrap(), key.as_ref().map(Name::as_ref));
+        access.allows(&Caller { address, key, is_encrypted: false })
     }
 
     fn network(text: &str) -> IpNet {
@@ -124,7 +132,7 @@ mod tests {
     #[test]
     fn who_names_both_wants_both() {
         let key = Name::from_text("transfer.example").unwrap();
-        let access = Access::new([Grant { network: Some(network("192.0.2.0/24")), key: Some(key) }]);
+        let access = Access::new([Grant { network: Some(network("192.0.2.0/24")), key: Some(key), encrypted: false }]);
         assert!(allows(&access, "192.0.2.1", Some("transfer.example.")));
         assert!(!allows(&access, "192.0.3.1", Some("transfer.example.")));
         assert!(!allows(&access, "192.0.2.1", Some("other.example.")));
@@ -132,9 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_it_encrypted_does_not_let_in_what_can_be_read() {
+        let access = Access::new([Grant { encrypted: true, ..network("192.0.2.0/24").into() }]);
+        assert!(!allows(&access, "192.0.2.1", None));
+        let caller = |address: &str| Caller { address: address.parse().unwrap(), key: None, is_encrypted: true };
+        assert!(access.allows(&caller("192.0.2.1")) && !access.allows(&caller("192.0.3.1")));
+    }
+
+    #[test]
     fn nobody_is_allowed_unless_named() {
         assert!(!allows(&Access::default(), "127.0.0.1", Some("transfer.example.")));
-        let nothing = Access::new([Grant { network: None, key: None }]);
+        let nothing = Access::new([Grant { network: None, key: None, encrypted: false }]);
         assert!(!allows(&nothing, "127.0.0.1", Some("transfer.example.")), "a grant that names nothing fits nobody");
     }
 }

@@ -64,6 +64,26 @@ pub enum Transport {
         /// (RFC 7828).
         keepalive: Duration,
     },
+    /// The same, encrypted (TLS).
+    Tls {
+        /// As of [`Transport::Tcp`].
+        keepalive: Duration,
+    },
+}
+
+impl Transport {
+    /// Whether nobody on the way can read it.
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Transport::Tls { .. })
+    }
+
+    /// Of a connection: how long it may be idle before we close it.
+    fn keepalive(self) -> Option<Duration> {
+        match self {
+            Transport::Udp => None,
+            Transport::Tcp { keepalive } | Transport::Tls { keepalive } => Some(keepalive),
+        }
+    }
 }
 
 /// How a request came, when, and from whom.
@@ -207,7 +227,7 @@ impl Answerer {
             if edns.nsid {
                 options[0] = self.identity.id.as_deref().map(|id| OptOption::Nsid(id.as_bytes()));
             }
-            if let (true, Transport::Tcp { keepalive }) = (edns.tcp_keepalive, arrival.transport) {
+            if let (true, Some(keepalive)) = (edns.tcp_keepalive, arrival.transport.keepalive()) {
                 let units = u16::try_from(keepalive.as_millis() / 100).unwrap_or(u16::MAX);
                 options[1] = Some(OptOption::TcpKeepalive(units));
             }

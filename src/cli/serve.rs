@@ -25,7 +25,7 @@ use crate::control::run::{Ask, Control, Handle, Limits};
 use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
 use crate::control::socket::{ListenError, Socket};
 use crate::control::store::{Store, StoreError};
-use crate::net::{self, Authority, BindError, BoundSockets, Published, Server, bind};
+use crate::net::{self, Authority, BindError, BoundSockets, Published, Server, Tls, bind};
 
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +110,13 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     make_state_folder(&settings.state)?;
     let journal = |source| StartError::Journal { path: settings.state.display().to_string(), source };
     let store = Store::open(&settings.state).map_err(journal)?;
-    let bound = bind_all(settings)?;
+    let mut bound = bind_all(settings)?;
+    let tls = settings.tls.as_ref().map(|tls| (Arc::new(Tls::new(tls.credentials.clone())), &tls.listen));
+    if let Some((tls, addresses)) = &tls {
+        bound = bound.with_tls(addresses, tls.clone())?;
+        tracing::info!("listening on {}, over TLS", joined(bound.tls_addresses()));
+    }
+    let tls = tls.map(|(tls, _)| tls);
     let addresses = bound.addresses().to_vec();
     tracing::info!("listening on {}, over UDP and TCP", joined(&addresses));
 
@@ -142,7 +148,15 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let server = Server::start(bound, authority, &network(settings)).map_err(StartError::Threads)?;
 
     let ready = |count: Count| say_ready(count, &addresses, started);
-    let reread = || reread(settings, overrides, log, &rights);
+    let reread = || {
+        let reread = reread(settings, overrides, log, &rights)?;
+        if let (Some(tls), Some(settings)) = (&tls, &reread.tls)
+            && tls.replace(&settings.credentials)
+        {
+            tracing::info!("the certificate has changed: connections that begin from now on have the new one");
+        }
+        Some(limits(&reread))
+    };
     control.run(ready, reread);
     socket.close();
     server.stop();
@@ -231,7 +245,7 @@ fn warn_of(settings: &Settings) {
 }
 
 /// Reads the configuration again; takes what can be changed in a running server and says what can't.
-fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &Published<Rights>) -> Option<Limits> {
+fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &Published<Rights>) -> Option<Settings> {
     let settings = match Settings::resolve(overrides) {
         Ok(settings) => settings,
         Err(SettingsError::Faults(faults)) => {
@@ -265,7 +279,7 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &P
     if !restart.is_empty() {
         tracing::warn!("changed in the configuration and taken at the next start: {}", restart.join(", "));
     }
-    Some(limits(&settings))
+    Some(settings)
 }
 
 /// The one line that programs wait for.

@@ -73,7 +73,8 @@ fn from_file(path: &Path, place: &Place, faults: &mut Vec<Diagnostic>) -> Option
     Some(secret)
 }
 
-fn readable(metadata: &Metadata, shown: &str, place: &Place) -> Option<Diagnostic> {
+/// What to say if others than its owner and its group can read a file with a secret.
+pub(super) fn readable(metadata: &Metadata, shown: &str, place: &Place) -> Option<Diagnostic> {
     let mode = metadata.permissions().mode() & 0o777;
     (mode & OTHERS_READ != 0).then(|| {
         let message = format!("everybody on this machine can read {shown}, which holds a secret");

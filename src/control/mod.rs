@@ -1,6 +1,7 @@
 //! The one owner of state: files in, catalog out.
 
 pub mod config;
+mod credentials;
 pub mod desk;
 pub mod discipline;
 pub mod examine;

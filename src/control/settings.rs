@@ -10,10 +10,12 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::config::{self, Config};
+use super::credentials;
 use super::keyring;
 use super::notifier::{self, Told};
 use crate::answer::{Access, Rights};
 use crate::diag::Diagnostic;
+use crate::net::Credentials;
 use crate::wire::tsig::Keyring;
 
 /// The configuration that is read if none is named and it is there.
@@ -76,6 +78,8 @@ pub struct Settings {
     pub tcp: Tcp,
     /// How many zones are transferred at a time.
     pub transfer: Transfers,
+    /// Where TLS is spoken, and with which certificate.
+    pub tls: Option<TlsSettings>,
     /// Which secondaries are told of changes.
     pub told: Told,
     /// Who is told what becomes of plans.
@@ -86,6 +90,24 @@ pub struct Settings {
     pub rights: Rights,
     /// What is to be said of the configuration although it can be used.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// Where TLS is spoken, and with which certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// The certificate and its key.
+    pub credentials: Credentials,
+}
+
+/// What a configuration names that is in files of its own, and secret.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// The keys that are shared with other servers.
+    pub keyring: Keyring,
+    /// The certificate of this server, and its key.
+    pub credentials: Option<Credentials>,
 }
 
 /// Who is told what becomes of plans; nobody if nobody is named.
@@ -172,7 +194,7 @@ impl Settings {
             let default = PathBuf::from(CONFIG_FILE);
             default.exists().then_some(default)
         });
-        let (config, keyring, warnings) = match &path {
+        let (config, secrets, warnings) = match &path {
             Some(path) => read(path)?,
             None => Default::default(),
         };
@@ -180,8 +202,10 @@ impl Settings {
             return Err(SettingsError::Faults(warnings));
         }
         let transfer = Access::new(config.transfer_allow.clone().unwrap_or_default());
-        let rights = Rights { keyring, transfer };
-        Ok(Settings { rights, warnings, ..Settings::of(config, path, overrides) })
+        let rights = Rights { keyring: secrets.keyring, transfer };
+        let listen = config.tls.as_ref().map(|tls| tls.listen.clone());
+        let tls = listen.zip(secrets.credentials).map(|(listen, credentials)| TlsSettings { listen, credentials });
+        Ok(Settings { rights, tls, warnings, ..Settings::of(config, path, overrides) })
     }
 
     fn of(config: Config, path: Option<PathBuf>, overrides: &Overrides) -> Settings {
@@ -218,6 +242,7 @@ impl Settings {
                 command: config.notify_command,
             },
             metrics: config.metrics_listen,
+            tls: None,
             told: Told {
                 secondaries: config.transfer_notify.unwrap_or_default().into(),
                 rate: config.transfer_notify_rate.unwrap_or(notifier::RATE_DEFAULT),
@@ -231,6 +256,7 @@ impl Settings {
 
     /// What differs in `other` and can't be changed while the server runs.
     pub fn needs_restart(&self, other: &Settings) -> Vec<&'static str> {
+        let listen = |settings: &Settings| settings.tls.as_ref().map(|tls| tls.listen.clone());
         let differs = [
             ("zones", self.zones != other.zones),
             ("state", self.state != other.state),
@@ -241,16 +267,17 @@ impl Settings {
             ("notify", self.notify != other.notify),
             ("metrics", self.metrics != other.metrics),
             ("transfer", self.transfer != other.transfer),
+            ("tls.listen", listen(self) != listen(other)),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }
 }
 
-/// Reads the configuration file `path`, and the files in which the secrets of its keys are, with all their faults.
+/// Reads the configuration file `path`, and the files in which its secrets are, with all their faults.
 ///
 /// # Errors
 /// [`SettingsError::Read`].
-pub fn read(path: &Path) -> Result<(Config, Keyring, Vec<Diagnostic>), SettingsError> {
+pub fn read(path: &Path) -> Result<(Config, Secrets, Vec<Diagnostic>), SettingsError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| SettingsError::Read {
         what: "the configuration",
@@ -260,7 +287,9 @@ pub fn read(path: &Path) -> Result<(Config, Keyring, Vec<Diagnostic>), SettingsE
     let (config, mut faults) = config::parse(&Arc::from(shown), &text);
     let (keyring, of_secrets) = keyring::gather(&config.keys, path);
     faults.extend(of_secrets);
-    Ok((config, keyring, faults))
+    let (credentials, of_tls) = config.tls.as_ref().map(|tls| credentials::gather(tls, path)).unwrap_or_default();
+    faults.extend(of_tls);
+    Ok((config, Secrets { keyring, credentials }, faults))
 }
 
 fn cores() -> NonZeroUsize {

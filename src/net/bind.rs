@@ -8,16 +8,19 @@
 //! 2. `::` is IPv6 only, whatever the machine's `bindv6only` says: `0.0.0.0` and `::` can both be listened on and mean
 //!    the same everywhere. An IPv4 client never appears as `::ffff:a.b.c.d`.
 //! 3. Port 0 takes a free port, the same one for UDP and TCP.
-//! 4. An address that a wildcard of the same list covers gets no sockets of its own.
+//! 4. For TLS there are listening TCP sockets of the same kind.
+//! 5. An address that a wildcard of the same list covers gets no sockets of its own.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
 
 use super::option;
+use super::tcp::Tls;
 
 /// How many connections may wait to be accepted on a socket; the kernel lowers it to its `somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -148,21 +151,53 @@ impl BindError {
 #[derive(Debug)]
 pub struct BoundSockets {
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
+    /// What TLS begins with.
+    pub(super) tls: Option<Arc<Tls>>,
     /// For each worker, one socket for each address.
     pub(super) workers: Vec<WorkerSockets>,
 }
 
 /// The sockets of one worker, one of each kind for each address.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct WorkerSockets {
     pub(super) udp: Vec<UdpSocket>,
     pub(super) tcp: Vec<TcpListener>,
+    pub(super) tls: Vec<TcpListener>,
 }
 
 impl BoundSockets {
     /// The addresses that are listened on, with the port that was taken for port 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Those that are listened on for TLS.
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
+    }
+
+    /// The same, and TCP sockets at each of `addresses` for each worker, on which `tls` is spoken.
+    ///
+    /// # Errors
+    /// The first address that cannot be listened on.
+    pub fn with_tls(mut self, addresses: &[SocketAddr], tls: Arc<Tls>) -> Result<BoundSockets, BindError> {
+        for &address in &without_covered(addresses) {
+            let error = |error| BindError::new(Protocol::Tcp, address, error);
+            let first = open(Protocol::Tcp, address, Sharing::MustBeFirst).map_err(error)?;
+            let chosen = local_address(&first).map_err(error)?;
+            self.tls_addresses.push(chosen);
+            let mut first = Some(first);
+            for worker in &mut self.workers {
+                let socket = match first.take() {
+                    Some(first) => first,
+                    None => open(Protocol::Tcp, chosen, Sharing::Joins).map_err(error)?,
+                };
+                worker.tls.push(socket.into());
+            }
+        }
+        self.tls = Some(tls);
+        Ok(self)
     }
 }
 
@@ -173,7 +208,9 @@ impl BoundSockets {
 pub fn bind(addresses: &[SocketAddr], workers: NonZeroUsize) -> Result<BoundSockets, BindError> {
     let mut bound = BoundSockets {
         addresses: Vec::new(),
-        workers: (0..workers.get()).map(|_| WorkerSockets { udp: Vec::new(), tcp: Vec::new() }).collect(),
+        tls_addresses: Vec::new(),
+        tls: None,
+        workers: (0..workers.get()).map(|_| WorkerSockets::default()).collect(),
     };
     for &address in &without_covered(addresses) {
         let (udp, tcp) = bind_first(address)?;
@@ -197,7 +234,7 @@ pub fn bind(addresses: &[SocketAddr], workers: NonZeroUsize) -> Result<BoundSock
     Ok(bound)
 }
 
-/// `addresses` without those named twice or covered by a wildcard (rule 4).
+/// `addresses` without those named twice or covered by a wildcard (rule 5).
 fn without_covered(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut kept: Vec<SocketAddr> = Vec::new();
     for &address in addresses {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bind ─► Server::start ─┬─ udp: a thread a worker, recvmmsg ─► Respond ─► sendmmsg
-//!                        └─ tcp: a thread a worker, tokio
+//!                        └─ tcp: a thread a worker, tokio, with TLS or without
 //! ```
 //!
 //! [`bind`](fn@bind) takes the addresses before anything slow is done; [`Server`] answers on them with what a [`Service`]
@@ -32,4 +32,4 @@ pub use meter::Meter;
 pub use published::Published;
 pub use server::{Config, Server};
 pub use service::{Respond, Service, Transport};
-pub use tcp::Limits;
+pub use tcp::{Credentials, CredentialsError, Limits, Tls};

@@ -56,11 +56,15 @@ impl Server {
             tracing::warn!(%error, "cannot raise the limit of open files");
         }
         let mut server = Server { udp: Vec::new(), tcp: tcp::Threads::new(config.tcp.clone()), tidying: None };
+        let tls = bound.tls;
         for (at, sockets) in bound.workers.into_iter().enumerate() {
             let service_of_worker = Arc::clone(&service);
             let worker = udp::Worker::start(format!("udp-{at}"), sockets.udp, service_of_worker, config.udp_offload)?;
             server.udp.push(worker);
-            server.tcp.start(format!("tcp-{at}"), sockets.tcp, Arc::clone(&service))?;
+            let plain = sockets.tcp.into_iter().map(|listener| (listener, None));
+            let encrypted = sockets.tls.into_iter().map(|listener| (listener, tls.clone()));
+            let listeners = plain.chain(encrypted).collect();
+            server.tcp.start(format!("tcp-{at}"), listeners, Arc::clone(&service))?;
         }
         server.tidying = Some(Tidying::start(service)?);
         Ok(server)

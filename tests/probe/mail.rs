@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use watari::timeline::Verdict;
 use watari::timeline::plan::probe::Look;
 
-use crate::certificates::{Authority, Pair};
 use crate::nginx::{Nginx, shows};
+use crate::support::certificates::{Authority, Pair};
 use crate::support::peer::free_address;
 use crate::support::program::{self, Running};
 use crate::{Fake, HASTY, NOWHERE, PATIENT, assert_fails, assert_unknown, look_within};

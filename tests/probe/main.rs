@@ -6,7 +6,6 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod certificates;
 mod command;
 mod line;
 mod mail;

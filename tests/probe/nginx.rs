@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::certificates::Pair;
+use crate::support::certificates::Pair;
 use crate::support::peer::free_address;
 use crate::support::program::{self, Running};
 

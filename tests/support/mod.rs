@@ -7,6 +7,7 @@
 // Each test program compiles this module for itself and uses a part of it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod drawn;
 pub(crate) mod golden;

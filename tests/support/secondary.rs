@@ -26,6 +26,20 @@ pub(crate) struct Shared<'a> {
     pub(crate) secret: &'a str,
 }
 
+/// Where a primary is, and how it is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Primary<'a> {
+    pub(crate) address: SocketAddr,
+    /// Over TLS: the file of the authority that issued its certificate, and the name that this is for.
+    pub(crate) tls: Option<(&'a str, &'a str)>,
+}
+
+impl From<SocketAddr> for Primary<'_> {
+    fn from(address: SocketAddr) -> Self {
+        Primary { address, tls: None }
+    }
+}
+
 /// A secondary of ours for some zones.
 pub(crate) struct Secondary {
     pub(crate) kind: Kind,
@@ -43,10 +57,10 @@ impl Secondary {
     }
 
     /// One at `address`, which does not run yet, and asks, and takes notices, with the key that is `shared`.
-    pub(crate) fn new(
+    pub(crate) fn new<'a>(
         kind: Kind,
         address: SocketAddr,
-        primary: SocketAddr,
+        primary: impl Into<Primary<'a>>,
         zones: &[&str],
         shared: Option<Shared<'_>>,
     ) -> Secondary {
@@ -55,14 +69,14 @@ impl Secondary {
     }
 
     /// The same, with a key for each zone.
-    pub(crate) fn keyed(
+    pub(crate) fn keyed<'a>(
         kind: Kind,
         address: SocketAddr,
-        primary: SocketAddr,
+        primary: impl Into<Primary<'a>>,
         zones: &[(&str, Option<Shared<'_>>)],
     ) -> Secondary {
         let folder = tempfile::tempdir().unwrap();
-        let text = configuration(kind, primary, zones, folder.path(), address);
+        let text = configuration(kind, primary.into(), zones, folder.path(), address);
         write(&folder.path().join("config"), &text);
         // Without it Knot has no journal, and without that no differences.
         fs::create_dir(folder.path().join("database")).unwrap();
@@ -118,12 +132,12 @@ impl Secondary {
 
 fn configuration(
     kind: Kind,
-    primary: SocketAddr,
+    primary: Primary<'_>,
     zones: &[(&str, Option<Shared<'_>>)],
     folder: &Path,
     address: SocketAddr,
 ) -> String {
-    let (port, theirs, at) = (address.port(), primary.port(), folder.display());
+    let (port, theirs, at) = (address.port(), primary.address.port(), folder.display());
     let mut keys: Vec<_> = zones.iter().filter_map(|(_, shared)| *shared).collect();
     keys.dedup_by_key(|shared| shared.name);
     let each_key = |form: &dyn Fn(Shared<'_>) -> String| keys.iter().map(|shared| form(*shared)).collect::<String>();
@@ -132,6 +146,7 @@ fn configuration(
     };
     match kind {
         Kind::Knot => {
+            assert!(primary.tls.is_none(), "it speaks no TLS");
             let remotes = each_key(&|Shared { name, .. }| {
                 format!("  - id: \"{name}\"\n    address: 127.0.0.1@{theirs}\n    key: \"{name}\"\n")
             });
@@ -156,6 +171,12 @@ fn configuration(
             )
         }
         Kind::Nsd => {
+            let (mut bundle, mut tls, mut with) = (String::new(), String::new(), "");
+            if let Some((authority, name)) = primary.tls {
+                bundle = format!("    tls-cert-bundle: \"{authority}\"\n");
+                tls = format!("tls-auth:\n    name: encrypted\n    auth-domain-name: \"{name}\"\n");
+                with = " encrypted";
+            }
             let known = each_key(&|Shared { name, algorithm, secret }| {
                 format!("key:\n    name: {name}\n    algorithm: {algorithm}\n    secret: {secret}\n")
             });
@@ -163,11 +184,11 @@ fn configuration(
                 "server:\n    ip-address: 127.0.0.1@{port}\n    server-count: 1\n    username: \"\"\n    chroot: \"\"\n\
                  \x20   pidfile: \"\"\n    database: \"\"\n    zonelistfile: \"{at}/zone.list\"\n    verbosity: 2\n\
                  \x20   xfrdfile: \"{at}/xfrd.state\"\n    xfrdir: \"{at}\"\n    zonesdir: \"{at}\"\n\
-                 \x20   xfrd-reload-timeout: 0\nremote-control:\n    control-enable: no\n{known}{}",
+                 \x20   xfrd-reload-timeout: 0\n{bundle}remote-control:\n    control-enable: no\n{known}{tls}{}",
                 each(&|zone, key| {
                     let key = key.unwrap_or("NOKEY");
                     format!(
-                        "zone:\n    name: \"{zone}\"\n    request-xfr: 127.0.0.1@{theirs} {key}\n\
+                        "zone:\n    name: \"{zone}\"\n    request-xfr: 127.0.0.1@{theirs} {key}{with}\n\
                          \x20   allow-notify: 127.0.0.1 {key}\n    provide-xfr: 127.0.0.1 NOKEY\n\
                          \x20   min-refresh-time: 1\n    min-retry-time: 1\n"
                     )
@@ -175,11 +196,16 @@ fn configuration(
             )
         }
         Kind::Bind => {
+            let (mut tls, mut over) = (String::new(), "");
+            if let Some((authority, name)) = primary.tls {
+                tls = format!("tls encrypted {{ ca-file \"{authority}\"; remote-hostname \"{name}\"; }};\n");
+                over = " tls encrypted";
+            }
             let known = each_key(&|Shared { name, algorithm, secret }| {
                 format!("key \"{name}\" {{ algorithm {algorithm}; secret \"{secret}\"; }};\n")
             });
             format!(
-                "{known}options {{\n  directory \"{at}\"; pid-file none; session-keyfile none; lock-file none;\n\
+                "{tls}{known}options {{\n  directory \"{at}\"; pid-file none; session-keyfile none; lock-file none;\n\
                  \x20 managed-keys-directory \"{at}\";\n\
                  \x20 listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no;\n\
                  \x20 allow-transfer {{ any; }}; notify no; dnssec-validation no; empty-zones-enable no;\n\
@@ -189,7 +215,7 @@ fn configuration(
                     let with = key.map_or_else(String::new, |key| format!(" key \"{key}\""));
                     let from = key.map_or_else(|| "127.0.0.1;".to_owned(), |key| format!("key \"{key}\";"));
                     format!(
-                        "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {theirs}{with}; }};\n\
+                        "zone \"{zone}\" {{ type secondary; primaries {{ 127.0.0.1 port {theirs}{with}{over}; }};\n\
                          \x20 allow-notify {{ {from} }}; file \"{zone}.copy\"; }};\n"
                     )
                 })

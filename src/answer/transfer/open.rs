@@ -41,7 +41,8 @@ pub(in crate::answer) fn open(
     received: &[u8],
 ) -> Opened {
     let refused = |rcode| Opened::Refused(rcode, None);
-    if !access.allows(&Caller { address: arrival.peer.ip(), key }) {
+    let caller = Caller { address: arrival.peer.ip(), key, is_encrypted: arrival.transport.is_encrypted() };
+    if !access.allows(&caller) {
         return Opened::Refused(Rcode::REFUSED, Some(ExtendedError::PROHIBITED));
     }
     if catalog.is_unread() {

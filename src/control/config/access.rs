@@ -48,6 +48,7 @@ fn both(
     known: &Known,
 ) -> Option<Grant> {
     let written = (fields.text(source, "network"), fields.text(source, "key"));
+    let (has_tls, tls) = (fields.has("tls"), fields.flag(source, "tls"));
     let is_empty = !fields.has("network") && !fields.has("key");
     fields.finish(source);
     if is_empty {
@@ -60,8 +61,12 @@ fn both(
     let key_read = key_written.as_ref().map(|written| known.find(source, written));
     // An entry of which a part can't be read would let in others than was meant.
     match (network_read, key_read) {
+        _ if has_tls && tls.is_none() => None,
         (Some(None), _) | (_, Some(None)) | (None, None) => None,
-        (network, key) => Some(Grant { network: network.flatten(), key: key.flatten() }),
+        (network, key) => {
+            let encrypted = tls.unwrap_or(false);
+            Some(Grant { network: network.flatten(), key: key.flatten(), encrypted })
+        }
     }
 }
 
@@ -145,10 +150,18 @@ error[config-key-unknown]: there is no key a..b: a label is empty
 
     #[test]
     fn an_entry_that_can_be_read_in_part_lets_nobody_in() {
-        let (count, faults) =
-            shown("[{ network = \"192.0.2.1/24\", key = \"transfer.example.\" }, {}, { keys = 1 }, 7]");
+        let (count, faults) = shown(
+            "[{ network = \"192.0.2.1/24\", key = \"transfer.example.\" }, {}, { keys = 1 }, 7,\n\
+             { key = \"transfer.example.\", tls = 1 }]",
+        );
         assert_eq!(count, 0, "{faults}");
-        for said in ["names 192.0.2.1/24", "names neither a network nor a key", "did you mean `key`?", "not a number"] {
+        for said in [
+            "names 192.0.2.1/24",
+            "names neither a network nor a key",
+            "did you mean `key`?",
+            "not a number",
+            "`transfer.allow.tls` takes true or false",
+        ] {
             assert!(faults.contains(said), "{said}\n{faults}");
         }
     }

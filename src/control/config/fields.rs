@@ -161,6 +161,30 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// Whether `key` is true.
+    pub(super) fn flag(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<bool> {
+        let value = self.take(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Some(*flag),
+            other => {
+                let message = format!("`{}{key}` takes true or false, not {}", self.prefix, with_article(other));
+                source.value_fault(value.span(), message, "not understood", &format!("write `{key} = true`"));
+                None
+            }
+        }
+    }
+
+    /// Whether this table is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Where `key` is written.
+    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
+        let found = self.table.and_then(|table| table.keys().find(|written| written.get_ref() == key));
+        found.map_or(0..0, Spanned::span)
+    }
+
     /// The whole name of the setting `key`.
     pub(super) fn name_of(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)

@@ -9,6 +9,7 @@ mod fields;
 mod keys;
 mod quantity;
 mod secondaries;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::timeline::plan::url::Url;
 use fields::{Fields, Source};
 pub(in crate::control) use keys::short as secret_is_short;
 pub use keys::{KeyEntry, SecretSource};
+pub use tls::{FileEntry, TlsEntry};
 
 /// The most addresses to listen on.
 const LISTEN_MAX: usize = 64;
@@ -70,6 +72,8 @@ pub struct Config {
     pub notify_command: Vec<String>,
     /// Where metrics are offered over HTTP.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where TLS is spoken, and with which certificate.
+    pub tls: Option<TlsEntry>,
     /// The keys that are shared with other servers.
     pub keys: Vec<KeyEntry>,
     /// Who may have zones transferred.
@@ -98,7 +102,7 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     let mut config = Config {
         zones: top.text(&mut source, "zones").map(|written| written.value),
         state: top.text(&mut source, "state").map(|written| written.value),
-        listen: listen(&mut source, &mut top),
+        listen: addresses(&mut source, &mut top, "listen"),
         workers: top.number(&mut source, "workers", 1..=WORKERS_MAX),
         log: log(&mut source, &mut top),
         zone_file_size: top.quantity(&mut source, "zone-file-size", quantity::size, "1GiB"),
@@ -125,6 +129,7 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     let mut metrics = top.table(&mut source, "metrics", "metrics.");
     config.metrics_listen = metrics_listen(&mut source, &mut metrics);
     metrics.finish(&mut source);
+    config.tls = tls::read(&mut source, &mut top);
     let (keys, known) = keys::read(&mut source, &mut top);
     config.keys = keys;
     let mut transfer = top.table(&mut source, "transfer", "transfer.");
@@ -142,21 +147,23 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     (config, source.faults)
 }
 
-fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAddr>> {
-    let written = top.texts(source, "listen")?;
+/// The addresses with ports that the list at `key` names, each once.
+fn addresses(source: &mut Source<'_>, table: &mut Fields<'_>, key: &'static str) -> Option<Vec<SocketAddr>> {
+    let setting = table.name_of(key);
+    let written = table.texts(source, key)?;
     let mut addresses = Vec::new();
     for text in &written {
         match text.value.parse() {
             Ok(address) if addresses.contains(&address) => source.value_fault(
                 text.span.clone(),
-                format!("`listen` names {address} twice"),
+                format!("`{setting}` names {address} twice"),
                 "named before",
                 "name each address once",
             ),
             Ok(address) => addresses.push(address),
             Err(_) => source.value_fault(
                 text.span.clone(),
-                format!("`listen` takes addresses with a port, and `{}` is none", text.value),
+                format!("`{setting}` takes addresses with a port, and `{}` is none", text.value),
                 "not an address with a port",
                 "write it as `192.0.2.1:53` or `[2001:db8::1]:53`",
             ),
@@ -164,7 +171,7 @@ fn listen(source: &mut Source<'_>, top: &mut Fields<'_>) -> Option<Vec<SocketAdd
     }
     if addresses.len() > LISTEN_MAX {
         let span = written.last().map_or(0..0, |last| last.span.clone());
-        let message = format!("`listen` names more than {LISTEN_MAX} addresses");
+        let message = format!("`{setting}` names more than {LISTEN_MAX} addresses");
         source.value_fault(span, message, "too many", "listen on 0.0.0.0 or [::] for all addresses");
     }
     Some(addresses)
@@ -269,6 +276,11 @@ mod tests {
             [metrics]
             listen = "127.0.0.1:9153"
 
+            [tls]
+            listen = ["127.0.0.1:853", "[::1]:853"]
+            certificate = "chain.pem"
+            key = "key.pem"
+
             [keys."a.example."]
             algorithm = "hmac-sha256"
             secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -278,7 +290,7 @@ mod tests {
             secret-file = "b.secret"
 
             [transfer]
-            allow = ["192.0.2.0/24", "198.51.100.7", "key:b", { network = "::1", key = "a.example." }]
+            allow = ["192.0.2.0/24", "198.51.100.7", "key:b", { network = "::1", key = "a.example.", tls = true }]
             notify = ["192.0.2.1", { address = "[::1]:5353", key = "b", zones = "*.example" }]
             notify-rate = 20
             transfers = 10
@@ -301,6 +313,7 @@ mod tests {
         assert_eq!((config.transfers, config.transfers_per_client), (Some(10), Some(0)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
         assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));
+        assert_eq!(config.tls.map(|tls| (tls.listen.len(), tls.certificate.path)), Some((2, "chain.pem".to_owned())));
         assert_eq!(config.metrics_listen, Some(SocketAddr::from(([127, 0, 0, 1], 9153))));
         let keys: Vec<_> = config.keys.iter().map(|key| (key.name.to_string(), key.algorithm.text())).collect();
         assert_eq!(keys, [("a.example.".into(), "hmac-sha256"), ("b.".into(), "hmac-sha512")]);

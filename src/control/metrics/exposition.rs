@@ -47,12 +47,10 @@ impl Exposition {
     /// The counts of answers by what `label` says of each.
     fn by(&self, label: impl Fn(&Told) -> Option<Vec<(&'static str, String)>>) -> Vec<Sample<u64>> {
         let mut sums = BTreeMap::new();
-        for (transport, udp) in [("udp", true), ("tcp", false)] {
-            for (told, count) in self.totals.kinds(udp) {
-                if let Some(mut labels) = label(&told) {
-                    labels.push(("transport", transport.to_owned()));
-                    *sums.entry(labels).or_insert(0) += count;
-                }
+        for (transport, told, count) in self.totals.kinds() {
+            if let Some(mut labels) = label(&told) {
+                labels.push(("transport", transport.to_owned()));
+                *sums.entry(labels).or_insert(0) += count;
             }
         }
         sums.into_iter().collect()

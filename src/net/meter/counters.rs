@@ -18,6 +18,7 @@ const TIME_FIRST: u32 = 10;
 pub(super) struct Counters {
     udp: [AtomicU64; Kind::COUNT],
     tcp: [AtomicU64; Kind::COUNT],
+    tls: [AtomicU64; Kind::COUNT],
     /// How many batches took less than each bound and not less than the one before; the last: longer.
     times: [AtomicU64; TIMES + 1],
     time_sum: AtomicU64,
@@ -28,6 +29,7 @@ impl Default for Counters {
         Counters {
             udp: [const { AtomicU64::new(0) }; Kind::COUNT],
             tcp: [const { AtomicU64::new(0) }; Kind::COUNT],
+            tls: [const { AtomicU64::new(0) }; Kind::COUNT],
             times: [const { AtomicU64::new(0) }; TIMES + 1],
             time_sum: AtomicU64::new(0),
         }
@@ -44,7 +46,11 @@ impl Counters {
     /// One more answer.
     #[inline]
     pub(super) fn count(&self, transport: Transport, kind: Kind) {
-        let kinds = if transport == Transport::Udp { &self.udp } else { &self.tcp };
+        let kinds = match transport {
+            Transport::Udp => &self.udp,
+            Transport::Tcp { .. } => &self.tcp,
+            Transport::Tls { .. } => &self.tls,
+        };
         if let Some(counter) = kinds.get(kind.number()) {
             add(counter, 1);
         }
@@ -66,6 +72,7 @@ impl Counters {
 pub struct Totals {
     udp: Vec<u64>,
     tcp: Vec<u64>,
+    tls: Vec<u64>,
     times: [u64; TIMES + 1],
     time_sum: u64,
 }
@@ -73,24 +80,27 @@ pub struct Totals {
 impl Default for Totals {
     fn default() -> Self {
         let none = vec![0; Kind::COUNT];
-        Totals { udp: none.clone(), tcp: none, times: [0; TIMES + 1], time_sum: 0 }
+        Totals { udp: none.clone(), tcp: none.clone(), tls: none, times: [0; TIMES + 1], time_sum: 0 }
     }
 }
 
 impl Totals {
     pub(super) fn add(&mut self, counters: &Counters) {
-        let sums = self.udp.iter_mut().chain(&mut self.tcp).chain(&mut self.times);
-        let counted = counters.udp.iter().chain(&counters.tcp).chain(&counters.times);
+        let sums = self.udp.iter_mut().chain(&mut self.tcp).chain(&mut self.tls).chain(&mut self.times);
+        let counted = counters.udp.iter().chain(&counters.tcp).chain(&counters.tls).chain(&counters.times);
         for (sum, counter) in sums.zip(counted) {
             *sum += counter.load(Ordering::Relaxed);
         }
         self.time_sum = self.time_sum.wrapping_add(counters.time_sum.load(Ordering::Relaxed));
     }
 
-    /// Each kind of answer that was given over `udp`, or else over TCP, and how often.
-    pub fn kinds(&self, udp: bool) -> impl Iterator<Item = (Told, u64)> {
-        let counts = if udp { &self.udp } else { &self.tcp };
-        counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(number, &count)| (Kind::told(number), count))
+    /// Each kind of answer that was given over `udp`, `tcp` and `tls`, and how often.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, Told, u64)> {
+        let all = [("udp", &self.udp), ("tcp", &self.tcp), ("tls", &self.tls)].into_iter();
+        all.flat_map(|(transport, counts)| {
+            let counts = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+            counts.map(move |(number, &count)| (transport, Kind::told(number), count))
+        })
     }
 
     /// How long batches took: the upper bounds in seconds, each with how many took less and not less than the bound
@@ -131,9 +141,10 @@ mod tests {
         let noted = crate::answer::Answerer::new(crate::answer::Identity::default()).noted().kind;
         workers.iter().for_each(|counters| counters.count(Transport::Udp, noted));
         workers[0].count(tcp, noted);
+        workers[1].count(Transport::Tls { keepalive: Duration::ZERO }, noted);
         let mut totals = Totals::default();
         workers.iter().for_each(|counters| totals.add(counters));
-        assert_eq!(totals.kinds(true).map(|(_, count)| count).collect::<Vec<_>>(), [2]);
-        assert_eq!(totals.kinds(false).map(|(_, count)| count).collect::<Vec<_>>(), [1]);
+        let counted: Vec<_> = totals.kinds().map(|(transport, _, count)| (transport, count)).collect();
+        assert_eq!(counted, [("udp", 2), ("tcp", 1), ("tls", 1)]);
     }
 }

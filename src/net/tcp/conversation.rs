@@ -90,6 +90,7 @@ pub(super) struct Conversation<'a, S: Service, T> {
     stream: &'a mut T,
     peer: SocketAddr,
     place: Place,
+    is_encrypted: bool,
     workplace: &'a RefCell<Workplace<S>>,
     /// What was received and not answered.
     received: Vec<u8>,
@@ -108,11 +109,18 @@ pub(super) struct Conversation<'a, S: Service, T> {
 }
 
 impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
-    pub(super) fn new(stream: &'a mut T, peer: SocketAddr, place: Place, workplace: &'a RefCell<Workplace<S>>) -> Self {
+    pub(super) fn new(
+        stream: &'a mut T,
+        peer: SocketAddr,
+        place: Place,
+        is_encrypted: bool,
+        workplace: &'a RefCell<Workplace<S>>,
+    ) -> Self {
         Conversation {
             stream,
             peer,
             place,
+            is_encrypted,
             workplace,
             received: Vec::new(),
             unsent: Vec::new(),
@@ -231,7 +239,11 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
         workplace: &mut Workplace<S>,
         received: Received<'_>,
     ) -> io::Result<usize> {
-        let transport = Transport::Tcp { keepalive: self.place.clients().idle_timeout() };
+        let keepalive = self.place.clients().idle_timeout();
+        let transport = match self.is_encrypted {
+            true => Transport::Tls { keepalive },
+            false => Transport::Tcp { keepalive },
+        };
         let answered = workplace.answer(received, self.peer, transport);
         let (consumed, transfer) = (answered.consumed, answered.transfer);
         if consumed > 0 {

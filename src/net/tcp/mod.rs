@@ -7,6 +7,7 @@
 mod clients;
 mod conversation;
 mod ongoing;
+mod tls;
 mod workplace;
 
 use std::cell::RefCell;
@@ -23,10 +24,13 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{interval, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use clients::{Clients, Place};
 use conversation::{Conversation, FAREWELL};
 use workplace::Workplace;
+
+pub use tls::{Credentials, CredentialsError, Tls};
 
 use super::guard::Occasionally;
 use super::service::Service;
@@ -85,17 +89,18 @@ impl Threads {
         Threads { clients: Arc::new(Clients::new(limits)), stopping: watch::Sender::new(false), threads: Vec::new() }
     }
 
-    /// Starts a thread that serves what connects to `listeners`.
+    /// Starts a thread that serves what connects to `listeners`, over TLS where that is said.
     pub(super) fn start<S: Service>(
         &mut self,
         name: String,
-        listeners: Vec<StdListener>,
+        listeners: Vec<(StdListener, Option<Arc<Tls>>)>,
         service: Arc<S>,
     ) -> io::Result<()> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listeners = {
             let _entered = runtime.enter();
-            listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<Vec<_>>>()?
+            let asynchronous = |(listener, tls)| Ok((TcpListener::from_std(listener)?, tls));
+            listeners.into_iter().map(asynchronous).collect::<io::Result<Vec<_>>>()?
         };
         let clients = Arc::clone(&self.clients);
         let stopping = self.stopping.subscribe();
@@ -121,7 +126,7 @@ impl Threads {
 
 fn work<S: Service>(
     runtime: &Runtime,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Option<Arc<Tls>>)>,
     service: Arc<S>,
     clients: Arc<Clients>,
     mut stopping: watch::Receiver<bool>,
@@ -132,7 +137,10 @@ fn work<S: Service>(
         let (open, mut all_closed) = mpsc::channel::<()>(1);
         let accepting: Vec<_> = listeners
             .into_iter()
-            .map(|listener| spawn_local(accept(listener, Rc::clone(&workplace), Arc::clone(&clients), open.clone())))
+            .map(|listener| {
+                let shared = (Rc::clone(&workplace), Arc::clone(&clients));
+                spawn_local(accept(listener, shared, open.clone()))
+            })
             .collect();
         drop(open);
         let refreshing = spawn_local(refresh(Rc::clone(&workplace)));
@@ -155,9 +163,8 @@ async fn refresh<S: Service>(workplace: Rc<RefCell<Workplace<S>>>) {
 }
 
 async fn accept<S: Service>(
-    listener: TcpListener,
-    workplace: Rc<RefCell<Workplace<S>>>,
-    clients: Arc<Clients>,
+    (listener, tls): (TcpListener, Option<Arc<Tls>>),
+    (workplace, clients): (Rc<RefCell<Workplace<S>>>, Arc<Clients>),
     open: mpsc::Sender<()>,
 ) {
     static REFUSALS: Occasionally = Occasionally::new();
@@ -165,7 +172,11 @@ async fn accept<S: Service>(
         match listener.accept().await {
             Ok((stream, peer)) => match clients.admit(peer.ip()) {
                 Some(place) => {
-                    spawn_local(serve(stream, peer, place, Rc::clone(&workplace), open.clone()));
+                    let (workplace, open) = (Rc::clone(&workplace), open.clone());
+                    match &tls {
+                        None => spawn_local(serve(stream, peer, place, workplace, open)),
+                        Some(tls) => spawn_local(serve_encrypted(stream, tls.acceptor(), peer, place, workplace, open)),
+                    };
                 }
                 None => reset(&stream),
             },
@@ -188,12 +199,41 @@ async fn serve<S: Service>(
     workplace: Rc<RefCell<Workplace<S>>>,
     _open: mpsc::Sender<()>,
 ) {
-    let end = Conversation::new(&mut stream, peer, place, &workplace).run().await;
+    let end = Conversation::new(&mut stream, peer, place, false, &workplace).run().await;
     if end.is_abrupt() {
         reset(&stream);
     } else {
         // If the peer has gone there is nobody to tell.
         let _ = stream.shutdown().await;
+    }
+}
+
+/// As [`serve`], when TLS has begun: that is a part of the first request, and has as long.
+async fn serve_encrypted<S: Service>(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    peer: SocketAddr,
+    mut place: Place,
+    workplace: Rc<RefCell<Workplace<S>>>,
+    _open: mpsc::Sender<()>,
+) {
+    let patience = place.clients().limits().message_timeout;
+    let begun = tokio::select! {
+        begun = timeout(patience, acceptor.accept_with(stream, Tls::bound)) => begun,
+        // What the notice says is the same: it has to go.
+        _ = &mut place.notice => return,
+    };
+    let mut stream = match begun {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!("{peer}: TLS does not begin: {error}"),
+        Err(_) => return tracing::debug!("{peer}: TLS has not begun within {patience:?}"),
+    };
+    let end = Conversation::new(&mut stream, peer, place, true, &workplace).run().await;
+    if end.is_abrupt() {
+        reset(stream.get_ref().0);
+    } else {
+        // That it ends is said too, which a peer that reads nothing may keep waiting.
+        let _ = timeout(FAREWELL, stream.shutdown()).await;
     }
 }
 

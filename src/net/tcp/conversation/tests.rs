@@ -90,7 +90,7 @@ async fn converse_with<S: Service, F: Future<Output = DuplexStream>>(
     let place = clients.admit(peer().ip()).unwrap();
     let conversation = async {
         let mut ours = ours;
-        let end = Conversation::new(&mut ours, peer(), place, &workplace).run().await;
+        let end = Conversation::new(&mut ours, peer(), place, false, &workplace).run().await;
         (end, start.elapsed())
     };
     let (end, _theirs) = tokio::join!(conversation, script(theirs));
