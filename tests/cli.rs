@@ -120,7 +120,7 @@ fn the_example_of_the_configuration_is_whole_and_right() {
     // Every key stands in the table too.
     let mut table = String::new();
     for line in example.lines() {
-        if let Some(name) = line.strip_prefix('[') {
+        if let Some(name) = line.strip_prefix('[').map(|name| name.trim_start_matches('[')) {
             // A key may have any name.
             let name = if name.starts_with("keys.") { "keys.NAME" } else { name.trim_end_matches(']') };
             table = format!("{name}.");

@@ -82,7 +82,7 @@ fn reply(timeline: &Arc<Timeline>, now: Instant, transport: Transport, request: 
 fn open(timeline: &Arc<Timeline>, now: Instant, request: &[u8]) -> Transfer {
     match reply(timeline, now, TCP, request) {
         (Reply::Transfer(transfer), _) => *transfer,
-        (Reply::Message(_), out) => panic!("no transfer: {:?}", op::Message::from_vec(&out).unwrap()),
+        (_, out) => panic!("no transfer: {:?}", op::Message::from_vec(&out).unwrap()),
     }
 }
 
@@ -487,7 +487,7 @@ fn signed(mut request: Vec<u8>) -> (Vec<u8>, Follower) {
 
 /// An answerer that knows the key.
 fn knowing(networks: &[&str]) -> Answerer {
-    trusting(Rights { keyring: [key()].into_iter().collect(), transfer: access(networks) })
+    trusting(Rights { keyring: [key()].into_iter().collect(), transfer: access(networks), ..Rights::default() })
 }
 
 #[test]
@@ -529,7 +529,7 @@ fn a_signature_opens_nothing_and_a_wrong_one_closes() {
         let peer = "192.0.2.1:5300".parse().unwrap();
         match answerer.reply(&catalog, now, peer, TCP, request, &mut out) {
             Reply::Message(len) => (Rcode(u16::from(out[3] & 0xf)), out[..len].to_vec()),
-            Reply::Transfer(_) => panic!("a transfer"),
+            Reply::Transfer(_) | Reply::Petition(_) => panic!("no message"),
         }
     };
     let (request, follower) = signed(request(name("example.test").wire(), None, true));

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 
 use crate::wire::tsig::Keyring;
 use crate::wire::{Name, NameRef};
+use crate::zone::update::Policy;
 
 /// What a server trusts others with: whose signatures it knows, and whom it lets do what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Rights {
     pub keyring: Keyring,
     /// Who may have zones transferred.
     pub transfer: Access,
+    /// Who may change what in zones.
+    pub update: Arc<Policy>,
 }
 
 /// Whom a request comes from, as far as that is known.

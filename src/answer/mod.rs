@@ -32,6 +32,7 @@ mod signed;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod update;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,7 +40,7 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::wire::edns::{ExtendedError, UDP_PAYLOAD_OURS};
 use crate::wire::tsig::Signer;
-use crate::wire::{Class, Rcode, Rtype};
+use crate::wire::{Class, Opcode, Rcode, Rtype};
 use crate::zone::{Suffixes, View};
 
 pub use access::{Access, Caller, Grant, Rights};
@@ -52,6 +53,7 @@ use request::{Received, Request, receive};
 use resolve::{Expansions, QUESTION_AT, Resolution};
 use transfer::{Opened, open};
 pub use transfer::{RecordTooLong, Transfer};
+pub use update::Petition;
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub enum Reply {
     Message(usize),
     /// As many messages as it gives.
     Transfer(Box<Transfer>),
+    /// One message, when what it asks for is done.
+    Petition(Box<Petition>),
 }
 
 /// The least that a datagram may carry (RFC 1035 § 2.3.4).
@@ -112,12 +116,13 @@ pub struct Answerer {
     rights: Rights,
     name: Suffixes,
     noted: Noted,
+    petition: Option<Box<Petition>>,
 }
 
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, rights: Rights::default(), name: Suffixes::new(), noted: Noted::NOTHING }
+        Answerer { identity, rights: Rights::default(), name: Suffixes::new(), noted: Noted::NOTHING, petition: None }
     }
 
     /// Goes by `rights` from now on; without any nobody's signature is known, and nobody has zones transferred.
@@ -127,7 +132,8 @@ impl Answerer {
 
     /// Writes the response to `request` into `out` and gives its length in octets; 0 says nothing.
     /// `out` should hold 65,535 octets for TCP, and 1,232 for UDP. A transfer, which is more than one message, is
-    /// refused; see [`Answerer::reply`].
+    /// refused; see [`Answerer::reply`]. What is answered later says nothing here, and is to be
+    /// [taken](Answerer::take_petition).
     #[inline]
     pub fn answer(
         &mut self,
@@ -144,7 +150,16 @@ impl Answerer {
                 self.noted.kind = transfer.refused_kind();
                 transfer.refuse(now, out)
             }
+            Reply::Petition(petition) => {
+                self.petition = Some(petition);
+                0
+            }
         }
+    }
+
+    /// What [`Answerer::answer`] has left to be answered later.
+    pub fn take_petition(&mut self) -> Option<Box<Petition>> {
+        self.petition.take()
     }
 
     /// As [`Answerer::answer`], for whom can send more than one message.
@@ -170,6 +185,10 @@ impl Answerer {
             Received::Signed(signed, at) => {
                 let arrival = Arrival { now, peer: &peer, transport };
                 self.signed(catalog, arrival, (&signed, at), request, out)
+            }
+            Received::Other(other) if other.opcode() == Opcode::UPDATE => {
+                let arrival = Arrival { now, peer: &peer, transport };
+                self.petition(catalog, arrival, &other, request, out, (None, None))
             }
             Received::Other(other) => {
                 let error = Some(ExtendedError::NOT_SUPPORTED);

@@ -47,7 +47,12 @@ impl Answerer {
                     transfer.sign_with(signer);
                     return Reply::Transfer(transfer);
                 }
+                petition @ Reply::Petition(_) => return petition,
             },
+            Opcode::UPDATE => {
+                let signed = (Some(signer), Some(at.octets()));
+                return self.petition(catalog, arrival, request, received, out, signed);
+            }
             _ => self.respond(request, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), received, out),
         };
         if length == 0 || out.get(2).is_some_and(|flags| flags & TC != 0) {

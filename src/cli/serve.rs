@@ -130,12 +130,12 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let identity = Identity { version: settings.version.clone(), id: settings.id.clone() };
     let rights = Arc::new(Published::new(settings.rights.clone()));
     let authority = Authority::new(published.clone(), clock.clone(), identity).with_rights(rights.clone());
-    let authority = Arc::new(authority);
     let folders = (settings.zones.as_path(), settings.state.as_path());
     let meter = authority.meter().clone();
     let counted = (clock, meter.clone());
     let shared = (published, rights.clone());
     let mut control = Control::new(folders, limits(settings), store, shared, counted).map_err(journal)?;
+    let authority = Arc::new(authority.with_counter(control.updates()));
     if let Some(herald) = Herald::start(&settings.notify)? {
         control.notify(herald);
     }
@@ -269,6 +269,9 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &P
         let names: Vec<_> = settings.rights.keyring.keys().map(|key| key.name().to_string()).collect();
         if before.keyring != settings.rights.keyring {
             tracing::info!("the keys have changed; known are now: {}", names.join(", "));
+        }
+        if before.update != settings.rights.update {
+            tracing::info!("who may update zones has changed");
         }
         if before.transfer != settings.rights.transfer {
             tracing::info!("who may have zones transferred has changed");

@@ -4,6 +4,7 @@
 //! disk that the folder has said already.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,13 +18,15 @@ use super::read::{self, ReadError};
 use super::registry::Content;
 use super::running::{Archive, News, Running, Served};
 use super::tree::Files;
+use super::updates::{Overlaid, Written};
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
-use crate::timeline::conduct::{Decided, Decision, PlanText, Refusal};
+use crate::timeline::conduct::{self, Decided, Decision, PlanText, Refusal};
 use crate::timeline::{self, Schedule};
 use crate::wire::{Name, NameRef};
-use crate::zone::check;
 use crate::zone::text::{self, Options};
+use crate::zone::update::SetAside;
+use crate::zone::{Zone, check};
 
 /// The most octets that a thread keeps for reading files between two of them.
 const BUFFER_KEPT_MAX: usize = 1 << 20;
@@ -39,6 +42,8 @@ pub struct Request {
     pub serving: Option<Content>,
     /// Where its plan stands, if there was ever one that was obeyed.
     pub running: Option<Arc<Running>>,
+    /// What updates have made of it, if there were any.
+    pub overlaid: Option<Arc<Overlaid>>,
 }
 
 /// What came of it.
@@ -58,6 +63,17 @@ pub struct Loaded {
     pub includes: Vec<(PathBuf, Fingerprint)>,
     /// What a person should know.
     pub faults: Vec<Diagnostic>,
+    /// What updates have made of it from now on, if there were any.
+    pub laid: Option<Laid>,
+}
+
+/// What is left of what updates have made of a zone, over its file as it is now.
+#[derive(Debug)]
+pub struct Laid {
+    /// What is left; `None`: the file has it all.
+    pub overlaid: Option<Overlaid>,
+    /// What of that the database is to have first.
+    pub written: Option<Written>,
 }
 
 /// What came of loading a zone.
@@ -120,7 +136,7 @@ impl Loader {
     }
 
     fn load_into(&self, request: Request, now: Instant, buffer: &mut Vec<u8>) -> Loaded {
-        let Request { apex, files, serving, running } = request;
+        let Request { apex, files, serving, running, overlaid } = request;
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
             Ok(metadata) => metadata,
@@ -170,8 +186,17 @@ impl Loader {
             loaded.faults.extend(contradictions);
             return loaded;
         }
+        let (zone, overlaid) = match overlaid {
+            None => (zone, None),
+            Some(overlaid) => match together(&overlaid, &zone, content.zone, &mut loaded, now) {
+                Some(together) => together,
+                None => return loaded,
+            },
+        };
         let found = plan.as_ref().map(|plan| plan.found(came_at(&metadata), now, serving.is_some()));
-        let read = Served { zone: &zone, content: content.zone.number(), running: running.as_deref() };
+        let content_served = Overlaid::content(content.zone, overlaid.as_ref());
+        loaded.laid = loaded.laid.take().map(|laid| Laid { overlaid, ..laid });
+        let read = Served { zone: &zone, content: content_served, running: running.as_deref() };
         let mut outcome = read.follow(found, || self.archive.plan_text(&loaded.apex), now, serving.is_some());
         if let Some(plan) = &plan {
             plan.explain(loaded.apex.as_ref(), &mut outcome.diagnostics);
@@ -184,6 +209,25 @@ impl Loader {
             loaded.outcome = Outcome::Ready { news, content };
         }
         loaded
+    }
+
+    /// What the plan of a zone that is served makes of it after an update.
+    ///
+    /// # Errors
+    /// What to say if the plan's file can't be read.
+    pub fn follow(
+        &self,
+        apex: &Name,
+        files: &Files,
+        served: &Served<'_>,
+        now: Instant,
+    ) -> Result<conduct::Outcome, Diagnostic> {
+        let plan = match self.plan(apex, files)? {
+            None => served.running.and_then(|running| self.kept(apex, running)),
+            plan => plan,
+        };
+        let found = plan.as_ref().map(|plan| plan.found(now, now, true));
+        Ok(served.follow(found, || self.archive.plan_text(apex), now, true))
     }
 
     /// The files of a zone that is served, and where its plan stands: what a decision is taken about.
@@ -318,8 +362,44 @@ impl Loaded {
     fn unusable(apex: Name, faults: Vec<Diagnostic>) -> Loaded {
         let disk = Fingerprint::default();
         let includes = Vec::new();
-        Loaded { apex, outcome: Outcome::Unusable, disk, plan: false, kept: false, includes, faults }
+        Loaded { apex, outcome: Outcome::Unusable, disk, plan: false, kept: false, includes, faults, laid: None }
     }
+}
+
+/// Puts what updates have made of a zone over its `file`; `None` if nothing that can be served comes of it. What is to be
+/// said of it, and kept, is in `loaded`.
+fn together(
+    overlaid: &Overlaid,
+    file: &Zone,
+    content: Fingerprint,
+    loaded: &mut Loaded,
+    now: Instant,
+) -> Option<(Zone, Option<Overlaid>)> {
+    let apex = loaded.apex.clone();
+    let conflict = |why: String| {
+        let help = "what is served stays; change the file so that both can stand";
+        let message = format!("what updates have made of {apex} can't stand with what its file says: {why}");
+        Diagnostic::error("zone-update-conflict", message).help(help)
+    };
+    let together = match overlaid.over(&apex, file, content, now) {
+        Ok(together) => together,
+        Err(error) => {
+            loaded.faults.push(conflict(error.to_string()));
+            return None;
+        }
+    };
+    let faults = check::contradictions(&together.zone.view(), &|_| HashMap::new());
+    if let Some(fault) = faults.first() {
+        loaded.faults.push(conflict(fault.message.clone()));
+        return None;
+    }
+    loaded.faults.extend(together.set_aside.iter().map(|SetAside { owner, rtype }| {
+        let message =
+            format!("what an update made of {owner} {rtype} is set aside: it can't stand with what the file says now");
+        Diagnostic::warning("zone-update-set-aside", message).help("the file was changed later, and so it counts")
+    }));
+    loaded.laid = Some(Laid { overlaid: None, written: together.written });
+    Some((together.zone, together.overlaid))
 }
 
 /// What to say of a file that can't be read.

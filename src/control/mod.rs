@@ -32,5 +32,6 @@ pub mod shared;
 pub mod socket;
 pub mod store;
 pub mod tree;
+pub mod updates;
 pub mod watch;
 pub mod write;

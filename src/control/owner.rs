@@ -31,8 +31,10 @@ mod decide;
 mod due;
 mod event;
 mod inform;
+mod journalled;
 
 mod portfolio;
+mod update;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,7 @@ use super::settle::{Change, Settling};
 use super::shared::Shared;
 use super::store::Record;
 use super::tree::{self, Files};
+use super::updates::{Overlaid, Petitioned, Said};
 use super::watch::Seen;
 use crate::clock;
 use crate::timeline::conduct;
@@ -59,9 +62,10 @@ use crate::timeline::run::{Entry, Event as RunEvent};
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
 pub(super) use attend::BY_GATES;
-use attend::Told;
 use due::Due;
 pub use event::{Act, Answer, Asked, Consider, Considered, Effect, Event, Scanned, Service, Ticket};
+use journalled::Pending;
+use update::lay;
 
 /// The most zones that are with the loaders at one time.
 pub const LOADING_MAX: usize = 512;
@@ -78,14 +82,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const TIDY_FROM: usize = 1000;
 /// How long after that: the catalogs that were replaced must have been let go of.
 const TIDY_AFTER: Duration = Duration::from_millis(400);
-
-/// What waits for the journal.
-#[derive(Debug)]
-enum Pending {
-    Loaded(Box<Loaded>),
-    Decided(Box<Considered>),
-    Told(Box<Told>),
-}
 
 /// The owner of what is served.
 #[derive(Debug)]
@@ -118,6 +114,12 @@ pub struct Owner {
     has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
     done: Vec<(Ticket, Answer)>,
+    /// What updates have made of zones.
+    overlaid: NameMap<Arc<Overlaid>>,
+    /// Requests for updates that wait for their zone.
+    waiting: NameMap<VecDeque<Petitioned>>,
+    /// Those that are answered with what is published next.
+    said: Vec<(Petitioned, Said)>,
     written_twice: HashSet<Name>,
     portfolios: Portfolios,
     /// Zones that go on with what a portfolio armed that can't be used.
@@ -160,6 +162,9 @@ impl Owner {
             lookout: Lookout::default(),
             has_stepped: false,
             done: Vec::new(),
+            overlaid: NameMap::default(),
+            waiting: NameMap::default(),
+            said: Vec::new(),
             written_twice: HashSet::new(),
             portfolios: Portfolios::default(),
             kept: HashSet::new(),
@@ -201,6 +206,8 @@ impl Owner {
                     self.journalled(&apex, failure.as_deref(), clock, &mut effects);
                 }
             }
+            Event::Petitioned(all) => self.petitioned(all),
+            Event::Updated(updated) => self.updated(updated, &mut effects),
             Event::Asked(asked) => self.asked(asked, &mut effects),
             Event::Considered(considered) => self.considered(considered, &mut effects),
             Event::Said { apex, server, said } => {
@@ -244,6 +251,7 @@ impl Owner {
         self.look_out(clock, &mut effects);
         self.load(&mut effects);
         self.publish(now, clock, &mut effects);
+        self.update(&mut effects);
         self.get_ready(now, &mut effects);
         self.tell_secondaries(now, &mut effects);
         if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() {
@@ -462,6 +470,7 @@ impl Owner {
                     files: known.files.clone(),
                     serving: known.is_served().then_some(known.content),
                     running: self.running.get(&apex).cloned(),
+                    overlaid: self.overlaid.get(&apex).cloned(),
                     apex,
                 });
             }
@@ -471,48 +480,6 @@ impl Owner {
         if self.queue.is_empty() {
             self.queue.shrink_to_fit();
         }
-    }
-
-    /// Takes what was loaded; what belongs into the journal waits for that (rule 7).
-    fn all_loaded(&mut self, all: Vec<Loaded>, clock: clock::Instant, effects: &mut Vec<Effect>) {
-        let mut records = Vec::new();
-        for loaded in all {
-            let news = match &loaded.outcome {
-                Outcome::Ready { news, .. } if !news.entries().is_empty() => news,
-                _ => {
-                    self.loaded(loaded, clock);
-                    continue;
-                }
-            };
-            records.extend(recorded(&loaded.apex, news.outcome()));
-            self.pending.insert(loaded.apex.clone(), Pending::Loaded(Box::new(loaded)));
-        }
-        if !records.is_empty() {
-            effects.push(Effect::Journal(records));
-        }
-    }
-
-    fn journalled(&mut self, apex: &Name, failure: Option<&str>, clock: clock::Instant, effects: &mut Vec<Effect>) {
-        match (self.pending.remove(apex), failure) {
-            (Some(Pending::Loaded(loaded)), None) => self.loaded(*loaded, clock),
-            (Some(Pending::Loaded(loaded)), Some(why)) => {
-                self.reporter.say(Report::not_journalled(apex, why));
-                self.loaded(Loaded { outcome: Outcome::Unusable, ..*loaded }, clock);
-            }
-            (Some(Pending::Decided(considered)), None) => self.decided(considered, clock),
-            (Some(Pending::Decided(considered)), Some(why)) => {
-                self.reporter.say(Report::not_journalled(apex, why));
-                effects.push(Effect::Answer(considered.asked.ticket, Answer::NotJournalled(why.to_owned())));
-                self.is_read(apex);
-            }
-            (Some(Pending::Told(told)), None) => self.told(apex, *told, clock),
-            (Some(Pending::Told(_)), Some(why)) => {
-                self.reporter.say(Report::not_journalled(apex, why));
-                self.is_read(apex);
-            }
-            (None, _) => {}
-        }
-        self.ask_again(effects);
     }
 
     /// Nobody reads the zone any more; whether it changed meanwhile.
@@ -528,7 +495,7 @@ impl Owner {
     }
 
     fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
-        let Loaded { apex, outcome, disk, plan, kept, includes, faults } = loaded;
+        let Loaded { apex, outcome, disk, plan, kept, includes, faults, laid } = loaded;
         self.handled += 1;
         if self.is_read(&apex) && matches!(outcome, Outcome::Gone) {
             // It may have come back meanwhile.
@@ -551,6 +518,7 @@ impl Owner {
                     zone_changed: known.content.zone != content.zone,
                     is_first_look: !self.is_ready,
                 };
+                lay(&mut self.overlaid, &apex, laid);
                 known.content = content;
                 known.stand(Standing::Served, count);
                 self.reporter.served(&apex, &change, faults);
@@ -653,6 +621,9 @@ impl Owner {
         }
         if self.unpublished.is_empty() {
             effects.extend(self.done.drain(..).map(|(ticket, answer)| Effect::Answer(ticket, answer)));
+            if !self.said.is_empty() {
+                effects.push(Effect::Say(std::mem::take(&mut self.said)));
+            }
         }
     }
 

@@ -14,6 +14,7 @@
 
 mod inform;
 mod questions;
+mod update;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -44,6 +45,7 @@ use super::shared::Shared;
 use super::socket::{self, Caller};
 use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
+use super::updates::{self, Written};
 use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Rights, Served};
 use crate::clock::{self, Pace, Ratchet, Step};
@@ -114,6 +116,7 @@ impl socket::Handler for Handle {
 #[derive(Debug)]
 enum Note {
     Records(Vec<Record>),
+    Updates(Vec<Record>, Vec<Written>),
     Reached(clock::Instant),
 }
 
@@ -123,6 +126,8 @@ enum Word {
     Event(Event),
     /// The inbox of the watch has something.
     Watched,
+    /// That of requests for updates has.
+    Petitioned,
     Ask(Ask),
     Question(socket::Request, Caller),
     Figures(oneshot::Sender<Figures>),
@@ -158,6 +163,7 @@ pub struct Control {
     queue: (Sender<Word>, Receiver<Word>),
     herald: Option<Herald>,
     inbox: Arc<Inbox>,
+    petitions: Arc<updates::Inbox>,
     watch: Arc<Mutex<Option<Watch>>>,
 }
 
@@ -179,11 +185,15 @@ impl Control {
             running.insert(apex, Arc::new(Running::known(run, shared.promises(promised))));
         })?;
         let archive = Arc::new(Archive::open(state));
+        let overlaid = store.overlays()?;
         let queue = mpsc::channel();
+        let waker = queue.0.clone();
+        let wake = move || _ = waker.send(Word::Petitioned);
         let mut owner = Owner::new(top, rayon::current_num_threads(), limits.removal_grace, running);
         owner.inform(limits.told.clone(), Instant::now());
         Ok(Control {
-            owner,
+            owner: owner.with_overlaid(overlaid),
+            petitions: Arc::new(updates::Inbox::new(clock.clone(), wake)),
             top: top.into(),
             loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone())),
             limits,
@@ -219,6 +229,11 @@ impl Control {
         self.herald = Some(herald);
     }
 
+    /// Where requests for updates are to be left.
+    pub fn updates(&self) -> Arc<updates::Inbox> {
+        self.petitions.clone()
+    }
+
     /// A way to ask something of this while it runs.
     pub fn handle(&self) -> Handle {
         Handle { queue: self.queue.0.clone() }
@@ -238,6 +253,7 @@ impl Control {
                     }
                     event
                 }
+                Ok(Word::Petitioned) => Event::Petitioned(self.petitions.take()),
                 Ok(Word::Watched) => Event::Seen(self.inbox.take()),
                 Ok(Word::Ask(Ask::Stop)) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(Word::Ask(Ask::Reread)) => {
@@ -320,6 +336,9 @@ impl Control {
                 }
                 Effect::ReadPortfolio(path) => self.read_portfolio(path),
                 Effect::Journal(records) => _ = self.journal.send(Note::Records(records)),
+                Effect::Write(records, written) => _ = self.journal.send(Note::Updates(records, written)),
+                Effect::Update(job) => self.update(job),
+                Effect::Say(answers) => self.say(answers),
                 Effect::Reached(at) => _ = self.journal.send(Note::Reached(at)),
                 Effect::Consider(consider) => self.consider(consider),
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
@@ -459,18 +478,23 @@ fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Note> {
     let thread = std::thread::Builder::new().name("journal".to_owned());
     let kept = thread.spawn(move || {
         while let Ok(first) = notes.recv() {
-            let (mut all, mut reached) = (Vec::new(), None);
+            let (mut all, mut written, mut reached) = (Vec::new(), Vec::new(), None);
             let mut next = Some(first);
             while let Some(note) = next {
                 match note {
                     Note::Records(records) => all.extend(records),
+                    Note::Updates(records, updates) => {
+                        all.extend(records);
+                        written.extend(updates);
+                    }
                     Note::Reached(at) => reached = reached.max(Some(at)),
                 }
-                next = if all.len() < RECORDS_MAX { notes.try_recv().ok() } else { None };
+                next = if all.len() + written.len() < RECORDS_MAX { notes.try_recv().ok() } else { None };
             }
-            if !all.is_empty() {
-                let failure = store.append(&all).err().map(|error| with_causes(&error));
-                let mut apexes: Vec<_> = all.into_iter().map(|record| record.apex).collect();
+            if !all.is_empty() || !written.is_empty() {
+                let failure = store.append_with(&all, &written).err().map(|error| with_causes(&error));
+                let updated = written.into_iter().map(|written| written.apex);
+                let mut apexes: Vec<_> = all.into_iter().map(|record| record.apex).chain(updated).collect();
                 apexes.dedup();
                 _ = queue.send(Word::Event(Event::Journalled { apexes, failure }));
             }

@@ -202,7 +202,7 @@ impl Settings {
             return Err(SettingsError::Faults(warnings));
         }
         let transfer = Access::new(config.transfer_allow.clone().unwrap_or_default());
-        let rights = Rights { keyring: secrets.keyring, transfer };
+        let rights = Rights { keyring: secrets.keyring, transfer, update: Arc::new(config.update.clone()) };
         let listen = config.tls.as_ref().map(|tls| tls.listen.clone());
         let tls = listen.zip(secrets.credentials).map(|(listen, credentials)| TlsSettings { listen, credentials });
         Ok(Settings { rights, tls, warnings, ..Settings::of(config, path, overrides) })

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use crate::answer::{Answerer, Catalog, Identity, Reply, Rights, Transport};
 use crate::clock::{Instant, Ratchet};
+use crate::wire::Rcode;
+use crate::wire::edns::ExtendedError;
 
+use super::back::Back;
 use super::meter::{Meter, Tally};
 use super::published::{Published, Reader};
-use super::service::{Respond, Service};
+use super::service::{Petition, Respond, Service};
 
 /// Answers for the zones of a published catalog.
 #[derive(Debug)]
@@ -19,6 +22,13 @@ pub struct Authority {
     clock: Arc<Ratchet>,
     identity: Identity,
     meter: Arc<Meter>,
+    counter: Option<Box<dyn Counter>>,
+}
+
+/// Takes requests that are answered later. Several threads bring them at once; it must not make them wait.
+pub trait Counter: Send + Sync + std::fmt::Debug + 'static {
+    /// Takes `petition`, whose answer goes `back`.
+    fn take(&self, petition: Box<Petition>, back: Back);
 }
 
 impl Authority {
@@ -30,6 +40,7 @@ impl Authority {
             clock,
             identity,
             meter: Arc::default(),
+            counter: None,
         }
     }
 
@@ -45,6 +56,14 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// The same, which brings what asks for an update to `counter`. Without one it is refused.
+    #[must_use]
+    pub fn with_counter(self, counter: impl Counter) -> Self {
+        Authority { counter: Some(Box::new(counter)), ..self }
+    }
+}
+
 impl Service for Authority {
     type Responder = Clerk;
 
@@ -57,6 +76,13 @@ impl Service for Authority {
 
     fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    fn defer(&self, petition: Box<Petition>, back: Back) {
+        match &self.counter {
+            Some(counter) => counter.take(petition, back),
+            None => back.send(petition.answer(Rcode::REFUSED, Some(ExtendedError::PROHIBITED), self.clock.now())),
+        }
     }
 
     fn tidy(&self) {
@@ -102,6 +128,10 @@ impl Respond for Clerk {
         if self.rights.refresh() {
             self.answerer.set_rights(self.rights.value().clone());
         }
+    }
+
+    fn take_petition(&mut self) -> Option<Box<Petition>> {
+        self.answerer.take_petition()
     }
 
     #[inline]

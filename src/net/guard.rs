@@ -48,20 +48,27 @@ fn log(panic: &PanicHookInfo<'_>) {
 
 /// Lets something happen at most once a second, and counts what it held back.
 #[derive(Debug)]
-pub(super) struct Occasionally {
+pub struct Occasionally {
     last: Mutex<Option<Instant>>,
     held_back: AtomicU64,
+}
+
+impl Default for Occasionally {
+    fn default() -> Self {
+        Occasionally::new()
+    }
 }
 
 impl Occasionally {
     const PAUSE: Duration = Duration::from_secs(1);
 
-    pub(super) const fn new() -> Self {
+    /// Something that has not happened yet.
+    pub const fn new() -> Self {
         Occasionally { last: Mutex::new(None), held_back: AtomicU64::new(0) }
     }
 
     /// Runs `act` with the number of times it was held back since, if the last run is long enough ago.
-    pub(super) fn run(&self, act: impl FnOnce(u64)) {
+    pub fn run(&self, act: impl FnOnce(u64)) {
         let now = Instant::now();
         let due = {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,6 +15,7 @@
 
 pub mod ask;
 mod authority;
+mod back;
 pub mod bind;
 mod guard;
 pub mod meter;
@@ -26,10 +27,12 @@ mod service;
 mod tcp;
 mod udp;
 
-pub use authority::Authority;
+pub use authority::{Authority, Counter};
+pub use back::Back;
 pub use bind::{BindError, BoundSockets, bind};
+pub use guard::Occasionally;
 pub use meter::Meter;
 pub use published::Published;
 pub use server::{Config, Server};
-pub use service::{Respond, Service, Transport};
+pub use service::{Petition, Respond, Service, Transport};
 pub use tcp::{Credentials, CredentialsError, Limits, Tls};

@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::back::Back;
+pub use crate::answer::Petition;
 pub use crate::answer::Transport;
 pub(super) use crate::answer::{Reply, Transfer};
 use crate::clock::Instant;
@@ -21,6 +23,11 @@ pub trait Service: Send + Sync + 'static {
     /// The present instant, read once for each batch of messages.
     fn now(&self) -> Instant;
 
+    /// Takes up what is answered later. Called by a thread that answers others meanwhile: it must not wait.
+    fn defer(&self, petition: Box<Petition>, back: Back) {
+        let _ = (petition, back);
+    }
+
     /// Called about once a second on a thread that answers nothing: the place to free what was replaced.
     fn tidy(&self) {}
 }
@@ -34,6 +41,11 @@ pub trait Respond {
     /// Looks ahead over `requests`, which are about to be answered, so that their answers wait for memory together.
     fn foresee<'r>(&mut self, requests: impl Iterator<Item = &'r [u8]>) {
         let _ = requests;
+    }
+
+    /// What the last request was, if nothing is said to it now because it is answered later.
+    fn take_petition(&mut self) -> Option<Box<Petition>> {
+        None
     }
 
     /// Takes note that a batch took so long. Told of some batches only.

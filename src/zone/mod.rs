@@ -21,6 +21,7 @@ mod rrset;
 mod tests;
 pub mod text;
 mod trail;
+pub mod update;
 mod verbatim;
 mod view;
 

@@ -249,7 +249,7 @@ fn rfc8945_5_3_an_answer_that_does_not_fit_beside_the_record_is_the_question_wit
 #[test]
 fn rfc8945_5_2_a_signature_is_verified_whatever_is_asked() {
     let ours = key(Algorithm::HmacSha256);
-    for (opcode, head) in [(4, "NOTIMP"), (5, "NOTIMP"), (0, "NOERROR aa")] {
+    for (opcode, head) in [(4, "NOTIMP"), (5, "FORMERR"), (0, "NOERROR aa")] {
         let mut query = Query::new("ns.example", 1);
         query.flags = opcode << 11;
         let (mut request, mut follower) = signed(&ours, &query.bytes(77), NOW);

@@ -2,20 +2,24 @@
 //!
 //! Each function takes octets from outside and panics if a rule is broken.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hickory_proto::op::Message;
-use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Rights, Served, Transport};
+use watari::answer::{Access, Answerer, Catalog, Identity, Petition, Reply, Rights, Served, Transport};
 use watari::clock::Instant;
 use watari::diag;
 use watari::timeline::{self, Run, Timeline};
 use watari::wire::tsig::{Algorithm, Follower, Key, Keyring, Rejection, Secret, Signer, Tsig, verify};
-use watari::wire::{Name, NameRef, Rtype, rdata};
+use watari::wire::{Name, NameRef, Rcode, Rtype, rdata};
 use watari::zone::Zone;
 use watari::zone::text::{NoInclude, load, parse_rdata, print_canonical, print_rdata};
+use watari::zone::update::{
+    Action, Changed, Draft, Identity as Identified, Layer, Overlay, Policy, Reach, Rule, Types, Zones,
+};
 
 /// The zone that requests are put to: something of everything.
 pub const ZONE: &str = "\
@@ -122,7 +126,12 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     let (ours, behind) = out.split_at_mut(room);
     let everybody = Access::new([ipnet::IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))]);
     let mut answerer = Answerer::new(identity);
-    answerer.set_rights(Rights { keyring: [key()].into_iter().collect(), transfer: everybody });
+    let mut update = Policy::default();
+    for identity in [Identified::AnyKey, Identified::Unsigned(vec![IpAddr::from(Ipv4Addr::LOCALHOST).into()])] {
+        update.push([Zones::All], Rule { action: Action::Grant, identity, reach: Reach::Zone, types: Types::Any });
+    }
+    let update = Arc::new(update);
+    answerer.set_rights(Rights { keyring: [key()].into_iter().collect(), transfer: everybody, update: update.clone() });
     let length = match answerer.reply(catalog(), now, peer, transport, request, ours) {
         Reply::Message(length) => length,
         Reply::Transfer(mut transfer) => {
@@ -133,10 +142,58 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
             while transfer.next_message(now, &mut rest).unwrap().is_some() {}
             first
         }
+        Reply::Petition(petition) => {
+            let rcode = updated(&petition, &update);
+            let message = petition.answer(rcode, None, now);
+            ours[..message.len()].copy_from_slice(&message);
+            message.len()
+        }
     };
     assert!(length <= room && behind.iter().all(|&octet| octet == 0xee));
     out.truncate(length);
     out
+}
+
+/// An update with anything in it: `octets` are what comes behind the zone section, after the counts of records.
+pub fn update(octets: &[u8]) {
+    let Some((counts, rest)) = octets.split_first_chunk::<2>() else { return };
+    let mut request = vec![0, 7, 0x28, 0, 0, 1, 0, counts[0] & 7, 0, counts[1] & 7, 0, 0];
+    request.extend_from_slice(b"\x07example\0\0\x06\0\x01");
+    request.extend_from_slice(rest);
+    answer(&request);
+}
+
+/// What comes of an update: a zone that can be served and put down as it is, or a refusal that leaves all as it was.
+fn updated(petition: &Petition, policy: &Policy) -> Rcode {
+    let (zone, update) = (zone(), petition.update());
+    let mut draft = Draft::new(zone.view());
+    let may = policy.of(&update.apex, &petition.requestor());
+    let result = draft.update(update, &may);
+    let changed = draft.changed();
+    if let Err(refusal) = result {
+        assert!(changed.is_empty(), "{refusal}");
+        return refusal.rcode;
+    }
+    let changes: Vec<_> = changed.iter().map(Changed::to_change).collect();
+    let made = zone.rebuilt(&changes).expect("a zone");
+    assert_eq!(watari::zone::check::contradictions(&made.view(), &|_| HashMap::new()), []);
+    // Kept and put over the same file again, it is the same zone.
+    let mut overlay = Overlay::default();
+    overlay.fold(&changed);
+    let mut kept = Overlay::default();
+    for ((owner, rtype), layer) in overlay.layers() {
+        let (owner, layer) = Layer::from_bytes(*rtype, &layer.to_bytes(owner)).expect("a layer");
+        kept.put((owner, *rtype), layer);
+    }
+    let merged = kept.over(zone, made.serial());
+    let again = zone.rebuilt(&merged.changes).expect("a zone");
+    let text = |zone: &Zone| {
+        let mut text = String::new();
+        print_canonical(zone.view(), &mut text).expect("a String takes everything");
+        text
+    };
+    assert_eq!(text(&again), text(&made));
+    Rcode::NOERROR
 }
 
 /// The key that requests are signed with.

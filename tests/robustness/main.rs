@@ -81,6 +81,45 @@ fn signed(mut request: Vec<u8>) -> Vec<u8> {
     request
 }
 
+/// An update of the zone of [`holds::ZONE`]: records that may be anything of it, in both sections.
+fn update() -> impl Strategy<Value = Vec<u8>> {
+    let data: Vec<(u16, &'static [u8])> = vec![
+        (1, &[192, 0, 2, 9]),
+        (1, &[192, 0, 2, 2]),
+        (2, b"\x02ns\xc0\x0c"),
+        (5, b"\x03www\xc0\x0c"),
+        (6, b"\x02ns\xc0\x0c\xc0\x0c\0\0\0\x09\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x01"),
+        (15, b"\0\x0a\x03www\xc0\x0c"),
+        (16, b"\x04text"),
+        (39, b"\x01t\xc0\x0c"),
+        (46, b"\0\x01"),
+        (255, b""),
+    ];
+    let data = prop_oneof![8 => prop::sample::select(data).prop_map(|(rtype, data)| (rtype, data.to_vec())),
+                           1 => (any::<u16>(), vec(any::<u8>(), 0..9))];
+    let names = [&NAMES[..15], &[b"\x01x\x02ab\xc0\x0c", b"\xc0\x0c"]].concat();
+    let class = prop::sample::select(vec![1u16, 1, 254, 255, 3]);
+    let record = (prop::sample::select(names), data, class, prop::sample::select(vec![0u32, 0, 300]), any::<bool>());
+    let record = record.prop_map(|(name, (rtype, data), class, ttl, is_empty)| {
+        let data = if class == 255 || is_empty && class == 254 { Vec::new() } else { data };
+        let mut record = name.to_vec();
+        record.extend(rtype.to_be_bytes());
+        record.extend(class.to_be_bytes());
+        record.extend(if class == 1 { ttl } else { 0 }.to_be_bytes());
+        record.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+        record.extend(data);
+        record
+    });
+    (vec(record.clone(), 0..2), vec(record, 0..5)).prop_map(|(prerequisites, changes)| {
+        let mut message = vec![0, 7, 0x28, 0, 0, 1];
+        for count in [prerequisites.len(), changes.len(), 0] {
+            message.extend(u16::try_from(count).unwrap().to_be_bytes());
+        }
+        message.extend(b"\x07example\0\0\x06\0\x01");
+        [vec![message], prerequisites, changes].concat().concat()
+    })
+}
+
 /// `bytes` with some octets changed, cut or added.
 fn mutated(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let changes = vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
@@ -190,6 +229,22 @@ proptest! {
     }
 
     #[test]
+    fn updates_are_made_whole_or_not_at_all(request in update()) {
+        holds::answer(&request);
+        holds::answer(&signed(request));
+    }
+
+    #[test]
+    fn any_octets_behind_a_zone_section_are_answered(octets in vec(prop_oneof![3 => 0u8..8, 1 => Just(0xc0), 1 => any::<u8>()], 0..60)) {
+        holds::update(&octets);
+    }
+
+    #[test]
+    fn updates_with_faults_are_answered(request in mutated(update())) {
+        holds::answer(&request);
+    }
+
+    #[test]
     fn requests_that_are_signed_are_answered(request in query(), cut in 0..80usize) {
         holds::tsig(&request);
         holds::tsig(&request[..request.len().saturating_sub(cut)]);
@@ -261,6 +316,7 @@ fn the_seeds_of_the_fuzzer_are_what_they_are_called() {
     assert!(matches!(verified(forged), Err(Rejection::BadSig)));
     holds::tsig(good);
     holds::tsig(forged);
+    holds::update(include_bytes!("../../fuzz/seeds/update/plain"));
 }
 
 #[test]

@@ -316,6 +316,10 @@ impl World {
                     let looked = Event::Looked { apex: look.apex, number: look.number, verdict };
                     self.after(Duration::from_secs(5), Coming::Event(looked));
                 }
+                // Nobody updates these zones.
+                Effect::Write(..) | Effect::Update(_) | Effect::Say(_) => {
+                    unreachable!("nobody has asked for an update")
+                }
                 Effect::AskSerial(..)
                 | Effect::Inform(_)
                 | Effect::Notify(_)
@@ -363,7 +367,7 @@ impl World {
 
     /// What a loader that reads now will say.
     fn read(&self, request: Request, now: Instant) -> Loaded {
-        let Request { apex, files, serving, running } = request;
+        let Request { apex, files, serving, running, overlaid: _ } = request;
         let (zone_text, plan) = (self.disk.zone.text(), self.disk.plan().filter(|_| files.plan));
         let content = Content {
             zone: fingerprint(&zone_text),
@@ -380,6 +384,7 @@ impl World {
             kept: false,
             includes: Vec::new(),
             faults: Vec::new(),
+            laid: None,
         };
         let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         if serving == Some(content) && !is_overtaken {

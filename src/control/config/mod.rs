@@ -10,6 +10,7 @@ mod keys;
 mod quantity;
 mod secondaries;
 mod tls;
+mod update;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::notifier::Secondary;
 use crate::answer::Grant;
 use crate::diag::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::timeline::plan::url::Url;
+use crate::zone::update::Policy;
 use fields::{Fields, Source};
 pub(in crate::control) use keys::short as secret_is_short;
 pub use keys::{KeyEntry, SecretSource};
@@ -82,6 +84,8 @@ pub struct Config {
     pub transfer_notify: Option<Vec<Secondary>>,
     /// How many of them are told in a second.
     pub transfer_notify_rate: Option<usize>,
+    /// Who may change what in zones.
+    pub update: Policy,
     /// The most transfers at one time in all.
     pub transfers: Option<usize>,
     /// The most transfers at one time to one client.
@@ -132,6 +136,7 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.tls = tls::read(&mut source, &mut top);
     let (keys, known) = keys::read(&mut source, &mut top);
     config.keys = keys;
+    config.update = update::read(&mut source, &mut top, &known);
     let mut transfer = top.table(&mut source, "transfer", "transfer.");
     config.transfer_allow = access::read(&mut source, &mut transfer, "allow", &known);
     config.transfer_notify = secondaries::read(&mut source, &mut transfer, "notify", &known);

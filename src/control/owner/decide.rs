@@ -12,6 +12,7 @@ use crate::control::registry::Phase;
 use crate::control::report::Report;
 use crate::control::running::{News, Running};
 use crate::control::tree::Files;
+use crate::control::updates::Overlaid;
 use crate::timeline::conduct::Decision;
 use crate::timeline::{Edition, Serial};
 use crate::wire::Name;
@@ -45,7 +46,7 @@ impl Owner {
     /// What a zone's files are, and the fingerprint of the content that is served of it, if it is.
     pub fn served(&self, apex: &Name) -> Option<(&Files, u64)> {
         let known = self.zones.get(apex).filter(|known| known.is_served())?;
-        Some((&known.files, known.content.zone.number()))
+        Some((&known.files, Overlaid::content(known.content.zone, self.overlaid(apex))))
     }
 
     /// Hands a question of a person to who works it out, when nobody else is at the zone.
@@ -64,7 +65,8 @@ impl Owner {
         known.phase = Phase::Loading;
         self.loading += 1;
         let running = self.running.get(&asked.apex).cloned();
-        let (files, content) = (known.files.clone(), known.content.zone.number());
+        let overlaid = self.overlaid.get(&asked.apex).map(|overlaid| &**overlaid);
+        let (files, content) = (known.files.clone(), Overlaid::content(known.content.zone, overlaid));
         effects.push(Effect::Consider(Consider { asked, files, content, running }));
     }
 

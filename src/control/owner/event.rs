@@ -16,6 +16,7 @@ use crate::control::report::Report;
 use crate::control::running::Running;
 use crate::control::store::Record;
 use crate::control::tree::{Files, Tree};
+use crate::control::updates::{Job, Petitioned, Said, Updated, Written};
 use crate::control::watch::Seen;
 use crate::timeline::conduct::{Decided, Decision, Refusal};
 use crate::timeline::{Serial, Timeline, Verdict};
@@ -37,6 +38,10 @@ pub enum Event {
         /// Why they are not there.
         failure: Option<String>,
     },
+    /// Zones are to be updated.
+    Petitioned(Vec<Petitioned>),
+    /// What comes of updates was worked out.
+    Updated(Box<Updated>),
     /// A person asks for something to be done with a plan, or to be shown it.
     Asked(Asked),
     /// That was worked out.
@@ -160,6 +165,12 @@ pub enum Effect {
     Load(Vec<Request>),
     /// Put this into the journal, for good.
     Journal(Vec<Record>),
+    /// The same, with what updates have made of zones.
+    Write(Vec<Record>, Vec<Written>),
+    /// Work out what comes of updates.
+    Update(Job),
+    /// Answer what asked for updates.
+    Say(Vec<(Petitioned, Said)>),
     /// Steps of plans were served until this instant: put into the journal that it was reached, so that no clock which
     /// is set back takes them back after a restart.
     Reached(crate::clock::Instant),

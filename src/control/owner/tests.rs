@@ -211,7 +211,7 @@ impl World {
                     self.coming.push((self.now + Duration::from_millis(1), event));
                 }
                 Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
-                Effect::Tidy => {}
+                Effect::Tidy | Effect::Write(..) | Effect::Update(_) | Effect::Say(_) => {}
             }
         }
     }
@@ -260,7 +260,7 @@ impl World {
             }
         };
         let plan = self.plans.contains_key(&*stem);
-        Loaded { apex: request.apex, outcome, disk, plan, kept: false, includes: Vec::new(), faults }
+        Loaded { apex: request.apex, outcome, disk, plan, kept: false, includes: Vec::new(), faults, laid: None }
     }
 
     fn sources<'a>(&self, apex: &Name, zone: &'a Zone, content: u64, running: Option<&'a Running>) -> Sources<'a> {

@@ -121,6 +121,12 @@ pub enum StoreError {
     /// The journal could not be read.
     #[error("the journal can't be read")]
     Read(#[source] rusqlite::Error),
+    /// What updates have made of a zone is not what this program writes.
+    #[error("what is kept of the updates of {apex} has no sense")]
+    Updates {
+        /// The zone.
+        apex: String,
+    },
     /// Something in the journal is not what this program writes.
     #[error("the journal has no sense at run {run}: {what}")]
     Understand {
@@ -158,7 +164,7 @@ impl StoreError {
             StoreError::Migrate { source, .. } => {
                 return Some(of_database(source).unwrap_or("it was left at the version before").to_owned());
             }
-            StoreError::Understand { .. } => {
+            StoreError::Understand { .. } | StoreError::Updates { .. } => {
                 "something else has written to it, or it is damaged: put a copy of the database in its place"
             }
             StoreError::Open { source, .. } | StoreError::Append(source) | StoreError::Read(source) => {

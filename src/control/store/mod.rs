@@ -21,6 +21,7 @@ mod lock;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod updates;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use self::lock::Lock;
 use self::schema::{MIGRATIONS, Version};
+use super::updates::{Overlaid, Written};
 use crate::clock::Instant;
 use crate::timeline::conduct::PlanText;
 use crate::timeline::run::{Entry, Promised, Run};
@@ -102,12 +104,31 @@ impl Store {
     /// [`StoreError`]: of the database, of a record that no run is there for, or of a run that would begin without its
     /// plan.
     pub fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        self.append_with(records, &[])
+    }
+
+    /// The same, together with what updates have made of zones.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn append_with(&mut self, records: &[Record], written: &[Written]) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = transaction.map_err(StoreError::Append)?;
         for record in records {
             journal::append(&transaction, record)?;
         }
+        for written in written {
+            updates::write(&transaction, written).map_err(StoreError::Append)?;
+        }
         transaction.commit().map_err(StoreError::Append)
+    }
+
+    /// What updates have made of zones whose files people edit.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Updates`].
+    pub fn overlays(&self) -> Result<Vec<(Name, Overlaid)>, StoreError> {
+        updates::all(&self.connection)
     }
 
     /// Puts down that time has come to `at`, if that is news.

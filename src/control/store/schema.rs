@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings a database from each version to the next, beginning with an empty one.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 const VERSION_1: &str = "
 -- What was done to the tables: the highest version is theirs.
@@ -59,6 +59,26 @@ CREATE TABLE clock (
     reached INTEGER NOT NULL              -- nanoseconds since 1970
 ) STRICT;
 INSERT INTO clock (id, reached) VALUES (1, 0);
+";
+
+const VERSION_3: &str = "
+-- Zones that updates have made other than their files say.
+CREATE TABLE updated_zone (
+    apex    TEXT NOT NULL PRIMARY KEY, -- the zone, in presentation form, lower case, with its final dot
+    serial  INTEGER NOT NULL,          -- the serial that is served with the updates
+    content INTEGER NOT NULL,          -- the fingerprint of the content of the file that they lie over
+    updates INTEGER NOT NULL,          -- how many there were
+    frozen  INTEGER NOT NULL           -- 1: none are taken; else 0
+) STRICT;
+
+-- The RRsets that they have changed.
+CREATE TABLE updated_rrset (
+    apex  TEXT NOT NULL REFERENCES updated_zone (apex), -- the zone
+    owner TEXT NOT NULL,                                -- as the zone is written
+    rtype INTEGER NOT NULL,                             -- the type
+    layer BLOB NOT NULL,                                -- the owner as it is spelled, and what goes and comes
+    PRIMARY KEY (apex, owner, rtype)
+) STRICT;
 ";
 
 /// How far the tables of a database have come.

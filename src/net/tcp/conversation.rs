@@ -16,6 +16,9 @@
 //!
 //! A transfer is written in runs of some messages, each when the one before is gone; between them requests are read
 //! and answered as ever. It may take as long as it needs, if each run is taken within the write timeout.
+//!
+//! What is answered later (an update) keeps nobody waiting: its answer is written when it is there, perhaps after those to
+//! later requests (RFC 7766 § 7).
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -29,6 +32,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::clients::{Notice, Place};
+use super::later::Later;
 use super::ongoing::Ongoing;
 use super::workplace::{Received, Stopped, Workplace};
 use crate::net::service::{Service, Transfer, Transport};
@@ -98,6 +102,7 @@ pub(super) struct Conversation<'a, S: Service, T> {
     unsent: Vec<u8>,
     written: usize,
     transfers: Ongoing,
+    later: Later,
     /// Whether what was written may still wait in the stream.
     flushing: bool,
     /// Whether the peer has closed its side.
@@ -126,6 +131,7 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             unsent: Vec::new(),
             written: 0,
             transfers: Ongoing::default(),
+            later: Later::default(),
             flushing: false,
             peer_closed: false,
             closing: None,
@@ -169,7 +175,7 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
     }
 
     fn phase(&self) -> Phase {
-        if !self.unsent.is_empty() || self.flushing || !self.transfers.is_empty() {
+        if !self.unsent.is_empty() || self.flushing || !self.transfers.is_empty() || !self.later.is_empty() {
             Phase::Writing
         } else if !self.received.is_empty() {
             Phase::Reading
@@ -185,13 +191,23 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             if let Some(end) = self.closing {
                 return Poll::Ready(Ok(end));
             }
+            let mut given = Vec::new();
+            self.later.poll(cx, &mut given);
+            self.write(cx, &given)?;
             let workplace = &mut *self.workplace.borrow_mut();
-            let may_begin = !self.transfers.is_full();
+            let may_begin = !self.transfers.is_full() && !self.later.is_full();
             if may_begin && self.answer_received(cx, workplace)? {
                 continue;
             }
-            if self.peer_closed && self.transfers.is_empty() {
-                return Poll::Ready(Ok(End::Finished));
+            if self.transfers.is_empty() && (self.peer_closed || !may_begin) {
+                if self.later.is_empty() {
+                    return Poll::Ready(Ok(End::Finished));
+                }
+                // Its answers wake us; what was written of others is gone first.
+                if self.unsent.is_empty() && !self.flushing {
+                    return Poll::Pending;
+                }
+                continue;
             }
             if may_begin && !self.peer_closed {
                 let mut buffer = ReadBuf::new(&mut workplace.input);
@@ -246,12 +262,13 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
         };
         let answered = workplace.answer(received, self.peer, transport);
         let (consumed, transfer) = (answered.consumed, answered.transfer);
+        self.later.extend(answered.later);
         if consumed > 0 {
             self.place.is_active();
             self.events += 1;
         }
         match answered.stopped {
-            Stopped::Incomplete | Stopped::Full | Stopped::Transfer => {}
+            Stopped::Incomplete | Stopped::Full | Stopped::Transfer | Stopped::Later => {}
             Stopped::NotDns => self.closing = Some(End::NotDns),
             Stopped::Panicked => self.closing = Some(End::Panicked),
         }

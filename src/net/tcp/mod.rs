@@ -6,6 +6,7 @@
 
 mod clients;
 mod conversation;
+mod later;
 mod ongoing;
 mod tls;
 mod workplace;

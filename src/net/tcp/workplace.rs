@@ -5,7 +5,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::answer::RecordTooLong;
+use crate::net::back::Back;
 use crate::net::guard::{Panicked, guarded};
 use crate::net::service::{Reply, Respond, Service, Transfer, Transport};
 use crate::wire::HEADER_LEN;
@@ -43,6 +46,8 @@ pub(super) struct Answered<'a> {
     pub(super) answers: &'a [u8],
     /// What the last request began, whose messages come after the answers.
     pub(super) transfer: Option<Box<Transfer>>,
+    /// Where the answer to the last request comes out, if that is given later.
+    pub(super) later: Option<oneshot::Receiver<Vec<u8>>>,
     /// Why the rest of the input can't be answered, now or ever.
     pub(super) stopped: Stopped,
 }
@@ -56,6 +61,8 @@ pub(super) enum Stopped {
     Full,
     /// The last request began a transfer.
     Transfer,
+    /// The last request is answered later.
+    Later,
     /// The next one is shorter than a header: whoever sent it doesn't speak DNS.
     NotDns,
     /// The answer to the last one panicked.
@@ -86,7 +93,7 @@ impl<S: Service> Workplace<S> {
         let mut rest = received;
         let mut filled = 0;
         let mut now = None;
-        let mut transfer = None;
+        let (mut transfer, mut later) = (None, None);
         let stopped = loop {
             if filled >= GATHER_LEN {
                 break Stopped::Full;
@@ -111,13 +118,19 @@ impl<S: Service> Workplace<S> {
                     transfer = Some(begun);
                     break Stopped::Transfer;
                 }
+                Ok(Reply::Petition(petition)) => {
+                    let (back, receiver) = Back::of_connection();
+                    self.service.defer(petition, back);
+                    later = Some(receiver);
+                    break Stopped::Later;
+                }
                 Err(Panicked) => {
                     self.responder = self.service.responder();
                     break Stopped::Panicked;
                 }
             }
         };
-        Answered { consumed: received.len() - rest.len(), answers: &self.output[..filled], transfer, stopped }
+        Answered { consumed: received.len() - rest.len(), answers: &self.output[..filled], transfer, later, stopped }
     }
 
     /// The next messages of `transfer`, each with its length before it; none after the last.

@@ -99,6 +99,18 @@ pub(super) struct Seen {
     pub(super) repeats: usize,
 }
 
+/// What answers the requests of a batch.
+pub(super) trait Answers {
+    /// Writes the response to `request`, which `peer` has sent, into `response`; gives its length, 0 if nothing is said.
+    fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize;
+
+    /// Nothing was said to the last request, which `peer` has sent to `destination`. Perhaps it is answered later.
+    #[cold]
+    fn said_nothing(&mut self, peer: SocketAddr, destination: Destination) {
+        let _ = (peer, destination);
+    }
+}
+
 /// Requests that were received and the responses to them.
 pub(super) struct Batch {
     abilities: Abilities,
@@ -259,11 +271,11 @@ impl Batch {
         })
     }
 
-    /// Has `respond` write the response to each of at most `count` requests not looked at: given the peer, the request
-    /// and room, it returns the length. Stops early when there is no room for more, so that the responses must be sent.
-    /// If `respond` panics, the request it was given is skipped and the rest can be answered by calling this again.
+    /// Has `answers` write the response to each of at most `count` requests not looked at. Stops early when there is no
+    /// room for more, so that the responses must be sent. If an answer panics, the request is skipped and the rest can be
+    /// answered by calling this again.
     #[inline]
-    pub(super) fn answer(&mut self, count: usize, mut respond: impl FnMut(SocketAddr, &[u8], &mut [u8]) -> usize) {
+    pub(super) fn answer(&mut self, count: usize, mut answers: impl Answers) {
         for _ in 0..count {
             if !self.is_unanswered() || !self.has_room() {
                 return;
@@ -279,9 +291,11 @@ impl Batch {
                     std::slice::from_raw_parts_mut(self.responses.at(self.responses_len), RESPONSE_LEN_MAX),
                 )
             };
-            let len = respond(peer, request, response).min(RESPONSE_LEN_MAX);
+            let len = answers.respond(peer, request, response).min(RESPONSE_LEN_MAX);
             if len > 0 {
                 self.queue(at, len);
+            } else {
+                answers.said_nothing(peer, self.told.destination);
             }
         }
     }

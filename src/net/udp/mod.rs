@@ -12,23 +12,28 @@ mod ancillary;
 mod batch;
 mod offload;
 mod poll;
+mod way;
 
 use std::io;
-use std::net::{Shutdown, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::{Shutdown, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use batch::{Abilities, Batch, MESSAGES_MAX, Wait};
+use ancillary::Destination;
+use batch::{Abilities, Answers, Batch, MESSAGES_MAX, Wait};
 use offload::Offload;
 use poll::Poll;
+pub(super) use way::Way;
 
+use super::back::Back;
 use super::guard::{Occasionally, guarded};
 use super::option;
 use super::service::{Respond, Service, Transport};
 use crate::answer::FORESEEN_MAX;
+use crate::clock;
 
 /// How long a worker sleeps at most: an idle one too lets go of an old catalog.
 const IDLE: Duration = Duration::from_secs(1);
@@ -89,7 +94,7 @@ impl Worker {
     }
 }
 
-fn work<S: Service>(shared: &Shared, service: &S, offload: bool) {
+fn work<S: Service>(shared: &Arc<Shared>, service: &S, offload: bool) {
     let sockets: Vec<_> = shared.sockets.iter().map(AsFd::as_fd).collect();
     let is_wildcard = |s: &UdpSocket| s.local_addr().is_ok_and(|address| address.ip().is_unspecified());
     let abilities = Abilities {
@@ -103,7 +108,7 @@ fn work<S: Service>(shared: &Shared, service: &S, offload: bool) {
         batch: Batch::new(abilities),
         offload: Offload::new(offload),
         sockets: &sockets,
-        stopping: &shared.stopping,
+        shared,
         untimed: 0,
     };
     match sockets[..] {
@@ -119,7 +124,7 @@ struct Loop<'a, S: Service> {
     batch: Batch,
     offload: Offload,
     sockets: &'a [BorrowedFd<'a>],
-    stopping: &'a AtomicBool,
+    shared: &'a Arc<Shared>,
     /// How many batches there are until one is timed.
     untimed: u8,
 }
@@ -178,10 +183,8 @@ impl<S: Service> Loop<'_, S> {
             let batch = &mut self.batch;
             // Answers are the same without it, and so they go on if it panics.
             let is_foreseen = guarded(|| responder.foresee(batch.unanswered())).is_ok();
-            let respond = |peer, request: &[u8], response: &mut [u8]| {
-                responder.respond(now, peer, Transport::Udp, request, response)
-            };
-            if guarded(|| batch.answer(FORESEEN_MAX, respond)).is_err() || !is_foreseen {
+            let desk = Desk { service: self.service, responder, now, socket, shared: self.shared };
+            if guarded(|| batch.answer(FORESEEN_MAX, desk)).is_err() || !is_foreseen {
                 self.responder = self.service.responder();
             }
             if !self.batch.has_room() {
@@ -252,6 +255,31 @@ impl<S: Service> Loop<'_, S> {
 
     #[inline]
     fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// Answers the requests of one batch.
+struct Desk<'a, S: Service> {
+    service: &'a S,
+    responder: &'a mut S::Responder,
+    now: clock::Instant,
+    socket: BorrowedFd<'a>,
+    shared: &'a Arc<Shared>,
+}
+
+impl<S: Service> Answers for Desk<'_, S> {
+    #[inline]
+    fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize {
+        self.responder.respond(self.now, peer, Transport::Udp, request, response)
+    }
+
+    #[cold]
+    fn said_nothing(&mut self, peer: SocketAddr, destination: Destination) {
+        let Some(petition) = self.responder.take_petition() else { return };
+        let is_ours = |socket: &UdpSocket| socket.as_raw_fd() == self.socket.as_raw_fd();
+        let Some(socket) = self.shared.sockets.iter().position(is_ours) else { return };
+        let way = Way { sockets: Arc::clone(self.shared), socket, peer, destination };
+        self.service.defer(petition, Back::of_datagram(way));
     }
 }

@@ -75,7 +75,7 @@ impl World {
         let news = Box::new(News::plain(Timeline::fixed(zone.unwrap())));
         let outcome = Outcome::Ready { news, content: Content::default() };
         let (includes, faults) = (Vec::new(), Vec::new());
-        Loaded { apex, outcome, disk, plan: request.files.plan, kept: false, includes, faults }
+        Loaded { apex, outcome, disk, plan: request.files.plan, kept: false, includes, faults, laid: None }
     }
 
     /// Writes a file, lets time pass, and returns which zones were read for it.

@@ -22,6 +22,19 @@ fn pair() -> (UdpSocket, UdpSocket) {
 }
 
 /// `asker` asks, and gets answers of `lengths`, each filled with its number.
+struct With<F>(F);
+
+impl<F: FnMut(SocketAddr, &[u8], &mut [u8]) -> usize> Answers for With<F> {
+    fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize {
+        self.0(peer, request, response)
+    }
+}
+
+/// Has `answer` answer.
+fn with<F: FnMut(SocketAddr, &[u8], &mut [u8]) -> usize>(answer: F) -> With<F> {
+    With(answer)
+}
+
 fn answer(asker: &UdpSocket, socket: &UdpSocket, abilities: Abilities, lengths: &[usize]) -> Batch {
     for _ in lengths {
         asker.send(&[0; 20]).unwrap();
@@ -29,13 +42,16 @@ fn answer(asker: &UdpSocket, socket: &UdpSocket, abilities: Abilities, lengths: 
     let mut batch = Batch::new(abilities);
     assert_eq!(batch.receive(socket.as_fd(), Wait::ForOne).unwrap(), lengths.len());
     let mut number = 0;
-    batch.answer(usize::MAX, |peer, request, response| {
-        assert_eq!((peer, request.len()), (asker.local_addr().unwrap(), 20));
-        let length = lengths[number];
-        response[..length].fill(number as u8);
-        number += 1;
-        length
-    });
+    batch.answer(
+        usize::MAX,
+        with(|peer, request, response| {
+            assert_eq!((peer, request.len()), (asker.local_addr().unwrap(), 20));
+            let length = lengths[number];
+            response[..length].fill(number as u8);
+            number += 1;
+            length
+        }),
+    );
     assert!(!batch.is_unanswered());
     batch
 }
@@ -91,10 +107,13 @@ fn responses_to_several_peers_go_to_each_its_own() {
     }
     let mut batch = Batch::new(ROWS);
     batch.receive(socket.as_fd(), Wait::ForOne).unwrap();
-    batch.answer(usize::MAX, |_, request, response| {
-        response[..request.len()].copy_from_slice(request);
-        request.len()
-    });
+    batch.answer(
+        usize::MAX,
+        with(|_, request, response| {
+            response[..request.len()].copy_from_slice(request);
+            request.len()
+        }),
+    );
     assert_eq!(batch.queued, 8);
     assert_eq!(batch.seen, Seen { messages: 12, requests: 12, repeats: 4 });
     batch.send(socket.as_fd());
@@ -124,14 +143,17 @@ fn receive_row(abilities: Abilities, asker: &UdpSocket, socket: &UdpSocket, leng
     let messages = batch.receive(asker.as_fd(), Wait::ForOne).unwrap();
     let mut received = Vec::new();
     while batch.is_unanswered() {
-        batch.answer(usize::MAX, |peer, request, _| {
-            assert_eq!(peer, socket.local_addr().unwrap());
-            if request.len() > HEADER_LEN {
-                assert!(request.iter().all(|octet| usize::from(*octet) == received.len()));
-            }
-            received.push(request.len());
-            0
-        });
+        batch.answer(
+            usize::MAX,
+            with(|peer, request, _| {
+                assert_eq!(peer, socket.local_addr().unwrap());
+                if request.len() > HEADER_LEN {
+                    assert!(request.iter().all(|octet| usize::from(*octet) == received.len()));
+                }
+                received.push(request.len());
+                0
+            }),
+        );
     }
     (messages, received)
 }
@@ -162,11 +184,14 @@ fn a_panic_in_the_middle_of_a_row_skips_one_request() {
     let mut seen = Vec::new();
     while batch.is_unanswered() {
         let answer = || {
-            batch.answer(usize::MAX, |_, request, _| {
-                seen.push(request[0]);
-                assert!(request[0] != 2, "on purpose");
-                0
-            });
+            batch.answer(
+                usize::MAX,
+                with(|_, request, _| {
+                    seen.push(request[0]);
+                    assert!(request[0] != 2, "on purpose");
+                    0
+                }),
+            );
         };
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(answer));
     }
@@ -184,7 +209,7 @@ fn many_rows_of_requests_are_answered_in_several_sends() {
     assert_eq!(batch.receive(asker.as_fd(), Wait::ForOne).unwrap(), 10);
     let mut sends = 0;
     while batch.is_unanswered() {
-        batch.answer(usize::MAX, |_, _, _| 1232);
+        batch.answer(usize::MAX, with(|_, _, _| 1232));
         batch.send(asker.as_fd());
         sends += 1;
     }

@@ -1,0 +1,53 @@
+//! Updates: worked out by a loader's thread, and answered.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Control, Word};
+use crate::control::names;
+use crate::control::owner::Event;
+use crate::control::updates::{Job, Petitioned, Said, Updated};
+use crate::net::Occasionally;
+
+/// The lines that the log has of updates that are made, and of those that are not: at most one a second of each.
+static MADE: Occasionally = Occasionally::new();
+static REFUSED: Occasionally = Occasionally::new();
+
+impl Control {
+    pub(super) fn update(&self, job: Job) {
+        let zone = self.catalog.zone(job.apex.as_ref()).cloned();
+        let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
+        let rights = self.rights.snapshot();
+        rayon::spawn(move || {
+            let apex = job.apex.clone();
+            // One update that finds a fault of ours must not take the zone's others down: who asked is told nothing.
+            let run = || zone.map(|zone| job.run(&zone, &loader, &rights.update, clock.next()));
+            let updated = catch_unwind(AssertUnwindSafe(run)).ok().flatten();
+            let updated = updated.unwrap_or_else(|| Updated::nothing(apex));
+            _ = queue.send(Word::Event(Event::Updated(Box::new(updated))));
+        });
+    }
+
+    pub(super) fn say(&self, answers: Vec<(Petitioned, Said)>) {
+        let clock = self.clock.clone();
+        rayon::spawn(move || {
+            let now = clock.now();
+            for (petitioned, Said { rcode, error, why }) in answers {
+                log(&petitioned, why.as_deref());
+                petitioned.answer(rcode, error, now);
+            }
+        });
+    }
+}
+
+fn log(petitioned: &Petitioned, why: Option<&str>) {
+    let petition = petitioned.petition();
+    let zone = || names::shown(petition.update().apex.as_ref());
+    match why {
+        None => MADE.run(|unlogged| {
+            tracing::info!(unlogged, "{}: updated by {}: {}", zone(), petition.by(), petition.update().summary());
+        }),
+        Some(why) => REFUSED.run(|unlogged| {
+            tracing::warn!(unlogged, "{}: an update by {} is refused: {why}", zone(), petition.by());
+        }),
+    }
+}
