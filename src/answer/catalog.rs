@@ -121,17 +121,17 @@ impl<'a> Match<'a> {
     /// The zone as it is served to `peer` at `now`; `None` if it was never loaded.
     #[inline]
     pub fn view(self, now: Instant, peer: &SocketAddr) -> Option<View<'a>> {
-        match &self.entry.stored {
-            Stored::Fixed(zone) => Some(zone.view()),
-            Stored::Changing(timeline) => Some(timeline.view(now, peer.ip())),
-            Stored::Unavailable(_) => None,
-        }
+        self.view_with(|timeline| timeline.view(now, peer.ip()))
     }
 
-    /// Whether `view`, one of this zone, has the data that the zone's plan flips to.
-    #[inline]
-    pub fn has_flipped(self, view: View<'_>) -> bool {
-        matches!(&self.entry.stored, Stored::Changing(timeline) if timeline.has_flipped(view))
+    /// The zone as it is served; `changing` looks at one that changes.
+    #[inline(always)] // A call would cost a zone that doesn't change more than all else here.
+    pub(super) fn view_with(self, changing: impl FnOnce(&'a Timeline) -> View<'a>) -> Option<View<'a>> {
+        match &self.entry.stored {
+            Stored::Fixed(zone) => Some(zone.view()),
+            Stored::Changing(timeline) => Some(changing(timeline)),
+            Stored::Unavailable(_) => None,
+        }
     }
 
     /// The hash of the apex.

@@ -4,7 +4,7 @@ use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
 use crate::wire::{HEADER_LEN, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
-use super::noted::Kind;
+use super::noted::{Kind, METERS};
 use super::request::Request;
 
 /// A section of a message after the question.
@@ -43,6 +43,8 @@ pub(super) struct Message<'a> {
     pub(super) authoritative: bool,
     truncated: bool,
     pub(super) rcode: Rcode,
+    /// What kind of an answer it will be, as far as that is known before it is finished.
+    pub(super) kind: Kind,
     /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
     /// What was taken back counts too: rather too long. One more than that, and 0 if there are none: an [`Option`] would
     /// make each message longer by a word, which is moved.
@@ -68,6 +70,7 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
+            kind: Kind::default(),
             capped: 0,
         })
     }
@@ -84,12 +87,13 @@ impl<'a> Message<'a> {
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
         self.counts[section as usize] += rrset.len() as u16;
         // As with the TTL itself, a zone without a patch pays for no more than this question.
-        if rrset.is_patched() {
+        if METERS && rrset.is_of_patch() {
             self.note_capped(rrset);
         }
         Ok(start)
     }
 
+    #[inline(never)]
     fn note_capped(&mut self, rrset: Rrset<'_>) {
         if let Some(ttl) = rrset.capped_ttl()
             && rrset.rtype() != Rtype::SOA
@@ -217,7 +221,7 @@ impl<'a> Message<'a> {
     /// Writes the OPT record and the header; gives the length of the whole, and its kind.
     #[inline]
     pub(super) fn finish(mut self, request: &Request, options: &[Option<OptOption<'_>>]) -> (usize, Kind) {
-        let mut kind = Kind::of(request.qtype);
+        let mut kind = self.kind.of_type(request.qtype);
         let mut additional = self.counts[2];
         if let Some(edns) = request.edns {
             self.opt(edns.dnssec_ok, options);

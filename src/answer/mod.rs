@@ -48,7 +48,7 @@ pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
 use message::{Message, OptOption, Section, opt_len};
-use noted::{Kind, Noted};
+use noted::{COUNTS, Kind, Noted};
 use request::{Received, Request, receive};
 use resolve::{Expansions, QUESTION_AT, Resolution};
 use transfer::{Opened, open};
@@ -284,7 +284,9 @@ impl Answerer {
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
         let (len, kind) = message.finish(query, &options);
-        self.noted.kind = kind;
+        if COUNTS {
+            self.noted.kind = kind;
+        }
         Reply::Message(len)
     }
 

@@ -5,6 +5,17 @@
 use crate::wire::{Rcode, Rtype};
 use crate::zone::NameHash;
 
+/// What this program is built without, to measure what that costs (`benches/meter.rs`): `meter`, or `counting`, which is
+/// both. Nothing, as anybody else builds it.
+const WITHOUT: &[u8] = match option_env!("WATARI_BENCH_WITHOUT") {
+    Some(without) => without.as_bytes(),
+    None => b"",
+};
+/// Whether answers are counted by their kind.
+pub(crate) const COUNTS: bool = !matches!(WITHOUT, b"counting");
+/// Whether it is noted what of running plans was in them.
+pub(crate) const METERS: bool = COUNTS && !matches!(WITHOUT, b"meter");
+
 /// The types that are told apart; all others are one. Their places are what a [`Kind`] holds.
 pub const TYPES: [Rtype; 24] = [
     Rtype::A,
@@ -37,27 +48,36 @@ const OTHER: u16 = 30;
 /// The place of requests in which no question was read.
 const NONE: u16 = 31;
 
-/// For each type up to CAA its place.
-const PLACES: [u8; 258] = {
-    let mut places = [OTHER as u8; 258];
+/// For each type up to CAA the kind of which no more is known.
+const KINDS: [Kind; 258] = {
+    let mut kinds = [Kind(OTHER << PLACE_AT); 258];
     // No record has this type: it stands for a question that could not be read.
-    places[0] = NONE as u8;
+    kinds[0] = Kind(NONE << PLACE_AT);
     let mut at = 0;
     while at < TYPES.len() {
-        places[TYPES[at].0 as usize] = at as u8;
+        kinds[TYPES[at].0 as usize] = Kind((at as u16) << PLACE_AT);
         at += 1;
     }
-    places
+    kinds
 };
+
+// The bits of a kind. The RCODE of the header is where it is in the header.
+const RCODE: u16 = 0xf;
+const TRUNCATED: u16 = 1 << 4;
+const EDNS: u16 = 1 << 5;
+const DNSSEC_OK_AT: u16 = 6;
+const PLACE_AT: u16 = 7;
+/// Beyond all of them, so that one comparison tells who counts both that there is a counter and that this is not set.
+const MET: u16 = 1 << 12;
 
 /// The RCODE of four bits that stands for BADVERS, which has more: nobody uses it.
 const BADVERS: u16 = 14;
 /// The RCODE of four bits that stands for silence.
 const SILENCE: u16 = 15;
 
-/// What kind of an answer it was, in twelve bits, so that counting it is one addition: the type's place, the RCODE,
-/// whether it was truncated, DO, and EDNS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What kind of an answer it was, in twelve bits, so that counting it is one addition: the type's place, DO, EDNS,
+/// whether it was truncated, and the RCODE. In one bit more: whether something of a running plan was in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kind(u16);
 
 /// What a [`Kind`] says.
@@ -88,35 +108,51 @@ pub enum Asked {
 
 impl Kind {
     /// How many kinds there are.
-    pub const COUNT: usize = 1 << 12;
+    pub const COUNT: usize = MET as usize;
     /// Nothing was said.
-    pub(super) const SILENCE: Kind = Kind(NONE << 7 | SILENCE << 3);
+    pub(super) const SILENCE: Kind = Kind(NONE << PLACE_AT | SILENCE);
+
+    /// The same, as an answer to a question for `qtype`.
+    #[inline]
+    pub(super) fn of_type(self, qtype: Rtype) -> Kind {
+        Kind(self.0 | Kind::of(qtype).0)
+    }
 
     /// The kind of an answer to a question for `qtype`, of which nothing else is known yet.
     #[inline]
     pub(super) fn of(qtype: Rtype) -> Kind {
-        Kind(PLACES.get(usize::from(qtype.0)).map_or(OTHER << 7, |&place| u16::from(place) << 7))
+        KINDS.get(usize::from(qtype.0)).copied().unwrap_or(Kind(OTHER << PLACE_AT))
     }
 
     /// The same, with EDNS.
     #[inline]
     pub(super) fn with_edns(self, dnssec_ok: bool) -> Kind {
-        Kind(self.0 | 1 | u16::from(dnssec_ok) << 1)
+        Kind(self.0 | EDNS | u16::from(dnssec_ok) << DNSSEC_OK_AT)
     }
 
     /// The same, as the two octets of flags in the header of the answer say.
     #[inline]
     pub(super) fn with_flags(self, first: u8, second: u8) -> Kind {
-        Kind(self.0 | u16::from(first & 2) << 1 | u16::from(second & 0xf) << 3)
+        Kind(self.0 | u16::from(first & 2) << 3 | u16::from(second) & RCODE)
     }
 
     /// The same, where the RCODE is BADVERS, of which the header has no more than zeros.
     pub(super) fn with_badvers(self) -> Kind {
-        Kind(self.0 | BADVERS << 3)
+        Kind(self.0 | BADVERS)
     }
 
-    /// Its number, below [`Kind::COUNT`].
+    /// The same, with something of a running plan in it.
+    pub(super) fn met(self) -> Kind {
+        Kind(self.0 | MET)
+    }
+
+    /// Its number, below [`Kind::COUNT`]; `None` if something of a running plan was in it.
     #[inline]
+    pub fn unmet_number(self) -> Option<usize> {
+        Some(usize::from(self.0)).filter(|&number| number < Kind::COUNT)
+    }
+
+    /// Its number, below [`Kind::COUNT`], whatever was in it.
     pub fn number(self) -> usize {
         usize::from(self.0) % Kind::COUNT
     }
@@ -124,16 +160,17 @@ impl Kind {
     /// What the kind of this number says.
     pub fn told(number: usize) -> Told {
         let number = (number % Kind::COUNT) as u16;
-        let asked = match number >> 7 {
+        let asked = match number >> PLACE_AT {
             NONE => Asked::Nothing,
             place => TYPES.get(usize::from(place)).map_or(Asked::Other, |&rtype| Asked::Type(rtype)),
         };
-        let rcode = match number >> 3 & 0xf {
+        let rcode = match number & RCODE {
             SILENCE => None,
             BADVERS => Some(Rcode::BADVERS),
             rcode => Some(Rcode(rcode)),
         };
-        Told { asked, rcode, truncated: number & 4 != 0, dnssec_ok: number & 2 != 0, edns: number & 1 != 0 }
+        let is_set = |bit: u16| number & bit != 0;
+        Told { asked, rcode, truncated: is_set(TRUNCATED), dnssec_ok: is_set(1 << DNSSEC_OK_AT), edns: is_set(EDNS) }
     }
 }
 
@@ -145,8 +182,6 @@ pub(super) const HANDED_MAX: usize = 4;
 pub struct Handed {
     /// The hash of the apex.
     pub apex: NameHash,
-    /// How many labels of the question's name are left of the apex; `None` if the zone is another's.
-    pub below: Option<usize>,
     /// What it was.
     pub what: What,
 }
@@ -158,8 +193,8 @@ pub enum What {
     Old(u32),
     /// The same as it is afterwards.
     New(u32),
-    /// That the question's name does not exist.
-    Missing,
+    /// That the question's name, which has this hash and so many labels left of the apex, does not exist.
+    Missing(NameHash, u8),
 }
 
 /// What was noted of the last answer.
@@ -167,22 +202,28 @@ pub enum What {
 pub struct Noted {
     /// Its kind.
     pub kind: Kind,
+    /// The zone whose plan runs that the answer is in, as long as it is.
+    begun: Option<Begun>,
     count: usize,
     handed: [Handed; HANDED_MAX],
+}
+
+/// A zone whose plan runs, before it is known what of it is in the answer.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    apex: NameHash,
+    /// How many labels of the question's name are left of the apex; `None` if the zone is another's.
+    below: Option<u8>,
+    has_flipped: bool,
 }
 
 impl Noted {
     pub(super) const NOTHING: Noted = Noted {
         kind: Kind::SILENCE,
+        begun: None,
         count: 0,
-        handed: [Handed { apex: NameHash(0), below: None, what: What::Missing }; HANDED_MAX],
+        handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX],
     };
-
-    /// Whether it held nothing of zones whose plan runs: nearly always.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
 
     /// What it held of zones whose plan runs.
     #[inline]
@@ -194,12 +235,31 @@ impl Noted {
         self.count = 0;
     }
 
-    /// Notes one more; what is too many is not noted.
-    pub(super) fn hand(&mut self, handed: Handed) {
-        if let Some(place) = self.handed.get_mut(self.count) {
-            *place = handed;
-            self.count += 1;
-        }
+    /// From now on the answer is in a zone whose plan runs.
+    pub(super) fn begin(&mut self, apex: NameHash, below: Option<u8>, has_flipped: bool) {
+        self.begun = Some(Begun { apex, below, has_flipped });
+    }
+
+    /// Whether the answer is in such a zone.
+    #[inline]
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// It is no longer. `capped` is the longest TTL of what is in it of the data that the plan flips, `missing` the hash of
+    /// the question's name if that does not exist. Gives whether that is noted; what is too many is not.
+    pub(super) fn end(&mut self, capped: Option<u32>, missing: Option<NameHash>) -> bool {
+        let Some(Begun { apex, below, has_flipped }) = self.begun.take() else { return false };
+        let what = match (capped, missing, below) {
+            (Some(ttl), ..) if has_flipped => What::New(ttl),
+            (Some(ttl), ..) => What::Old(ttl),
+            (None, Some(name), Some(below)) => What::Missing(name, below),
+            _ => return false,
+        };
+        let place = self.handed.get_mut(self.count);
+        let is_noted = place.map(|place| *place = Handed { apex, what }).is_some();
+        self.count += usize::from(is_noted);
+        is_noted
     }
 }
 
@@ -234,6 +294,9 @@ mod tests {
             assert_eq!(Kind::told(kind.number()), expected);
         }
         assert_eq!(Kind::told(Kind::SILENCE.number()).rcode, None);
+        let met = Kind::of(Rtype::MX).met();
+        assert_eq!((met.unmet_number(), met.number()), (None, Kind::of(Rtype::MX).number()));
+        assert_eq!(Kind::of(Rtype::MX).unmet_number(), Some(met.number()));
     }
 
     #[test]

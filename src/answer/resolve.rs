@@ -8,13 +8,14 @@
 //! 3. A question for DS at an apex is the parent's to answer, if we serve it (RFC 4035 § 3.1.4.1).
 //! 4. What doesn't fit truncates the response before it, by whole RRsets (RFC 2181 § 9).
 
+use crate::timeline::Timeline;
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, Rcode, Rtype};
 use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 
 use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
-use super::noted::{Handed, Noted, What};
+use super::noted::{METERS, Noted};
 use super::request::Request;
 use super::{Arrival, Transport, additional, proof};
 
@@ -71,6 +72,7 @@ impl Resolution<'_, '_> {
     #[inline]
     pub(super) fn run(&mut self) -> Option<ExtendedError> {
         let error = self.links();
+        self.settle();
         if self.expansions.count > 0 && self.prove_expansions().is_err() {
             self.message.truncate();
         }
@@ -99,6 +101,7 @@ impl Resolution<'_, '_> {
         let mut name_at = target;
         let mut seen = [NameHash::root(); LINKS_MAX];
         for link in 0..LINKS_MAX {
+            self.settle();
             // The hash suffices: to take two names for one ends a chain early, no more.
             seen[link] = self.name.hash(0);
             let mut wire = [0; 256];
@@ -135,14 +138,13 @@ impl Resolution<'_, '_> {
             }));
         };
         let mut skipped = found.skipped;
-        let mut of = found;
-        let mut view = found.view(self.arrival.now, self.arrival.peer);
+        let mut view = self.view(found, first);
         if self.query.qtype == Rtype::DS
             && skipped == 0
             && let Some(parent) = catalog.find(self.name, 1)
-            && let Some(of_parent) = parent.view(self.arrival.now, self.arrival.peer)
+            && let Some(of_parent) = self.view(parent, first)
         {
-            (of, view, skipped) = (parent, Some(of_parent), parent.skipped);
+            (view, skipped) = (Some(of_parent), parent.skipped);
         }
         let Some(view) = view else {
             return Err(first.then(|| {
@@ -159,22 +161,43 @@ impl Resolution<'_, '_> {
         let signed = dnssec_ok && view.is_signed();
         let scene = Scene { view, name_at, apex_at, below: skipped, signed };
         self.message.authoritative |= first;
-        let link = self.look_up(scene, first);
-        if view.is_patched() {
-            self.note(of, view, first.then_some(skipped));
-        }
-        Ok(link)
+        Ok(self.look_up(scene, first))
     }
 
-    /// Notes what a link of a zone whose plan runs has written. `below`: labels of the question's name below the apex.
-    fn note(&mut self, of: Match<'_>, view: View<'_>, below: Option<usize>) {
-        let what = match self.message.take_capped() {
-            Some(ttl) if of.has_flipped(view) => What::New(ttl),
-            Some(ttl) => What::Old(ttl),
-            None if below.is_some() && self.message.rcode == Rcode::NXDOMAIN => What::Missing,
-            None => return,
-        };
-        self.noted.hand(Handed { apex: of.apex(), below, what });
+    /// The zone as it is served now.
+    #[inline]
+    fn view<'a>(&mut self, of: Match<'a>, first: bool) -> Option<View<'a>> {
+        of.view_with(|timeline| self.view_of_changing(of, timeline, first))
+    }
+
+    /// The same of a zone that changes. That its plan runs is noted here, where no other zone comes by.
+    #[inline(never)]
+    fn view_of_changing<'a>(&mut self, of: Match<'a>, timeline: &'a Timeline, first: bool) -> View<'a> {
+        let view = timeline.view(self.arrival.now, self.arrival.peer.ip());
+        if METERS && view.is_patched() {
+            self.settle();
+            let below = if first { u8::try_from(of.skipped).ok() } else { None };
+            self.noted.begin(of.apex(), below, timeline.has_flipped(view));
+        }
+        view
+    }
+
+    /// Notes what the links since the last that began in a zone whose plan runs have written of it.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if METERS && self.noted.has_begun() {
+            self.note();
+        }
+    }
+
+    #[inline(never)]
+    fn note(&mut self) {
+        // The name that is looked for is the question's, if that is wanted: as long as this is the first link.
+        let missing = (self.message.rcode == Rcode::NXDOMAIN).then(|| self.name.hash(0));
+        let capped = self.message.take_capped();
+        if self.noted.end(capped, missing) {
+            self.message.kind = self.message.kind.met();
+        }
     }
 
     #[inline]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::answer::noted::COUNTS;
 use crate::answer::{Answerer, Catalog, Identity, Reply, Rights, Transport};
 use crate::clock::{Instant, Ratchet};
 use crate::wire::Rcode;
@@ -104,20 +105,28 @@ impl Clerk {
     /// Counts the last answer.
     #[inline]
     fn count(&mut self, now: Instant, peer: SocketAddr, transport: Transport) {
-        let noted = self.answerer.noted();
-        self.tally.count(transport, noted.kind);
-        if !noted.is_empty() {
-            self.meter(now, peer);
+        if COUNTS && !self.tally.count(transport, self.answerer.noted().kind) {
+            self.meter(now, peer, transport);
         }
     }
 
-    /// Takes note of what the last answer held of zones whose plan runs. Not inline: nearly all answers pass by it.
+    /// Counts the last answer, which held something of zones whose plan runs. Not inline: nearly all answers pass by it.
     #[inline(never)]
-    fn meter(&mut self, now: Instant, peer: SocketAddr) {
-        for handed in self.answerer.noted().handed() {
-            self.tally.meter(now, peer.ip(), handed, |below| self.answerer.asked_labels(below));
+    fn meter(&mut self, now: Instant, peer: SocketAddr, transport: Transport) {
+        let noted = self.answerer.noted();
+        self.tally.count_met(transport, noted.kind);
+        match noted.handed() {
+            [again] if self.tally.repeats(now, peer, again) => {}
+            _ => self.meter_anew(now, peer),
         }
         self.answerer.forget_handed();
+    }
+
+    #[inline(never)]
+    fn meter_anew(&mut self, now: Instant, peer: SocketAddr) {
+        for handed in self.answerer.noted().handed() {
+            self.tally.meter(now, peer, handed, |below| self.answerer.asked_labels(below));
+        }
     }
 }
 

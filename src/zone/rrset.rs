@@ -50,10 +50,11 @@ impl<'a> Rrset<'a> {
         self.view.served_ttl(self.stored_ttl())
     }
 
-    /// Whether a patch lies over its zone.
+    /// Whether it is the patch's, which lies over the zone. No other is a capped one.
     #[inline]
-    pub fn is_patched(self) -> bool {
-        self.view.patch.is_some()
+    pub fn is_of_patch(self) -> bool {
+        let Block(words) = self.block;
+        self.view.patch.is_some_and(|Block(of_patch)| std::ptr::eq(words, of_patch))
     }
 
     /// The TTL that is served, if the view's cap bounds it: of a zone with a plan, what the plan flips.

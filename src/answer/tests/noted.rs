@@ -60,8 +60,8 @@ fn noted(at: i64, question: &str, rtype: Rtype) -> Vec<(String, What, Vec<u8>)> 
     let of = |handed: &Handed| {
         let apexes = ["example.com", "example.net"];
         let apex = apexes.iter().find(|apex| NameHash::of(name(apex).as_ref()) == handed.apex).unwrap();
-        let labels = match (handed.what, handed.below) {
-            (What::Missing, Some(below)) => answerer.asked_labels(below).to_vec(),
+        let labels = match handed.what {
+            What::Missing(_, below) => answerer.asked_labels(usize::from(below)).to_vec(),
             _ => Vec::new(),
         };
         ((*apex).to_owned(), handed.what, labels)
@@ -104,10 +104,14 @@ fn old_data_leaves_behind_an_alias_and_beside_an_answer_too() {
 
 #[test]
 fn a_missing_name_is_noted_with_its_labels_once_the_plan_has_begun() {
-    let missing = |labels: &[u8]| vec![("example.com".to_owned(), What::Missing, labels.to_vec())];
+    let missing = |question: &str, labels: &[u8]| {
+        let what = What::Missing(NameHash::of(name(question).as_ref()), 2);
+        vec![("example.com".to_owned(), what, labels.to_vec())]
+    };
     assert_eq!(noted(0, "a.b.example.com", Rtype::A), []);
-    assert_eq!(noted(50, "A.b.example.com", Rtype::A), missing(b"\x01a\x01b"));
-    assert_eq!(noted(100, "selector2._domainkey.example.com", Rtype::TXT), missing(b"\x09selector2\x0a_domainkey"));
+    assert_eq!(noted(50, "A.b.example.com", Rtype::A), missing("a.b.example.com", b"\x01a\x01b"));
+    let question = "selector2._domainkey.example.com";
+    assert_eq!(noted(100, question, Rtype::TXT), missing(question, b"\x09selector2\x0a_domainkey"));
 }
 
 /// Whatever was noted before, the kind is that of the last answer, and says what its header says.

@@ -22,6 +22,8 @@ pub(super) struct Sketch {
     new: Side,
     /// Made when the first missing name is asked for.
     missing: OnceLock<Box<Mutex<Missing>>>,
+    /// How often the name that is missing last was asked for again.
+    again: AtomicU64,
 }
 
 /// What was handed out of the old data, or of the new.
@@ -60,14 +62,21 @@ impl Side {
 
     #[inline]
     fn count(&self) {
-        self.answers.store(self.answers.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        increment(&self.answers);
     }
+}
+
+/// Adds one where only the caller's thread adds.
+#[inline]
+fn increment(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 impl Sketch {
     pub(super) fn new(apex: NameHash, begun: Instant) -> Sketch {
         let (old, new) = (Side::default(), Side::default());
-        Sketch { apex, begun, over: AtomicBool::new(false), old, new, missing: OnceLock::new() }
+        let (over, missing, again) = (AtomicBool::new(false), OnceLock::new(), AtomicU64::new(0));
+        Sketch { apex, begun, over, old, new, missing, again }
     }
 
     /// Whether it counts no more.
@@ -81,43 +90,45 @@ impl Sketch {
         self.over.store(true, Ordering::Relaxed);
     }
 
-    /// Takes note of what was handed to somebody in the network with this hash.
+    /// Takes note of what was handed to somebody in the network with this hash; `labels` gives as many of the question's.
+    /// Whether it is noted.
     #[inline]
-    pub(super) fn hand(&self, now: Instant, what: What, network: u64) {
+    pub(super) fn hand<'n>(&self, now: Instant, what: What, network: u64, labels: impl Fn(usize) -> &'n [u8]) -> bool {
         match what {
             What::Old(ttl) => self.old.hand(now, ttl, network),
             What::New(ttl) => self.new.hand(now, ttl, network),
-            What::Missing => {}
+            What::Missing(name, below) => return self.miss(labels(usize::from(below)), name, network),
         }
+        true
     }
 
-    /// The same as before was handed to the same network at the same instant.
+    /// The same as was noted last was handed to the same peer at the same instant.
     #[inline]
     pub(super) fn repeat(&self, what: What) {
         match what {
             What::Old(_) => self.old.count(),
             What::New(_) => self.new.count(),
-            What::Missing => {}
+            What::Missing(..) => increment(&self.again),
         }
     }
 
-    /// A name that does not exist was asked for, `labels` below the apex. Should somebody be reading this very moment, it
-    /// is not counted: nobody waits here.
-    pub(super) fn miss(&self, labels: &[u8], network: u64) {
+    /// A name with this hash that does not exist was asked for, `labels` below the apex. Should somebody be reading this
+    /// very moment, it is not counted: nobody waits here.
+    fn miss(&self, labels: &[u8], name: NameHash, network: u64) -> bool {
         if labels.is_empty() || labels.len() > LABELS_LEN_MAX {
-            return;
+            return false;
         }
         let missing = self.missing.get_or_init(Box::default);
         let mut missing = match missing.try_lock() {
             Ok(missing) => missing,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
+            Err(TryLockError::WouldBlock) => return false,
         };
-        // The seed is random and the same in all workers; the labels' own hash is at hand nowhere else.
-        let hash = labels
-            .iter()
-            .fold(self.apex.0, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3).rotate_left(23));
-        missing.add(labels, hash ^ hash >> 32, network);
+        // Under the lock, so that who reads counts them here or there.
+        missing.repeat(self.again.load(Ordering::Relaxed));
+        self.again.store(0, Ordering::Relaxed);
+        missing.add(labels, name.0, network);
+        true
     }
 }
 
@@ -174,7 +185,8 @@ impl Reading {
             reading.old.add(&sketch.old);
             reading.new.add(&sketch.new);
             if let Some(missing) = sketch.missing.get() {
-                names.add(&missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+                let missing = missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                names.add(&missing, sketch.again.load(Ordering::Relaxed));
             }
         }
         let (old, new) = (reading.old.union.estimate(), reading.new.union.estimate());

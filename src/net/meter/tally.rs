@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +23,9 @@ pub struct Tally {
     sketches: HashMap<u64, Arc<Sketch>, BuildHasherDefault<AsItIs>>,
     /// The one that was written last: a plan that is asked for is asked for often.
     last: Option<Arc<Sketch>>,
-    /// What was written to it last.
-    same: Option<(Instant, Network, What)>,
+    /// What was written to it last. Who asks in a row is told the same in a row, and one more of it says nothing new but
+    /// that it was one more.
+    same: (Instant, SocketAddr, Handed),
 }
 
 /// A hash that is one already.
@@ -47,13 +48,22 @@ impl Hasher for AsItIs {
 
 impl Tally {
     pub(super) fn new(meter: Arc<Meter>, key: Key, counters: Arc<Counters>) -> Tally {
-        Tally { meter, key, counters, sketches: HashMap::default(), last: None, same: None }
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let same = (Instant::MIN, nobody, Handed { apex: NameHash(0), what: What::Old(0) });
+        Tally { meter, key, counters, sketches: HashMap::default(), last: None, same }
     }
 
-    /// One more answer.
+    /// One more answer; whether it is counted, which it is not if something of a running plan was in it.
     #[inline]
-    pub fn count(&self, transport: Transport, kind: Kind) {
-        self.counters.count(transport, kind);
+    pub fn count(&self, transport: Transport, kind: Kind) -> bool {
+        let number = kind.unmet_number();
+        number.map(|number| self.counters.count(transport, number)).is_some()
+    }
+
+    /// One more answer in which something of a running plan was.
+    #[inline]
+    pub fn count_met(&self, transport: Transport, kind: Kind) {
+        self.counters.count(transport, kind.number());
     }
 
     /// One more batch that was timed.
@@ -61,25 +71,23 @@ impl Tally {
         self.counters.took(time);
     }
 
-    /// Takes note of what was handed to `peer` of a zone whose plan runs; `labels` gives as many of the question's.
+    /// Counts what was handed out if it is the same as was metered last, to the same peer at the same instant; whether it is.
     #[inline]
-    pub fn meter<'n>(&mut self, now: Instant, peer: IpAddr, handed: &Handed, labels: impl Fn(usize) -> &'n [u8]) {
+    pub fn repeats(&self, now: Instant, peer: SocketAddr, handed: &Handed) -> bool {
+        let sketch = self.last.as_ref().filter(|sketch| !sketch.is_over() && self.same == (now, peer, *handed));
+        sketch.map(|sketch| sketch.repeat(handed.what)).is_some()
+    }
+
+    /// Takes note of what was handed to `peer` of a zone whose plan runs; `labels` gives as many of the question's.
+    pub fn meter<'n>(&mut self, now: Instant, peer: SocketAddr, handed: &Handed, labels: impl Fn(usize) -> &'n [u8]) {
         if !self.last.as_ref().is_some_and(|sketch| sketch.apex == handed.apex && !sketch.is_over()) {
             self.find(handed.apex, now);
-            self.same = None;
         }
         let Some(sketch) = &self.last else { return };
-        let network = Network::of(peer);
-        if handed.what == What::Missing {
-            return sketch.miss(labels(handed.below.unwrap_or(0)), self.key.hash(network));
-        }
-        // Who asks in a row is told the same in a row: one more of it says nothing new but that it was one more.
-        let this = Some((now, network, handed.what));
-        if this == self.same {
-            return sketch.repeat(handed.what);
-        }
-        self.same = this;
-        sketch.hand(now, handed.what, self.key.hash(network));
+        let network = self.key.hash(Network::of(peer.ip()));
+        let is_noted = sketch.hand(now, handed.what, network, labels);
+        // An instant that no answer has: nothing repeats what was not noted.
+        self.same = (if is_noted { now } else { Instant::MIN }, peer, *handed);
     }
 
     /// Turns to the sketch of another zone than the last; a new one if there is none, and room. Nothing waits here: if

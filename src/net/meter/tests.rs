@@ -1,7 +1,7 @@
 //! What workers note, and what the meter says of it.
 #![allow(clippy::unwrap_used)]
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use super::*;
 use crate::answer::noted::{Handed, What};
@@ -13,12 +13,17 @@ fn seconds(from_t: i64) -> Instant {
     Instant::from_unix_seconds(T.unix_seconds() + from_t)
 }
 
-fn network(number: u8) -> IpAddr {
-    IpAddr::from([10, 0, number, 53])
+fn network(number: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, number, 53], 53))
 }
 
+const MISSING: What = What::Missing(NameHash(9), 1);
+
 fn hand(tally: &mut Tally, at: i64, from: u8, what: What) {
-    tally.meter(seconds(at), network(from), &Handed { apex: APEX, below: Some(1), what }, |_| b"\x03www");
+    let (now, handed) = (seconds(at), Handed { apex: APEX, what });
+    if !tally.repeats(now, network(from), &handed) {
+        tally.meter(now, network(from), &handed, |_| b"\x03www");
+    }
 }
 
 #[test]
@@ -70,7 +75,7 @@ fn zones_beyond_the_bound_are_not_counted_until_there_is_room() {
     let meter = Arc::<Meter>::default();
     let mut worker = meter.tally();
     let hand = |worker: &mut Tally, zone: u64| {
-        let handed = Handed { apex: NameHash(zone), below: None, what: What::Old(60) };
+        let handed = Handed { apex: NameHash(zone), what: What::Old(60) };
         worker.meter(T, network(1), &handed, |_| b"");
     };
     (0..5000).for_each(|zone| hand(&mut worker, zone));
@@ -85,12 +90,31 @@ fn what_is_missing_is_said_with_its_labels() {
     let meter = Arc::<Meter>::default();
     let mut worker = meter.tally();
     for from in 0..5 {
-        hand(&mut worker, 0, from, What::Missing);
+        hand(&mut worker, 0, from, MISSING);
     }
     let missing = meter.reading(APEX).unwrap().missing;
     assert_eq!(missing.len(), 1);
     assert_eq!((&*missing[0].labels, missing[0].count), (&b"\x03www"[..], 5));
     assert!((3..=5).contains(&missing[0].networks));
+}
+
+/// What comes in rows is counted one by one, whatever comes between.
+#[test]
+fn what_repeats_is_counted_each_time() {
+    let meter = Arc::<Meter>::default();
+    let mut worker = meter.tally();
+    for at in 0..3 {
+        (0..5).for_each(|_| hand(&mut worker, at, 1, What::Old(60)));
+        (0..7).for_each(|_| hand(&mut worker, at, 1, MISSING));
+        (0..2).for_each(|_| hand(&mut worker, at, 2, What::New(60)));
+    }
+    let reading = meter.reading(APEX).unwrap();
+    assert_eq!((reading.old.answers, reading.new.answers), (15, 6));
+    assert_eq!(reading.missing.iter().map(|asked| asked.count).collect::<Vec<_>>(), [21]);
+    // Of another run nothing is counted into this one.
+    meter.forget_before(APEX, Instant::MAX);
+    (0..3).for_each(|_| hand(&mut worker, 2, 2, What::New(60)));
+    assert_eq!(meter.reading(APEX).unwrap().new.answers, 3);
 }
 
 #[test]
