@@ -20,6 +20,8 @@ use support::watari::{Watari, write};
 
 const A: u16 = 1;
 const TXT: u16 = 16;
+const IXFR: u16 = 251;
+const AXFR: u16 = 252;
 const OLD: [u8; 4] = [192, 0, 2, 10];
 const NEW: [u8; 4] = [192, 0, 2, 11];
 
@@ -39,10 +41,16 @@ fn plan(at: i64) -> String {
     )
 }
 
+const METRICS: &str = "[metrics]\nlisten = \"127.0.0.1:0\"\n";
+
 /// A server that offers metrics, over these files.
 fn serve(files: &[(&str, &str)]) -> Watari {
+    serve_as(METRICS, files)
+}
+
+fn serve_as(configuration: &str, files: &[(&str, &str)]) -> Watari {
     let folder = tempfile::tempdir().unwrap();
-    write(&folder.path().join("watari.toml"), "[metrics]\nlisten = \"127.0.0.1:0\"\n");
+    write(&folder.path().join("watari.toml"), configuration);
     for (name, text) in files {
         write(&folder.path().join("zones").join(name), text);
     }
@@ -175,6 +183,44 @@ fn every_answer_is_counted_by_type_rcode_and_transport() {
     // The first batch is timed.
     assert!(samples["watari_batch_seconds_count"] >= 1.0);
     assert!(!samples.keys().any(|name| name.starts_with("watari_plan_")), "{samples:#?}");
+}
+
+/// A request for what has changed in example.com since `serial` (RFC 1995 § 3).
+fn ixfr(serial: u32) -> Vec<u8> {
+    let mut request = Query::new("example.com", IXFR).bytes(1);
+    request[9] = 1;
+    request.extend([0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0]);
+    request.extend(serial.to_be_bytes());
+    request.extend([0; 16]);
+    request
+}
+
+#[test]
+fn transfers_are_counted_by_what_became_of_them() {
+    let at = jiff::Timestamp::now().as_second() + 8;
+    let allowed = format!("{METRICS}[transfer]\nallow = [\"127.0.0.1\"]\n");
+    // Of a zone with fewer records the differences would be longer than the whole.
+    let zone = (0..20).fold(ZONE.to_owned(), |zone, host| format!("{zone}host{host} A 192.0.2.1\n"));
+    let mut server = serve_as(&allowed, &[("example.com.zone", &zone), ("example.com.plan.toml", &plan(at))]);
+    server.until("it has flipped", |server| www(server, 0).1 == NEW);
+    let address = (Ipv4Addr::LOCALHOST, server.port.parse().unwrap()).into();
+    let transfer = |request: Vec<u8>| support::client::exchange_all_tcp(address, &[request]).remove(0).unwrap();
+    let whole = transfer(Query::new("example.com", AXFR).bytes(1));
+    // The serial of the zone's file, which differs, and one that there never was.
+    for serial in [7, 1] {
+        transfer(ixfr(serial));
+    }
+    ask(&server, 7, "example.com", AXFR);
+
+    let samples = metrics(&server);
+    let count = |rtype: &str, outcome: &str| {
+        samples[&format!("watari_transfers_total{{type=\"{rtype}\",outcome=\"{outcome}\"}}")]
+    };
+    let counts = |rtype| ["whole", "differences", "broken", "busy", "refused"].map(|outcome| count(rtype, outcome));
+    assert_eq!(counts("AXFR"), [1.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(counts("IXFR"), [1.0, 1.0, 0.0, 0.0, 0.0]);
+    assert_eq!(samples["watari_transfer_octets_total{type=\"AXFR\"}"], (whole.len() + 2) as f64);
+    assert!(samples["watari_transfer_octets_total{type=\"IXFR\"}"] > whole.len() as f64);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(crate) const COUNTS: bool = !matches!(WITHOUT, b"counting");
 pub(crate) const METERS: bool = COUNTS && !matches!(WITHOUT, b"meter");
 
 /// The types that are told apart; all others are one. Their places are what a [`Kind`] holds.
-pub const TYPES: [Rtype; 24] = [
+pub const TYPES: [Rtype; 25] = [
     Rtype::A,
     Rtype::NS,
     Rtype::CNAME,
@@ -39,6 +39,7 @@ pub const TYPES: [Rtype; 24] = [
     Rtype::CDNSKEY,
     Rtype::SVCB,
     Rtype::HTTPS,
+    Rtype::IXFR,
     Rtype::AXFR,
     Rtype::ANY,
     Rtype::CAA,

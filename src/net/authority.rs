@@ -11,9 +11,9 @@ use crate::wire::Rcode;
 use crate::wire::edns::ExtendedError;
 
 use super::back::Back;
-use super::meter::{Meter, Tally};
+use super::meter::{Ending, Meter, Tally};
 use super::published::{Published, Reader};
-use super::service::{Petition, Respond, Service};
+use super::service::{Petition, Respond, Service, Transfer};
 
 /// Answers for the zones of a published catalog.
 #[derive(Debug)]
@@ -84,6 +84,10 @@ impl Service for Authority {
             Some(counter) => counter.take(petition, back),
             None => back.send(petition.answer(Rcode::REFUSED, Some(ExtendedError::PROHIBITED), self.clock.now())),
         }
+    }
+
+    fn transferred(&self, transfer: &Transfer, ending: Ending, octets: u64) {
+        self.meter.transferred(transfer.is_incremental(), ending, octets);
     }
 
     fn tidy(&self) {

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::back::Back;
+use super::meter::Ending;
 pub use crate::answer::Petition;
 pub use crate::answer::Transport;
 pub(super) use crate::answer::{Reply, Transfer};
@@ -26,6 +27,11 @@ pub trait Service: Send + Sync + 'static {
     /// Takes up what is answered later. Called by a thread that answers others meanwhile: it must not wait.
     fn defer(&self, petition: Box<Petition>, back: Back) {
         let _ = (petition, back);
+    }
+
+    /// Takes note that `transfer` has ended so, after so many octets.
+    fn transferred(&self, transfer: &Transfer, ending: Ending, octets: u64) {
+        let _ = (transfer, ending, octets);
     }
 
     /// Called about once a second on a thread that answers nothing: the place to free what was replaced.

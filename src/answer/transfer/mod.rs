@@ -24,7 +24,7 @@ use super::noted::Kind;
 use super::request::Request;
 use crate::clock::Instant;
 use crate::wire::tsig::Signer;
-use crate::wire::{NameRef, Rcode};
+use crate::wire::{NameRef, Rcode, Rtype};
 use crate::zone::NoRoom;
 
 use differences::Differences;
@@ -149,6 +149,16 @@ impl Transfer {
     /// The name of the key that it is signed with.
     pub fn key(&self) -> Option<NameRef<'_>> {
         self.signing.as_ref().map(|signing| signing.first.key().name())
+    }
+
+    /// Whether it was asked for by IXFR; else it was by AXFR.
+    pub fn is_incremental(&self) -> bool {
+        self.head.qtype() == Rtype::IXFR
+    }
+
+    /// Whether each record is sent, and not only what differs from the client's edition.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.body, Body::Whole(_))
     }
 
     /// The apex of the zone.

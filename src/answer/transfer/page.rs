@@ -54,6 +54,11 @@ impl Head {
         Some(Page { out, limit, at, count: 0, names })
     }
 
+    /// What was asked for.
+    pub(super) fn qtype(&self) -> Rtype {
+        self.qtype
+    }
+
     /// What kind of an answer it is that says `rcode`.
     pub(super) fn kind(&self, rcode: Rcode) -> Kind {
         let kind = Kind::of(self.qtype).with_flags(flags(rcode, self.rd), (rcode.0 & 0x0f) as u8);

@@ -13,12 +13,15 @@ use prometheus_client::registry::Registry;
 use super::figures::{Figures, PlanFigures};
 use crate::answer::noted::{Asked, Told};
 use crate::clock::Instant;
-use crate::net::meter::Totals;
+use crate::net::Meter;
+use crate::net::meter::{Ending, Totals, Transferred};
+use crate::wire::{Rcode, Rtype};
 
 /// All of it.
-pub(super) fn text(figures: Figures, totals: Totals) -> Result<String, fmt::Error> {
+pub(super) fn text(figures: Figures, meter: &Meter) -> Result<String, fmt::Error> {
+    let (totals, transfers) = (meter.totals(), [false, true].map(|incremental| meter.transfers(incremental)));
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(Exposition { figures, totals }));
+    registry.register_collector(Box::new(Exposition { figures, totals, transfers }));
     let mut text = String::new();
     prometheus_text::encode(&mut text, &registry)?;
     Ok(text)
@@ -28,6 +31,8 @@ pub(super) fn text(figures: Figures, totals: Totals) -> Result<String, fmt::Erro
 struct Exposition {
     figures: Figures,
     totals: Totals,
+    /// Those that were asked for by AXFR, and by IXFR.
+    transfers: [Transferred; 2],
 }
 
 /// One number, and what tells it from others of its family.
@@ -36,6 +41,7 @@ type Sample<N> = (Vec<(&'static str, String)>, N);
 impl Collector for Exposition {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.answers(&mut encoder)?;
+        self.transfers(&mut encoder)?;
         self.times(&mut encoder)?;
         self.server(&mut encoder)?;
         self.notices(&mut encoder)?;
@@ -72,6 +78,26 @@ impl Exposition {
         counter(encoder, "watari_truncated", "Responses that were truncated", self.by(truncated))?;
         let edns = |told: &Told| told.edns.then(|| vec![("dnssec_ok", told.dnssec_ok.to_string())]);
         counter(encoder, "watari_edns_queries", "Requests with EDNS, by whether DO was set", self.by(edns))
+    }
+
+    fn transfers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let asked = [Rtype::AXFR, Rtype::IXFR].into_iter().zip(&self.transfers);
+        let endings = asked.clone().flat_map(|(rtype, transferred)| {
+            let of =
+                move |outcome: &str, count| (vec![("type", rtype.to_string()), ("outcome", outcome.to_owned())], count);
+            let ended = Ending::ALL.map(|ending| of(outcome(ending), transferred.count(ending)));
+            ended.into_iter().chain([of("refused", self.refused(rtype))])
+        });
+        counter(encoder, "watari_transfers", "Transfers out by what was asked for and what became of them", endings)?;
+        let octets = asked.map(|(rtype, transferred)| (vec![("type", rtype.to_string())], transferred.octets));
+        counter(encoder, "watari_transfer_octets", "How many octets of transfers were sent", octets)
+    }
+
+    /// How many requests for a transfer got an error.
+    fn refused(&self, rtype: Rtype) -> u64 {
+        let is_refusal =
+            |told: &Told| told.asked == Asked::Type(rtype) && told.rcode.is_some_and(|rcode| rcode != Rcode::NOERROR);
+        self.totals.kinds().filter(|(_, told, _)| is_refusal(told)).map(|(_, _, count)| count).sum()
     }
 
     fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -162,6 +188,15 @@ impl Exposition {
         let missing = plans.iter().map(|plan| (vec![zone(plan)], plan.reading.missing.len() as f64));
         let help = "How many names are asked for that do not exist and may well be missed; `watari status` names them";
         gauge(encoder, "watari_plan_missing_names", help, missing)
+    }
+}
+
+fn outcome(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Whole => "whole",
+        Ending::Differences => "differences",
+        Ending::Broken => "broken",
+        Ending::Busy => "busy",
     }
 }
 

@@ -133,7 +133,7 @@ async fn metrics(source: &Source) -> Answer {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "the server is busy\n");
     };
     figures.read(&source.meter);
-    match exposition::text(figures, source.meter.totals()) {
+    match exposition::text(figures, &source.meter) {
         Ok(text) => {
             let mut answer = plain(StatusCode::OK, text);
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -22,6 +22,7 @@ mod sketch;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -35,6 +36,8 @@ use networks::Key;
 use sketch::Sketch;
 pub use sketch::{Handout, Reading};
 pub use tally::Tally;
+use transfers::Transfers;
+pub use transfers::{Ending, Transferred};
 
 /// The most zones of which one worker keeps sketches.
 pub const ZONES_MAX: usize = 4096;
@@ -45,6 +48,7 @@ pub const SKETCHES_MAX: usize = 32_768;
 pub struct Meter {
     key: Key,
     counters: Mutex<AllCounters>,
+    transfers: Transfers,
     sketches: Mutex<Vec<Arc<Sketch>>>,
 }
 
@@ -57,7 +61,8 @@ struct AllCounters {
 
 impl Default for Meter {
     fn default() -> Self {
-        Meter { key: Key::random(), counters: Mutex::default(), sketches: Mutex::default() }
+        let transfers = Transfers::default();
+        Meter { key: Key::random(), counters: Mutex::default(), transfers, sketches: Mutex::default() }
     }
 }
 
@@ -96,6 +101,16 @@ impl Meter {
         let mut totals = counters.gone.clone();
         counters.of_workers.iter().for_each(|worker| totals.add(worker));
         totals
+    }
+
+    /// A transfer, asked for by IXFR if `incremental` and else by AXFR, has ended after so many octets.
+    pub fn transferred(&self, incremental: bool, ending: Ending, octets: u64) {
+        self.transfers.add(incremental, ending, octets);
+    }
+
+    /// What became of transfers that were asked for by IXFR if `incremental`, and else by AXFR.
+    pub fn transfers(&self, incremental: bool) -> Transferred {
+        self.transfers.read(incremental)
     }
 
     /// What is known of the zone whose apex has this hash; `None` if nothing is.

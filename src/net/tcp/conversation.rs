@@ -25,6 +25,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use super::clients::{Notice, Place};
 use super::later::Later;
 use super::ongoing::Ongoing;
 use super::workplace::{Received, Stopped, Workplace};
+use crate::net::meter::Ending;
 use crate::net::service::{Service, Transfer, Transport};
 
 /// How long a server that stops waits for a peer to take the answers that are due.
@@ -101,7 +103,7 @@ pub(super) struct Conversation<'a, S: Service, T> {
     /// Answers of which the first `written` octets were written.
     unsent: Vec<u8>,
     written: usize,
-    transfers: Ongoing,
+    transfers: Ongoing<S>,
     later: Later,
     /// Whether what was written may still wait in the stream.
     flushing: bool,
@@ -286,11 +288,13 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
         workplace: &mut Workplace<S>,
         mut transfer: Box<Transfer>,
     ) -> io::Result<()> {
+        let service = Arc::clone(workplace.service());
         let Some(messages) = Ongoing::next_of(&mut transfer, workplace, self.peer) else {
+            service.transferred(&transfer, Ending::Broken, 0);
             self.closing = Some(End::Stuck);
             return Ok(());
         };
-        match self.transfers.begin(transfer, messages.len(), &self.place, self.peer) {
+        match self.transfers.begin(transfer, messages.len(), &self.place, (self.peer, service)) {
             Ok(()) => self.write(cx, messages),
             Err(mut transfer) => self.write(cx, workplace.refuse(&mut transfer)),
         }

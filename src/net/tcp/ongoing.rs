@@ -4,10 +4,12 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::clients::{Place, TransferPlace};
 use super::workplace::Workplace;
 use crate::net::guard::Occasionally;
+use crate::net::meter::Ending;
 use crate::net::service::{Service, Transfer};
 
 /// How many may go on over one connection. Beyond, nothing more is read until one has ended: whoever asks for a thousand
@@ -15,19 +17,27 @@ use crate::net::service::{Service, Transfer};
 const ONGOING_MAX: usize = 4;
 
 /// The transfers of a connection, the one whose turn it is first.
-#[derive(Debug, Default)]
-pub(super) struct Ongoing {
-    transfers: VecDeque<Started>,
+pub(super) struct Ongoing<S: Service> {
+    transfers: VecDeque<Started<S>>,
 }
 
-#[derive(Debug)]
-struct Started {
+/// One of them. It has ended when it is dropped, well if it is done.
+struct Started<S: Service> {
+    service: Arc<S>,
     transfer: Box<Transfer>,
     octets: usize,
-    _place: TransferPlace,
+    peer: SocketAddr,
+    /// What is sent at one go needs none.
+    _place: Option<TransferPlace>,
 }
 
-impl Ongoing {
+impl<S: Service> Default for Ongoing<S> {
+    fn default() -> Self {
+        Ongoing { transfers: VecDeque::new() }
+    }
+}
+
+impl<S: Service> Ongoing<S> {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.transfers.is_empty()
@@ -47,44 +57,44 @@ impl Ongoing {
         transfer: Box<Transfer>,
         octets: usize,
         place: &Place,
-        peer: SocketAddr,
+        (peer, service): (SocketAddr, Arc<S>),
     ) -> Result<(), Box<Transfer>> {
         static REFUSALS: Occasionally = Occasionally::new();
-        if transfer.is_done() {
-            tell(&transfer, peer, octets);
-            return Ok(());
-        }
-        let Some(place) = place.begin_transfer() else {
-            REFUSALS.run(|unlogged| {
-                tracing::warn!(unlogged, "no transfer of {transfer} to {peer}: too many are under way");
-            });
-            return Err(transfer);
+        let place = match transfer.is_done() {
+            true => None,
+            false => match place.begin_transfer() {
+                Some(place) => Some(place),
+                None => {
+                    REFUSALS.run(|unlogged| {
+                        tracing::warn!(unlogged, "no transfer of {transfer} to {peer}: too many are under way");
+                    });
+                    service.transferred(&transfer, Ending::Busy, 0);
+                    return Err(transfer);
+                }
+            },
         };
-        tracing::debug!("a transfer of {transfer} to {peer} begins");
-        self.transfers.push_back(Started { transfer, octets, _place: place });
+        let started = Started { service, transfer, octets, peer, _place: place };
+        if !started.transfer.is_done() {
+            tracing::debug!("a transfer of {} to {peer} begins", started.transfer);
+            self.transfers.push_back(started);
+        }
         Ok(())
     }
 
     /// The next messages of the one whose turn it is, each with its length before it; none if there is none. `None` if
     /// the client can't be given the rest.
-    pub(super) fn next<'w, S: Service>(
-        &mut self,
-        workplace: &'w mut Workplace<S>,
-        peer: SocketAddr,
-    ) -> Option<&'w [u8]> {
+    pub(super) fn next<'w>(&mut self, workplace: &'w mut Workplace<S>, peer: SocketAddr) -> Option<&'w [u8]> {
         let Some(mut started) = self.transfers.pop_front() else { return Some(&[]) };
         let messages = Ongoing::next_of(&mut started.transfer, workplace, peer)?;
         started.octets += messages.len();
-        if started.transfer.is_done() {
-            started.end(peer);
-        } else {
+        if !started.transfer.is_done() {
             self.transfers.push_back(started);
         }
         Some(messages)
     }
 
     /// The next messages of `transfer`, as [`Ongoing::next`] gives them.
-    pub(super) fn next_of<'w, S: Service>(
+    pub(super) fn next_of<'w>(
         transfer: &mut Transfer,
         workplace: &'w mut Workplace<S>,
         peer: SocketAddr,
@@ -99,22 +109,19 @@ impl Ongoing {
     }
 }
 
-impl Started {
-    fn end(self, peer: SocketAddr) {
-        tell(&self.transfer, peer, self.octets);
-    }
-}
-
-/// Says what was sent.
-fn tell(transfer: &Transfer, peer: SocketAddr, octets: usize) {
-    let key = transfer.key().map_or_else(String::new, |key| format!(" with the key {key}"));
-    tracing::info!("transferred {transfer} to {peer}{key}: {octets} octets");
-}
-
-impl Drop for Ongoing {
+impl<S: Service> Drop for Started<S> {
     fn drop(&mut self) {
-        for Started { transfer, octets, .. } in &self.transfers {
-            tracing::info!("a transfer of {transfer} was broken off after {octets} octets");
+        let Started { service, transfer, octets, peer, .. } = self;
+        let ending = match (transfer.is_done(), transfer.is_whole()) {
+            (true, true) => Ending::Whole,
+            (true, false) => Ending::Differences,
+            (false, _) => Ending::Broken,
+        };
+        let key = transfer.key().map_or_else(String::new, |key| format!(" with the key {key}"));
+        match ending {
+            Ending::Broken => tracing::info!("a transfer of {transfer} to {peer} was broken off after {octets} octets"),
+            _ => tracing::info!("transferred {transfer} to {peer}{key}: {octets} octets"),
         }
+        service.transferred(transfer, ending, *octets as u64);
     }
 }

@@ -79,6 +79,11 @@ impl<S: Service> Workplace<S> {
         }
     }
 
+    /// The service that it works for.
+    pub(super) fn service(&self) -> &Arc<S> {
+        &self.service
+    }
+
     /// Lets go of what was replaced.
     pub(super) fn refresh(&mut self) {
         self.responder.refresh();
