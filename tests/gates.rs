@@ -115,6 +115,42 @@ fn a_watch_takes_the_plan_back() {
 }
 
 #[test]
+fn who_is_told_is_read_anew_at_a_hangup() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = [folder.path().join("first"), folder.path().join("second")];
+    let file = folder.path().join("watari.toml");
+    let configuration =
+        |told: &std::path::Path| format!("[notify]\ncommand = [\"sh\", \"-c\", \"cat >> {}\"]\n", told.display());
+    write(&file, "");
+    for number in 0..told.len() {
+        let name = format!("zones/{number}.example");
+        write(&folder.path().join(format!("{name}.zone")), ZONE);
+        let by_hand = plan(600, "").replace("arm = \"on-load\"\n", "");
+        write(&folder.path().join(format!("{name}.plan.toml")), &by_hand);
+    }
+    let mut server = Watari::start(folder, &[]);
+    for (times, told) in told.iter().enumerate() {
+        write(&file, &configuration(told));
+        server.signal("-HUP");
+        server.until("it is read", |server| {
+            server.log().matches("who is told what becomes of plans was read anew").count() == times + 1
+        });
+        let (is_done, text) = server.command(&["arm", &format!("{times}.example"), "--yes"]);
+        assert!(is_done, "{text}");
+        let zone = format!("\"zone\":\"{times}.example");
+        server.until("it is told", |_| std::fs::read_to_string(told).is_ok_and(|text| text.contains(&zone)));
+    }
+    assert!(!std::fs::read_to_string(&told[0]).unwrap().contains("1.example"));
+    // An empty one tells nobody.
+    write(&file, "");
+    server.signal("-HUP");
+    server.until("it is read", |server| {
+        server.log().matches("who is told what becomes of plans was read anew").count() == 3
+    });
+    assert!(!server.log().contains("taken at the next start"), "{}", server.log());
+}
+
+#[test]
 fn who_is_named_is_told_what_becomes_of_a_plan() {
     let folder = tempfile::tempdir().unwrap();
     let webhook = TcpListener::bind("127.0.0.1:0").unwrap();

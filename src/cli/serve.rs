@@ -136,9 +136,7 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let shared = (published, rights.clone());
     let mut control = Control::new(folders, limits(settings), store, shared, counted).map_err(journal)?;
     let authority = Arc::new(authority.with_counter(control.updates()));
-    if let Some(herald) = Herald::start(&settings.notify)? {
-        control.notify(herald);
-    }
+    control.notify(Herald::start(&settings.notify)?);
     if let Some(address) = settings.metrics {
         let address = metrics::listen(address, control.handle(), meter)?;
         tracing::info!("metrics are at http://{address}/metrics");
@@ -213,7 +211,7 @@ fn network(settings: &Settings) -> net::Config {
 
 fn limits(settings: &Settings) -> Limits {
     let Settings { zone_file_size, removal_grace, .. } = *settings;
-    Limits { zone_file_size, removal_grace, told: settings.told.clone() }
+    Limits { zone_file_size, removal_grace, told: settings.told.clone(), notify: settings.notify.clone() }
 }
 
 /// Passes signals on. They are held back from this moment, also while zones are loading.

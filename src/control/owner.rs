@@ -179,9 +179,9 @@ impl Owner {
         }
     }
 
-    /// From now on somebody wants to be told what becomes of plans.
-    pub fn notify(&mut self) {
-        self.reporter.notify();
+    /// Whether from now on somebody wants to be told what becomes of plans.
+    pub fn notify(&mut self, wanted: bool) {
+        self.reporter.notify(wanted);
     }
 
     /// The first thing to do.

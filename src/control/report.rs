@@ -125,9 +125,9 @@ impl Reporter {
         std::mem::take(&mut self.reports)
     }
 
-    /// From now on somebody wants to be told what becomes of plans.
-    pub(super) fn notify(&mut self) {
-        self.notices.get_or_insert_default();
+    /// Whether from now on somebody wants to be told what becomes of plans.
+    pub(super) fn notify(&mut self, wanted: bool) {
+        self.notices = wanted.then(|| self.notices.take().unwrap_or_default());
     }
 
     /// Takes what becomes of plans.

@@ -41,6 +41,7 @@ use super::portfolio::{self, Reading};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{Archive, Running};
+use super::settings::Notify;
 use super::shared::Shared;
 use super::socket::{self, Caller};
 use super::store::{Record, Store, StoreError};
@@ -84,6 +85,8 @@ pub struct Limits {
     pub removal_grace: Duration,
     /// Which secondaries are told of changes.
     pub told: Told,
+    /// Who is told what becomes of plans.
+    pub notify: Notify,
 }
 
 /// A way to ask something of a running server.
@@ -223,10 +226,10 @@ impl Control {
         })
     }
 
-    /// From now on `herald` is told what becomes of plans.
-    pub fn notify(&mut self, herald: Herald) {
-        self.owner.notify();
-        self.herald = Some(herald);
+    /// From now on `herald` is told what becomes of plans, or nobody. What another was told before, that one still tells.
+    pub fn notify(&mut self, herald: Option<Herald>) {
+        self.owner.notify(herald.is_some());
+        self.herald = herald;
     }
 
     /// Where requests for updates are to be left.
@@ -293,6 +296,16 @@ impl Control {
     fn limit(&mut self, limits: Limits, ready: &mut Option<impl FnOnce(Count)>) {
         if self.limits.told != limits.told {
             self.owner.inform(limits.told.clone(), Instant::now());
+        }
+        // In the file of a secret there may be another by now.
+        if self.limits.notify != limits.notify || limits.notify.secret_file.is_some() {
+            match Herald::start(&limits.notify) {
+                Ok(herald) => {
+                    tracing::info!("who is told what becomes of plans was read anew");
+                    self.notify(herald);
+                }
+                Err(error) => tracing::error!("{}: who is told of plans stays as it was", with_causes(&error)),
+            }
         }
         self.limits = limits;
         self.tell(Event::Grace(self.limits.removal_grace), ready);

@@ -264,7 +264,6 @@ impl Settings {
             ("workers", self.workers != other.workers),
             ("identity", (&self.version, &self.id) != (&other.version, &other.id)),
             ("tcp", self.tcp != other.tcp),
-            ("notify", self.notify != other.notify),
             ("metrics", self.metrics != other.metrics),
             ("transfer", self.transfer != other.transfer),
             ("tls.listen", listen(self) != listen(other)),
