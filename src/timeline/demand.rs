@@ -2,6 +2,12 @@
 //!
 //! A busy resolver is the worst case, since one that nobody asks asks nobody. What is predicted is the load that the
 //! plan itself causes; it is the same for every zone with the same TTLs.
+//!
+//! It is not made of the simulator (`simulate`), since it answers another question with less. The simulator draws ages,
+//! pauses and addresses of many classes of caches by chance, and asks the timeline itself; it tells when the old data is
+//! gone. This is two numbers beside each schedule that is shown: resolvers stand in a fixed order, so that no seed changes
+//! what an operator was shown, and the schedule's TTLs are read without a zone. That both come to the same where they look
+//! at the same is a test of the simulator's (`what_is_predicted_of_demand_is_what_caches_do`).
 
 use serde::Serialize;
 
