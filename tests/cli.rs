@@ -38,7 +38,14 @@ fn commands(document: &str) -> Vec<String> {
 #[test]
 fn every_command_that_the_documents_and_the_help_show_is_understood() {
     let mut shown = Vec::new();
-    for name in ["README.md", "docs/configuration.md", "docs/plan-format.md", "docs/probes.md", "CHANGELOG.md"] {
+    for name in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/plan-format.md",
+        "docs/probes.md",
+        "docs/history.md",
+        "CHANGELOG.md",
+    ] {
         let document = read(name);
         shown.extend(commands(&document));
         // Also those within a sentence or a table: `watari check`.
@@ -52,6 +59,10 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
     }
     for command in ["new", "show", "at", "diff", "check", "parent"] {
         let help = watari(repository(), &["plan", command, "--help"]);
+        shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
+    }
+    for command in ["log", "diff"] {
+        let help = watari(repository(), &["zone", command, "--help"]);
         shown.extend(text(&help.stdout).lines().map(|line| line.trim().to_owned()));
     }
     let mut understood = 0;

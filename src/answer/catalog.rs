@@ -2,11 +2,14 @@
 //!
 //! A catalog is immutable. Changing one zone of a hundred thousand copies one small shard and the
 //! list of shards; a worker that holds the old catalog goes on undisturbed.
+//!
+//! What went and came before stands apart, since only transfers look at it: a zone without history costs nothing there.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::transfer::Held;
+use super::transfer::{Chain, Held};
 use crate::clock::Instant;
 use crate::timeline::Timeline;
 use crate::wire::name::LABELS_MAX;
@@ -77,6 +80,9 @@ struct Entry {
     stored: Stored,
 }
 
+/// The chains of the zones of one shard that have one; `None` for none.
+type Chains = Option<Arc<[(NameHash, Name, Arc<Chain>)]>>;
+
 /// Entries per shard, at most, on average.
 const SHARD_LOAD: usize = 32;
 
@@ -85,6 +91,8 @@ const SHARD_LOAD: usize = 32;
 pub struct Catalog {
     /// A power of two of them, chosen by the upper bits of the hash.
     shards: Arc<[Shard]>,
+    /// What is remembered of changes: as many as there are shards, or none if nothing is.
+    chains: Arc<[Chains]>,
     len: usize,
     /// How many octets the zones occupy.
     size: usize,
@@ -100,6 +108,7 @@ impl Default for Catalog {
     fn default() -> Self {
         Catalog {
             shards: std::iter::repeat_n(Shard::from([]), 1).collect(),
+            chains: Arc::default(),
             len: 0,
             size: 0,
             depths: Box::new([0; LABELS_MAX + 1]),
@@ -231,6 +240,43 @@ impl Catalog {
         Some((soa.ttl(), soa.rdatas().next()?))
     }
 
+    /// What went and came before what is served of the zone that was `found`, if anything is remembered.
+    pub(super) fn chain(&self, found: Match<'_>) -> Option<&Chain> {
+        self.chain_at(found.entry.hash, found.entry.stored.apex()).map(|chain| &**chain)
+    }
+
+    /// What is remembered of the changes of the zone at `apex`.
+    pub fn chain_of(&self, apex: NameRef<'_>) -> Option<&Arc<Chain>> {
+        self.chain_at(hash_of(apex), apex)
+    }
+
+    fn chain_at(&self, hash: NameHash, apex: NameRef<'_>) -> Option<&Arc<Chain>> {
+        let mut chains = self.chains.get(shard_of(hash, self.chains.len().max(1)))?.iter().flat_map(|all| all.iter());
+        chains.find(|(other, name, _)| *other == hash && name.as_ref() == apex).map(|(_, _, chain)| chain)
+    }
+
+    /// The catalog with these chains in place of what was remembered of their zones; `None` for nothing.
+    #[must_use]
+    pub fn with_chains(&self, changes: impl IntoIterator<Item = (Name, Option<Arc<Chain>>)>) -> Catalog {
+        let mut drafts: HashMap<usize, Vec<(NameHash, Name, Arc<Chain>)>> = HashMap::new();
+        for (apex, chain) in changes {
+            let hash = hash_of(apex.as_ref());
+            let at = shard_of(hash, self.shards.len());
+            let known = || self.chains.get(at).into_iter().flatten().flat_map(|all| all.iter()).cloned();
+            let draft = drafts.entry(at).or_insert_with(|| known().collect());
+            draft.retain(|(other, name, _)| *other != hash || *name != apex);
+            draft.extend(chain.map(|chain| (hash, apex, chain)));
+        }
+        if drafts.is_empty() || self.chains.is_empty() && drafts.values().all(Vec::is_empty) {
+            return self.clone();
+        }
+        let chains = (0..self.shards.len()).map(|at| match drafts.remove(&at) {
+            Some(draft) => (!draft.is_empty()).then(|| draft.into()),
+            None => self.chains.get(at).cloned().flatten(),
+        });
+        Catalog { chains: chains.collect(), ..self.clone() }
+    }
+
     /// Where the search for the zone of `name` begins, most likely.
     #[inline]
     pub(super) fn first_place(&self, name: &Suffixes) -> Option<Place<'_>> {
@@ -310,6 +356,11 @@ impl Catalog {
             .enumerate()
             .map(|(at, draft)| draft.map_or_else(|| self.shards[at].clone(), |entries| shard(&entries)))
             .collect();
+        if count != self.shards.len() && !self.chains.is_empty() {
+            let all = self.chains.iter().flatten().flat_map(|all| all.iter().cloned());
+            catalog.chains = Arc::default();
+            catalog = catalog.with_chains(all.map(|(_, apex, chain)| (apex, Some(chain))));
+        }
         catalog.depth_bits =
             (0..).zip(catalog.depths.iter()).fold(0, |bits, (depth, &count)| bits | u128::from(count > 0) << depth);
         catalog
@@ -374,6 +425,22 @@ mod tests {
         assert_eq!(found(&catalog, "x.y.org", 0), Some(("org.".into(), 2)));
         assert_eq!(found(&catalog, "com", 0), None);
         assert_eq!(found(&catalog.with([unavailable(".")]), "com", 0), Some((".".into(), 1)));
+    }
+
+    #[test]
+    fn what_is_remembered_stays_with_its_zone_however_the_catalog_grows() {
+        let names: Vec<String> = (0..3000).map(|number| format!("zone{number}.example")).collect();
+        let mut catalog = Catalog::default().with([unavailable("zone0.example"), unavailable("zone1.example")]);
+        let chain = |serial| Some(Arc::new(Chain::beginning(crate::timeline::Serial(serial), None)));
+        catalog = catalog.with_chains([(name("zone0.example"), chain(7)), (name("ZONE1.example"), chain(8))]);
+        catalog = catalog.with(names.iter().map(|name| unavailable(name)));
+        let end = |catalog: &Catalog, text: &str| catalog.chain_of(name(text).as_ref()).map(|chain| chain.end().0);
+        assert_eq!(
+            ["zone0.example", "zone1.example", "zone2.example"].map(|name| end(&catalog, name)),
+            [Some(7), Some(8), None]
+        );
+        let fewer = catalog.with_chains([(name("Zone0.example"), None)]);
+        assert_eq!((end(&fewer, "zone0.example"), end(&catalog, "zone0.example")), (None, Some(7)));
     }
 
     #[test]

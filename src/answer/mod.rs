@@ -51,8 +51,8 @@ use message::{Message, OptOption, Section, opt_len};
 use noted::{COUNTS, Kind, Noted};
 use request::{Received, Request, receive};
 use resolve::{Expansions, QUESTION_AT, Resolution};
+pub use transfer::{Chain, RecordTooLong, Transfer, condense};
 use transfer::{Opened, open};
-pub use transfer::{RecordTooLong, Transfer};
 pub use update::Petition;
 
 /// How a request came.

@@ -3,6 +3,7 @@
 //! Scripts rely on the flags and on the [`Exit`] status.
 
 mod check;
+mod drawing;
 mod generate;
 mod key;
 mod plan;
@@ -10,7 +11,10 @@ mod probe;
 mod run;
 mod serve;
 mod style;
+mod zone;
 
+use std::fmt;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -98,6 +102,8 @@ enum Command {
     Abort(run::Abort),
     // Boxed: it has many flags.
     Probe(Box<probe::Arguments>),
+    #[command(subcommand)]
+    Zone(zone::Zone),
     #[command(subcommand)]
     Key(key::Key),
     Completions(Completions),
@@ -238,11 +244,24 @@ impl Cli {
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
             Command::Probe(arguments) => probe::run(&arguments),
+            Command::Zone(command) => command.run(),
             Command::Key(command) => command.run(),
             Command::Completions(arguments) => generate::completions(arguments.shell),
             Command::Man(Man {}) => generate::man(),
         }
     }
+}
+
+fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
+    let shown = serde_json::to_string_pretty(value)? + "\n";
+    io::stdout().write_all(shown.as_bytes())
+}
+
+/// What a printer that writes text makes of the standard output.
+fn print_text(print: impl FnOnce(&mut String) -> fmt::Result) -> io::Result<()> {
+    let mut shown = String::new();
+    print(&mut shown).map_err(io::Error::other)?;
+    io::stdout().write_all(shown.as_bytes())
 }
 
 fn parse_workers(text: &str) -> Result<NonZeroUsize, String> {
@@ -307,6 +326,11 @@ mod tests {
             "watari probe --http https://example.com/ --address 192.0.2.1 --status 200 --status 204 --body ok --ca ca.pem",
             "watari probe --smtp 192.0.2.1 --tls-name mx.example.com --banner mx --ca ca.pem",
             "watari probe example.com --dns 192.0.2.1 --dns [2001:db8::1]:5300 --same www|A --serials",
+            "watari zone log example.com",
+            "watari zone log example.com --limit 10 --json --state s",
+            "watari zone diff example.com 2026112301",
+            "watari zone diff example.com 1 4294967295 --json --state s",
+            "watari zone diff example.com 2026-12-01T03:00[Asia/Tokyo] now",
             "watari key new transfer.example.",
             "watari key new transfer.example --algorithm hmac-sha512 --bind --nsd --knot",
             "watari key new transfer.example --json",
@@ -354,6 +378,12 @@ mod tests {
             "watari probe --http https://example.com/ --status 1000",
             "watari probe --tcp 192.0.2.1:443 --address 192.0.2.1",
             "watari probe --tcp 192.0.2.1:443 --timeout 0s",
+            "watari zone",
+            "watari zone log",
+            "watari zone log example.com --limit -1",
+            "watari zone diff example.com",
+            "watari zone diff example.com 4294967296",
+            "watari zone diff example.com T-1h",
             "watari key",
             "watari key new",
             "watari key new a..b",

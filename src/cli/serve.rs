@@ -134,7 +134,8 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let meter = authority.meter().clone();
     let counted = (clock, meter.clone());
     let shared = (published, rights.clone());
-    let mut control = Control::new(folders, limits(settings), store, shared, counted).map_err(journal)?;
+    let mut control =
+        Control::new(folders, limits(settings), store, shared, counted, settings.history).map_err(journal)?;
     let authority = Arc::new(authority.with_counter(control.updates()));
     control.notify(Herald::start(&settings.notify)?);
     if let Some(address) = settings.metrics {

@@ -46,6 +46,15 @@ pub(super) fn tell(what: &str, help: Option<&str>) {
     }
 }
 
+/// Says on standard error what is no fault, and what to know of it.
+pub(super) fn note(what: &str, help: Option<&str>) {
+    let (green, cyan) = (AnsiColor::Green.on_default().bold(), AnsiColor::Cyan.on_default().bold());
+    anstream::eprintln!("{green}note{green:#}: {what}");
+    if let Some(help) = help {
+        anstream::eprintln!("{cyan}help{cyan:#}: {help}");
+    }
+}
+
 /// Draws diagnostics on standard error.
 pub(super) fn draw(diagnostics: &[Diagnostic]) {
     anstream::eprintln!("{}", diag::render(diagnostics, stderr_is_styled()));

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
+use super::history::{self, Before, Since};
 use super::include::Includes;
 use super::names::{self, Role};
 use super::portfolio::{self, Portfolio, Reading};
@@ -40,6 +41,8 @@ pub struct Request {
     pub files: Files,
     /// What the files said that are in service.
     pub serving: Option<Content>,
+    /// The zone that is in service.
+    pub base: Option<Zone>,
     /// Where its plan stands, if there was ever one that was obeyed.
     pub running: Option<Arc<Running>>,
     /// What updates have made of it, if there were any.
@@ -85,6 +88,8 @@ pub enum Outcome {
         news: Box<News>,
         /// What its files say.
         content: Content,
+        /// What is known of what was served before.
+        before: Before,
     },
     /// The files say what is in service.
     Unchanged,
@@ -101,6 +106,7 @@ pub struct Loader {
     real: Option<Arc<Path>>,
     size_max: u64,
     archive: Arc<Archive>,
+    limits: history::Limits,
 }
 
 thread_local! {
@@ -111,7 +117,19 @@ thread_local! {
 impl Loader {
     /// Loads zones in the folder `top`, from files of at most `size_max` octets; what was armed is in `archive`.
     pub fn new(top: &Path, size_max: u64, archive: Arc<Archive>) -> Loader {
-        Loader { top: top.into(), real: top.canonicalize().ok().map(Into::into), size_max, archive }
+        let real = top.canonicalize().ok().map(Into::into);
+        Loader { top: top.into(), real, size_max, archive, limits: history::Limits::default() }
+    }
+
+    /// The same, which remembers of what differs as much as `limits` say.
+    #[must_use]
+    pub fn with_history(self, limits: history::Limits) -> Loader {
+        Loader { limits, ..self }
+    }
+
+    /// What differs in `zone` from `base`, as much of it as is remembered.
+    pub fn since(&self, base: &Zone, zone: &Zone) -> Since {
+        Since::between(base, zone, &self.limits)
     }
 
     /// Loads a zone, as of `now`.
@@ -136,7 +154,7 @@ impl Loader {
     }
 
     fn load_into(&self, request: Request, now: Instant, buffer: &mut Vec<u8>) -> Loaded {
-        let Request { apex, files, serving, running, overlaid } = request;
+        let Request { apex, files, serving, base, running, overlaid } = request;
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
             Ok(metadata) => metadata,
@@ -205,8 +223,12 @@ impl Loader {
         let faults = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.severity > Severity::Note);
         loaded.faults.extend(faults.cloned());
         let news = Box::new(News::new(outcome));
-        if news.is_served() {
-            loaded.outcome = Outcome::Ready { news, content };
+        if let Some(timeline) = &news.outcome().timeline {
+            let before = match &base {
+                Some(base) => Before::Since(self.since(base, &zone)),
+                None => Before::First(history::recall(&self.archive, &loaded.apex, timeline, now, &self.limits)),
+            };
+            loaded.outcome = Outcome::Ready { news, content, before };
         }
         loaded
     }

@@ -9,6 +9,7 @@ pub mod fingerprint;
 pub mod followers;
 pub mod gathering;
 pub mod herald;
+pub mod history;
 mod include;
 pub mod informed;
 mod keyring;

@@ -32,6 +32,7 @@ mod due;
 mod event;
 mod inform;
 mod journalled;
+mod passing;
 
 mod portfolio;
 mod update;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::followers::Followers;
+use super::history::{Before, Cause, Passage};
 use super::load::{Loaded, Outcome, Request};
 use super::lookout::Lookout;
 use super::names::{self, NameMap, Role};
@@ -95,6 +97,8 @@ pub struct Owner {
     queue: VecDeque<Name>,
     loading: usize,
     unpublished: Vec<(Name, Service)>,
+    /// What is to be told of passages from edition to edition.
+    passages: Vec<Passage>,
     /// When something was published last; `None` if it is time to.
     published_at: Option<Instant>,
     publish_every: Duration,
@@ -149,6 +153,7 @@ impl Owner {
             queue: VecDeque::new(),
             loading: 0,
             unpublished: Vec::new(),
+            passages: Vec::new(),
             published_at: None,
             publish_every: PUBLISH_EVERY,
             running,
@@ -250,6 +255,7 @@ impl Owner {
         self.see_who_follows(clock, &mut effects);
         self.look_out(clock, &mut effects);
         self.load(&mut effects);
+        effects.extend(self.passages.drain(..).map(|passage| Effect::Pass(Box::new(passage))));
         self.publish(now, clock, &mut effects);
         self.update(&mut effects);
         self.get_ready(now, &mut effects);
@@ -469,6 +475,7 @@ impl Owner {
                 requests.push(Request {
                     files: known.files.clone(),
                     serving: known.is_served().then_some(known.content),
+                    base: known.zone.clone(),
                     running: self.running.get(&apex).cloned(),
                     overlaid: self.overlaid.get(&apex).cloned(),
                     apex,
@@ -511,18 +518,21 @@ impl Owner {
         }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
-            Outcome::Ready { news, content } => {
+            Outcome::Ready { news, content, before } => {
+                let zone_changed = known.content.zone != content.zone;
+                let is_same = matches!(&before, Before::Since(since) if since.is_nothing());
                 let change = ServedAnew {
                     before: serving,
                     after: news.serial_at(clock).unwrap_or(serial),
-                    zone_changed: known.content.zone != content.zone,
+                    zone_changed: zone_changed && !is_same,
                     is_first_look: !self.is_ready,
                 };
                 lay(&mut self.overlaid, &apex, laid);
                 known.content = content;
                 known.stand(Standing::Served, count);
+                let cause = passing::cause(&apex, &known.files, &news, zone_changed);
                 self.reporter.served(&apex, &change, faults);
-                self.serve(apex, *news, clock);
+                self.serve(apex, *news, before, cause, clock);
             }
             Outcome::Unchanged => {
                 known.stand(Standing::Served, count);
@@ -546,15 +556,17 @@ impl Owner {
         }
     }
 
-    /// Serves what is new, which is in the journal as far as it belongs there.
-    fn serve(&mut self, apex: Name, news: News, clock: clock::Instant) {
+    /// Serves what is new, and in the journal as far as it belongs there: from where, and `before` what it is known to differ.
+    fn serve(&mut self, apex: Name, news: News, before: Before, cause: Cause, clock: clock::Instant) {
         for entry in news.entries() {
             self.reporter.happened(&apex, entry, news.itinerary());
         }
         let overtaken = self.overtaken(&apex, &news, clock);
         let Some((timeline, mut running)) = news.into_parts(&mut self.shared) else { return };
+        self.pass(&apex, (&timeline, running.as_ref()), before, cause, clock);
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
+            known.zone = Some(timeline.zone().clone());
         }
         if let (Some(serial), Some(running)) = (overtaken, &mut running) {
             running.overtaken = Some(serial);

@@ -12,6 +12,7 @@ use super::names::NameMap;
 use super::tree::Files;
 use crate::timeline::Serial;
 use crate::wire::Name;
+use crate::zone::Zone;
 
 /// How a zone stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,8 @@ pub struct Known {
     pub content: Content,
     /// The serial that was served when it was read.
     pub serial: Serial,
+    /// The zone that is served, without what its plan makes of it.
+    pub zone: Option<Zone>,
     /// How it stands.
     pub standing: Standing,
     /// Where it is on its way.
@@ -72,6 +75,7 @@ impl Known {
             files,
             content: Content::default(),
             serial: Serial(0),
+            zone: None,
             standing: Standing::New,
             phase: Phase::Idle,
             includes: false,
@@ -257,8 +261,9 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        // Eight octets of it lead to the portfolio: a path or a text of its own would be many times as much.
-        assert!(size_of::<(Name, Known)>() <= 96, "{}", size_of::<(Name, Known)>());
+        // Eight octets of it lead to the portfolio, sixteen to the zone: a path or a text of its own would be many times as
+        // much.
+        assert!(size_of::<(Name, Known)>() <= 112, "{}", size_of::<(Name, Known)>());
     }
 
     #[test]

@@ -29,6 +29,7 @@ use super::desk::ClockState;
 use super::discipline;
 use super::gathering::Gathering;
 use super::herald::Herald;
+use super::history::{self, Keeper};
 use super::include;
 use super::load::{Loader, Request};
 use super::lookout::Look;
@@ -143,6 +144,7 @@ pub struct Control {
     limits: Limits,
     loader: Arc<Loader>,
     archive: Arc<Archive>,
+    history: (history::Limits, Keeper),
     journal: Sender<Note>,
     questions: Sender<(Name, SocketAddr)>,
     informer: Informer,
@@ -173,6 +175,7 @@ pub struct Control {
 impl Control {
     /// Will keep `published` as the folder `top` says, and what is decided in `store`, which lies in the folder `state`;
     /// what is answered from it is counted by `meter`. Secondaries are told of changes with the keys of `rights`.
+    /// Of what changes as much is remembered as `history` says.
     ///
     /// # Errors
     /// [`StoreError`] if the journal can't be read.
@@ -182,6 +185,7 @@ impl Control {
         store: Store,
         (published, rights): (Arc<Published<Catalog>>, Arc<Published<Rights>>),
         (clock, meter): (Arc<Ratchet>, Arc<Meter>),
+        history: history::Limits,
     ) -> Result<Control, StoreError> {
         let (mut running, mut shared) = (NameMap::<Arc<Running>>::default(), Shared::default());
         store.each_run(|apex, run, promised| {
@@ -198,7 +202,8 @@ impl Control {
             owner: owner.with_overlaid(overlaid),
             petitions: Arc::new(updates::Inbox::new(clock.clone(), wake)),
             top: top.into(),
-            loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone())),
+            loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone()).with_history(history)),
+            history: (history, Keeper::new(history, &store, &archive)?),
             limits,
             archive,
             journal: keep_journal(store, queue.0.clone()),
@@ -284,6 +289,7 @@ impl Control {
             self.tell(event, &mut ready);
             self.gather(&mut ready);
         }
+        self.history.1.finish();
         // The process ends: freeing a hundred thousand zones one by one would only delay it.
         std::mem::forget(self);
     }
@@ -309,7 +315,8 @@ impl Control {
         }
         self.limits = limits;
         self.tell(Event::Grace(self.limits.removal_grace), ready);
-        self.loader = Arc::new(Loader::new(&self.top, self.limits.zone_file_size, self.archive.clone()));
+        let loader = Loader::new(&self.top, self.limits.zone_file_size, self.archive.clone());
+        self.loader = Arc::new(loader.with_history(self.history.0));
     }
 
     /// Notes whether the system's clock was set.
@@ -344,9 +351,15 @@ impl Control {
                 Effect::Scan { under, stat, included, anew } => self.scan(under, stat, included, anew),
                 Effect::Publish(changes) => {
                     self.forget_other_runs(&changes);
-                    self.catalog = changed(&self.catalog, changes);
+                    for (apex, service) in &changes {
+                        if matches!(service, Service::Gone) {
+                            self.history.1.forget(apex);
+                        }
+                    }
+                    self.catalog = self.history.1.published(changed(&self.catalog, changes));
                     self.published.publish(self.catalog.clone());
                 }
+                Effect::Pass(passage) => self.history.1.pass(*passage, &self.catalog),
                 Effect::ReadPortfolio(path) => self.read_portfolio(path),
                 Effect::Journal(records) => _ = self.journal.send(Note::Records(records)),
                 Effect::Write(records, written) => _ = self.journal.send(Note::Updates(records, written)),

@@ -3,14 +3,17 @@
 //! There may be a hundred thousand of them, so that nothing here keeps a text: a schedule is worked out again for who
 //! asks, a plan's text is in the journal.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::history::Cause;
 use super::names;
 use super::shared::Shared;
 use super::store::Store;
+use super::store::change::{Change, Source};
 use crate::clock::Instant;
 use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
 use crate::timeline::guard::Guard;
@@ -198,6 +201,12 @@ impl News {
         News::new(Outcome { entries, plan: None, run: None, schedule: None, timeline, diagnostics })
     }
 
+    /// Who decided it, if that was not by editing the zone file.
+    pub fn cause(&self) -> Option<Cause> {
+        let entry = self.outcome.entries.last()?;
+        Some(Cause { source: Source::Plan, by: format!("{} by {}", entry.event.kind(), entry.by).into() })
+    }
+
     /// What must be in the journal first.
     pub fn entries(&self) -> &[Entry] {
         &self.outcome.entries
@@ -244,6 +253,8 @@ impl News {
 #[derive(Debug, Default)]
 pub struct Archive {
     store: Mutex<Option<Store>>,
+    /// The zones that have a history.
+    changed: Mutex<HashSet<Name>>,
 }
 
 impl Archive {
@@ -253,7 +264,32 @@ impl Archive {
             tracing::error!("{}", super::run::with_causes(&error));
             None
         });
-        Archive { store: Mutex::new(store) }
+        let archive = Archive { store: Mutex::new(store), changed: Mutex::default() };
+        let changed = archive.read(Store::changed_zones).unwrap_or_default().into_iter().collect();
+        Archive { changed: Mutex::new(changed), ..archive }
+    }
+
+    /// Whether changes of `apex` are remembered.
+    pub fn has_history(&self, apex: &Name) -> bool {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).contains(apex)
+    }
+
+    /// From now on changes of `apex` are remembered.
+    pub fn remembers(&self, apex: &Name) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !changed.contains(apex) {
+            changed.insert(apex.clone());
+        }
+    }
+
+    /// The changes of `apex`, the last first, at most `limit`.
+    pub fn changes(&self, apex: &Name, limit: usize) -> Vec<Change> {
+        self.read(|store| store.changes(apex, limit)).unwrap_or_default()
+    }
+
+    /// What went and came with the change `id`.
+    pub fn delta(&self, id: i64) -> Option<Vec<u8>> {
+        self.read(|store| store.delta(id)).flatten()
     }
 
     /// Whether there is a journal.

@@ -11,8 +11,10 @@ use zeroize::Zeroizing;
 
 use super::config::{self, Config};
 use super::credentials;
+use super::history;
 use super::keyring;
 use super::notifier::{self, Told};
+use super::store::change::Bounds;
 use crate::answer::{Access, Rights};
 use crate::diag::Diagnostic;
 use crate::net::Credentials;
@@ -82,6 +84,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Which secondaries are told of changes.
     pub told: Told,
+    /// How much of what changed is remembered.
+    pub history: history::Limits,
     /// Who is told what becomes of plans.
     pub notify: Notify,
     /// Where metrics are offered over HTTP, if anywhere.
@@ -247,6 +251,13 @@ impl Settings {
                 secondaries: config.transfer_notify.unwrap_or_default().into(),
                 rate: config.transfer_notify_rate.unwrap_or(notifier::RATE_DEFAULT),
             },
+            history: history::Limits {
+                stored: Bounds {
+                    size: config.history_size.unwrap_or(history::SIZE_DEFAULT),
+                    per_zone: config.history_per_zone.unwrap_or(history::PER_ZONE_DEFAULT),
+                },
+                memory: config.history_memory.unwrap_or(history::MEMORY_DEFAULT),
+            },
             transfer: Transfers { transfers: config.transfers, transfers_per_client: config.transfers_per_client },
             config: path,
             rights: Rights::default(),
@@ -267,6 +278,7 @@ impl Settings {
             ("metrics", self.metrics != other.metrics),
             ("transfer", self.transfer != other.transfer),
             ("tls.listen", listen(self) != listen(other)),
+            ("history", self.history != other.history),
         ];
         differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }

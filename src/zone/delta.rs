@@ -127,6 +127,12 @@ impl Delta {
     /// This and `later` after it, as one: what came and goes again is in neither (RFC 1995 § 5).
     #[must_use]
     pub fn then(self, later: Delta) -> Delta {
+        if self.is_empty() {
+            return later;
+        }
+        if later.is_empty() {
+            return self;
+        }
         let mut removed: Sequence = self.removed.into_iter().collect();
         let mut added: Sequence = self.added.into_iter().collect();
         for record in later.removed {

@@ -17,6 +17,7 @@ mod order;
 mod patch;
 mod render;
 mod rrset;
+pub mod sum;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -111,6 +112,11 @@ impl Zone {
     /// How many records there are.
     pub fn record_count(&self) -> usize {
         self.block().header().record_count as usize
+    }
+
+    /// Whether this and `other` are one and the same zone, not only alike.
+    pub fn is(&self, other: &Zone) -> bool {
+        Arc::ptr_eq(&self.words, &other.words)
     }
 
     /// How many octets the zone occupies.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant as Monotonic};
 use watari::clock::Instant;
 use watari::control::desk;
 use watari::control::fingerprint::Fingerprint;
+use watari::control::history::{Before, Limits, Since};
 use watari::control::load::{Loaded, Outcome, Request};
 use watari::control::names::Role;
 use watari::control::owner::{
@@ -322,6 +323,7 @@ impl World {
                 }
                 Effect::AskSerial(..)
                 | Effect::Inform(_)
+                | Effect::Pass(_)
                 | Effect::Notify(_)
                 | Effect::ReadPortfolio(..)
                 | Effect::Report(_)
@@ -367,7 +369,7 @@ impl World {
 
     /// What a loader that reads now will say.
     fn read(&self, request: Request, now: Instant) -> Loaded {
-        let Request { apex, files, serving, running, overlaid: _ } = request;
+        let Request { apex, files, serving, running, base, overlaid: _ } = request;
         let (zone_text, plan) = (self.disk.zone.text(), self.disk.plan().filter(|_| files.plan));
         let content = Content {
             zone: fingerprint(&zone_text),
@@ -396,7 +398,11 @@ impl World {
         };
         let read = Served { zone: &zone, content: content.zone.number(), running: running.as_deref() };
         let news = Box::new(News::new(read.follow(plan, || self.journal.plan_text(), now, serving.is_some())));
-        loaded(if news.is_served() { Outcome::Ready { news, content } } else { Outcome::Unusable })
+        let before = match &base {
+            Some(base) => Before::Since(Since::between(base, &zone, &Limits::default())),
+            None => Before::First(None),
+        };
+        loaded(if news.is_served() { Outcome::Ready { news, content, before } } else { Outcome::Unusable })
     }
 
     fn consider(&self, consider: Consider, timeline: Option<&Timeline>, now: Instant) -> Considered {

@@ -1,12 +1,11 @@
 //! What differs between the edition that a client has and the one that is served (RFC 1995 § 4).
 //!
 //! One difference sequence, from the one straight to the other: the new SOA record; the old one and the records that go; the
-//! new one and the records that come; the new one. Both editions are of one zone, so that it costs what their patches hold.
+//! new one and the records that come; the new one. It costs what differs, and not what the zone holds.
 
 use super::Room;
 use super::held::Held;
 use super::page::Page;
-use crate::timeline::Edition;
 use crate::wire::Rtype;
 use crate::zone::delta::{Delta, Record};
 
@@ -16,8 +15,9 @@ const SOAS: usize = 4;
 /// The records to send, and how far it has come.
 #[derive(Debug)]
 pub(super) struct Differences {
-    /// What the client has.
-    before: Edition,
+    /// The SOA record of what the client has, and its serial.
+    before: Record,
+    serial: u32,
     removed: Vec<Record>,
     added: Vec<Record>,
     /// How many were sent, SOA records among them.
@@ -25,17 +25,19 @@ pub(super) struct Differences {
 }
 
 impl Differences {
-    /// What differs in `held` from `before`, an earlier edition of it.
-    pub(super) fn new(held: &Held, before: Edition) -> Differences {
-        let Delta { mut removed, mut added } = Delta::between(held.view_of(&before), held.view());
-        // Where they stand is another matter.
-        [&mut removed, &mut added].into_iter().for_each(|records| records.retain(|record| record.rtype != Rtype::SOA));
-        Differences { before, removed, added, sent: 0 }
+    /// What `delta` says that differs from what the client has; `None` if it does not say which serial that is.
+    pub(super) fn new(delta: Delta) -> Option<Differences> {
+        let Delta { mut removed, mut added } = delta;
+        let at = removed.iter().position(|record| record.rtype == Rtype::SOA)?;
+        let before = removed.remove(at);
+        // Where it stands is another matter.
+        added.retain(|record| record.rtype != Rtype::SOA);
+        Some(Differences { serial: before.serial()?, before, removed, added, sent: 0 })
     }
 
     /// The serial that the client has.
     pub(super) fn serial(&self) -> u32 {
-        self.before.serial
+        self.serial
     }
 
     /// How many records are sent in all.
@@ -58,10 +60,10 @@ impl Differences {
         let added_at = self.removed.len() + 3;
         let (records, number) = match self.sent {
             0 => return page.soa(held.view()),
-            1 => return page.soa(held.view_of(&self.before)),
-            sent if sent < added_at - 1 => (&self.removed, sent - 2),
+            1 => (std::slice::from_ref(&self.before), 0),
+            sent if sent < added_at - 1 => (&*self.removed, sent - 2),
             sent if sent == added_at - 1 => return page.soa(held.view()),
-            sent => (&self.added, sent - added_at),
+            sent => (&*self.added, sent - added_at),
         };
         // After the last that comes: the end.
         let Some(Record { owner, rtype, ttl, rdata }) = records.get(number) else { return page.soa(held.view()) };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Instant;
-use crate::timeline::{Edition, Timeline};
+use crate::timeline::{Edition, Serial, Timeline};
 use crate::zone::{View, Zone};
 
 /// What a transfer sends: it lives as long as the transfer, whatever is served meanwhile.
@@ -37,22 +37,29 @@ impl Held {
         }
     }
 
+    /// How many octets the zone occupies.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Held::Fixed(zone) => zone.size(),
+            Held::Edition(timeline, _) => timeline.zone().size(),
+        }
+    }
+
     /// The edition before this one that was served with `serial`.
-    pub(super) fn earlier(&self, serial: u32) -> Option<Edition> {
+    pub(super) fn earlier(&self, serial: Serial) -> Option<View<'_>> {
         match self {
             Held::Fixed(_) => None,
             Held::Edition(timeline, edition) => {
                 let earlier = timeline.editions().take_while(|earlier| earlier.from < edition.from);
-                earlier.filter(|earlier| earlier.serial == serial).last()
+                let last = earlier.filter(|earlier| earlier.serial == serial.0).last()?;
+                Some(timeline.transferred(last))
             }
         }
     }
 
-    /// The view of another edition of the same timeline.
-    pub(super) fn view_of(&self, edition: &Edition) -> View<'_> {
-        match self {
-            Held::Fixed(zone) => zone.view(),
-            Held::Edition(timeline, _) => timeline.transferred(*edition),
-        }
+    /// The edition that is or was served with `serial`.
+    pub(super) fn with_serial(&self, serial: Serial) -> Option<View<'_>> {
+        let view = self.view();
+        if view.serial() == serial.0 { Some(view) } else { self.earlier(serial) }
     }
 }

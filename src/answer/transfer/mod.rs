@@ -8,10 +8,12 @@
 //!    doesn't fit into one is sent record by record, in longer ones.
 //! 4. The question stands in the first message (RFC 5936 § 2.2.1), OPT in all, if the request had it.
 //! 5. IXFR gets the differences from the client's edition straight to the one that is served ("condensed", RFC 1995
-//!    § 5), if the client's serial is that of an earlier edition of the same timeline; else the whole zone.
+//!    § 5), if that is remembered in the chain beside the zone, or the client's serial is that of an earlier edition of the
+//!    same timeline, and if it is less than the whole; else the whole zone.
 //! 6. A serial names one content. An edition in countdown is therefore transferred with the TTL of its rung, whatever is left:
 //!    a secondary keeps what it once was given for as long as the serial stays.
 
+mod chain;
 mod differences;
 mod held;
 mod open;
@@ -27,6 +29,7 @@ use crate::wire::tsig::Signer;
 use crate::wire::{NameRef, Rcode, Rtype};
 use crate::zone::NoRoom;
 
+pub use chain::{Chain, condense};
 use differences::Differences;
 pub(super) use held::Held;
 pub(super) use open::{Opened, open};

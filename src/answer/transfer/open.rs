@@ -6,6 +6,7 @@
 //! 4. IXFR without the client's SOA record: FORMERR (RFC 1995 § 3).
 //! 5. IXFR over UDP, and from a serial that is ours or newer: our SOA record alone (RFC 1995 § 2).
 
+use super::chain::Chain;
 use super::differences::Differences;
 use super::held::Held;
 use super::whole::Whole;
@@ -18,6 +19,10 @@ use crate::timeline::Serial;
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, HEADER_LEN, NameRef, Rcode, Reader, Rtype, name};
 use crate::zone::Suffixes;
+use crate::zone::delta::Delta;
+
+/// So many octets of changes are put together also for a zone that has less.
+const PUT_TOGETHER_ALWAYS: usize = 1 << 16;
 
 /// What is answered.
 pub(in crate::answer) enum Opened {
@@ -69,12 +74,28 @@ pub(in crate::answer) fn open(
             return Opened::Soa(held);
         }
     }
-    let differences = client.and_then(|serial| held.earlier(serial)).map(|before| Differences::new(&held, before));
-    let body = match differences {
+    let delta = client.and_then(|serial| since(Serial(serial), &held, catalog.chain(found)));
+    let body = match delta.and_then(Differences::new) {
         Some(differences) if differences.len() < held.record_count() => Body::Differences(differences),
         _ => Body::Whole(Whole::default()),
     };
     Opened::Transfer(Box::new(Transfer::new(held, query, received, body)))
+}
+
+/// What goes and comes from the edition with `serial` to the one that is `held`; `None` if that is not known, or not worth
+/// it.
+fn since(serial: Serial, held: &Held, chain: Option<&Chain>) -> Option<Delta> {
+    if let Some(chain) = chain {
+        if !chain.is_sure(serial) {
+            return None;
+        }
+        // What is put together of more than the zone has is more work than the zone.
+        if let Some(delta) = chain.since(serial, held.size().max(PUT_TOGETHER_ALWAYS)) {
+            let end = held.with_serial(chain.end())?;
+            return Some(delta.then(Delta::between(end, held.view())));
+        }
+    }
+    held.earlier(serial).map(|before| Delta::between(before, held.view()))
 }
 
 /// The serial in the SOA record of the authority section, which is owned by the question's name.

@@ -3,16 +3,14 @@
 use std::fmt::{self, Write};
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{Place, PlanError};
-use crate::cli::{Exit, style};
+use crate::cli::drawing::{Drawing, data};
+use crate::cli::{Exit, print_json, print_text, style};
 use crate::clock::Instant;
 use crate::timeline::{When, show};
-use crate::wire::Rtype;
 use crate::zone::diff::{Difference, Records, diff};
-use crate::zone::text;
 
 /// Print what differs in the zone between two instants: records that go and come, with their TTLs.
 ///
@@ -60,10 +58,10 @@ pub(super) fn run(arguments: &Diff) -> Result<Exit, PlanError> {
     let view = |at| schedule.timeline.view_of(schedule.timeline.at(at), at);
     let differences = diff(view(from.at), view(to.at));
     if arguments.json {
-        super::print_json(&Json::new(schedule.apex.to_string(), from, to, &differences))?;
+        print_json(&Json::new(schedule.apex.to_string(), from, to, &differences))?;
     } else {
         let drawing = Drawing { time_zone: &schedule.time_zone, styled: style::stdout_is_styled() };
-        super::print_text(|out| drawing.draw(&schedule.apex.to_string(), (from, to), &differences, out))?;
+        print_text(|out| draw(&drawing, &schedule.apex.to_string(), (from, to), &differences, out))?;
     }
     Ok(Exit::Fine)
 }
@@ -75,51 +73,26 @@ struct Side {
     serial: u32,
 }
 
-/// As diff draws it: `-` what goes, `+` what comes.
-struct Drawing<'a> {
-    time_zone: &'a TimeZone,
-    styled: bool,
-}
-
-impl Drawing<'_> {
-    fn draw(
-        &self,
-        zone: &str,
-        (from, to): (Side, Side),
-        differences: &[Difference],
-        out: &mut impl Write,
-    ) -> fmt::Result {
-        for (sign, side) in [("---", from), ("+++", to)] {
-            let Side { at, serial } = side;
-            let title = format!("{sign} {zone}\t{}\tserial {serial}", show::moment(at, self.time_zone));
-            writeln!(out, "{}", self.paint("1", &title))?;
-        }
-        for difference in differences {
-            for (ttl, rdata) in difference.removed() {
-                writeln!(out, "{}", self.paint("31", &format!("-{}", line(difference, ttl.0, rdata))))?;
-            }
-            for (ttl, rdata) in difference.added() {
-                writeln!(out, "{}", self.paint("32", &format!("+{}", line(difference, ttl.0, rdata))))?;
-            }
-        }
-        Ok(())
+fn draw(
+    drawing: &Drawing<'_>,
+    zone: &str,
+    (from, to): (Side, Side),
+    differences: &[Difference],
+    out: &mut impl Write,
+) -> fmt::Result {
+    for (sign, Side { at, serial }) in [("---", from), ("+++", to)] {
+        drawing.title(sign, zone, Some(at), serial, out)?;
     }
-
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.styled { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    for difference in differences {
+        let Difference { owner, rtype, .. } = difference;
+        for (ttl, rdata) in difference.removed() {
+            drawing.record('-', owner, ttl, *rtype, rdata, out)?;
+        }
+        for (ttl, rdata) in difference.added() {
+            drawing.record('+', owner, ttl, *rtype, rdata, out)?;
+        }
     }
-}
-
-/// A record as `watari plan at` prints it.
-fn line(Difference { owner, rtype, .. }: &Difference, ttl: u32, rdata: &[u8]) -> String {
-    format!("{owner}\t{ttl}\tIN\t{rtype}\t{}", data(*rtype, rdata))
-}
-
-fn data(rtype: Rtype, rdata: &[u8]) -> String {
-    let mut text = String::new();
-    // Writing to a String can't fail.
-    let _ = text::print_rdata(rtype, rdata, &mut text, None);
-    text
+    Ok(())
 }
 
 /// The shape of a diff in JSON. Instants are UTC in RFC 3339 form, TTLs seconds; `null` is no RRset.

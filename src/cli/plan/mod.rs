@@ -11,14 +11,13 @@ mod portfolio;
 mod show;
 mod simulate;
 
-use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{Exit, style};
+use super::{Exit, print_json, print_text, style};
 use crate::clock::{Instant, Ratchet};
 use crate::control::examine::Examiner;
 use crate::control::load::unreadable;
@@ -266,16 +265,4 @@ fn print_faults(json: bool, faults: &[Diagnostic]) -> io::Result<()> {
         return Ok(());
     }
     print_json(&serde_json::json!({ "diagnostics": faults }))
-}
-
-fn print_json(value: &impl serde::Serialize) -> io::Result<()> {
-    let shown = serde_json::to_string_pretty(value)? + "\n";
-    io::stdout().write_all(shown.as_bytes())
-}
-
-/// What a printer that writes text makes of the standard output.
-fn print_text(print: impl FnOnce(&mut String) -> fmt::Result) -> io::Result<()> {
-    let mut shown = String::new();
-    print(&mut shown).map_err(io::Error::other)?;
-    io::stdout().write_all(shown.as_bytes())
 }

@@ -90,6 +90,12 @@ pub struct Config {
     pub transfers: Option<usize>,
     /// The most transfers at one time to one client.
     pub transfers_per_client: Option<usize>,
+    /// How many octets of what changed are stored.
+    pub history_size: Option<u64>,
+    /// How many of one zone.
+    pub history_per_zone: Option<u64>,
+    /// How many are in memory.
+    pub history_memory: Option<u64>,
 }
 
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
@@ -144,6 +150,11 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.transfers = transfer.number(&mut source, "transfers", 0..=1_000_000);
     config.transfers_per_client = transfer.number(&mut source, "transfers-per-client", 0..=1_000_000);
     transfer.finish(&mut source);
+    let mut history = top.table(&mut source, "history", "history.");
+    config.history_size = history.quantity(&mut source, "size", quantity::size, "1GiB");
+    config.history_per_zone = history.quantity(&mut source, "per-zone", quantity::size, "100MiB");
+    config.history_memory = history.quantity(&mut source, "memory", quantity::size, "64MiB");
+    history.finish(&mut source);
     top.finish(&mut source);
     source.faults.truncate(DIAGNOSTICS_MAX);
     source
@@ -300,6 +311,11 @@ mod tests {
             notify-rate = 20
             transfers = 10
             transfers-per-client = 0
+
+            [history]
+            size = "2GiB"
+            per-zone = "1MiB"
+            memory = "0B"
         "#;
         let (config, faults) = parse(&"watari.toml".into(), text);
         assert_eq!(faults, []);
@@ -316,6 +332,8 @@ mod tests {
         assert_eq!(allowed, expected.map(|(network, key)| (network.to_owned(), key.to_owned())));
         assert_eq!((config.transfer_notify.map(|all| all.len()), config.transfer_notify_rate), (Some(2), Some(20)));
         assert_eq!((config.transfers, config.transfers_per_client), (Some(10), Some(0)));
+        let history = (config.history_size, config.history_per_zone, config.history_memory);
+        assert_eq!(history, (Some(2 << 30), Some(1 << 20), Some(0)));
         assert_eq!(config.tcp_write_timeout, Some(Duration::from_millis(500)));
         assert_eq!((config.notify_secret_file.as_deref(), config.notify_command.len()), (Some("secret"), 3));
         assert_eq!(config.tls.map(|tls| (tls.listen.len(), tls.certificate.path)), Some((2, "chain.pem".to_owned())));

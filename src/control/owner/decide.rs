@@ -7,10 +7,12 @@ use super::event::{Act, Answer, Asked, Consider, Considered, Effect, Ticket};
 use super::{ASKED_MAX, Owner, Pending, recorded};
 use crate::clock::{self, Instant};
 use crate::control::followers::{Behind, Due};
+use crate::control::history::{Before, Cause};
 use crate::control::lookout::Sighting;
 use crate::control::registry::Phase;
 use crate::control::report::Report;
 use crate::control::running::{News, Running};
+use crate::control::store::change::Source;
 use crate::control::tree::Files;
 use crate::control::updates::Overlaid;
 use crate::timeline::conduct::Decision;
@@ -100,7 +102,10 @@ impl Owner {
         let (ticket, apex) = (considered.asked.ticket, considered.asked.apex.clone());
         self.is_read(&apex);
         if let Ok(decided) = &considered.result {
-            self.serve(apex, News::new(decided.outcome.clone()), clock);
+            let news = News::new(decided.outcome.clone());
+            let by = || Cause { source: Source::Plan, by: considered.asked.by.as_str().into() };
+            let cause = news.cause().unwrap_or_else(by);
+            self.serve(apex, news, Before::Known, cause, clock);
             // However much else is loading: who rolls back does not wait for it.
             self.published_at = None;
         }

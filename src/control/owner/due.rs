@@ -81,6 +81,7 @@ impl Owner {
             if let Some(known) = self.zones.get_mut(&apex) {
                 known.serial = serial;
             }
+            self.pass_to(&apex, &timeline, at);
             self.expect_followers(&apex, edition, at);
             self.has_serial(&apex, serial, now);
             self.changes.extend(Due::after(at, &timeline));

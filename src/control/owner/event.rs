@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::fingerprint::Fingerprint;
 use crate::control::herald::Notice;
+use crate::control::history::Passage;
 use crate::control::load::{Loaded, Request};
 use crate::control::lookout::Look;
 use crate::control::notifier::{self, Heard};
@@ -184,6 +185,8 @@ pub enum Effect {
     Inform(notifier::Notice),
     /// Tell who asked.
     Answer(Ticket, Answer),
+    /// What is published next goes from one edition to another; or a plan has taken a step.
+    Pass(Box<Passage>),
     /// Serve this from now on.
     Publish(Vec<(Name, Service)>),
     /// Tell a person.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::super::desk;
 use super::super::fingerprint::Fingerprint;
+use super::super::history::{Limits, Since};
 use super::super::load::Loaded;
 use super::super::notifier::{self, Heard};
 use super::super::registry::Content;
@@ -59,6 +60,7 @@ struct World {
     /// What secondaries were told: when, and what was served then.
     informed: Vec<(Duration, notifier::Notice, Option<u32>)>,
     publications: usize,
+    passages: Vec<Passage>,
     ready: Option<Count>,
 }
 
@@ -96,6 +98,7 @@ impl World {
             reports: Vec::new(),
             informed: Vec::new(),
             publications: 0,
+            passages: Vec::new(),
             ready: None,
         };
         for (stem, text) in disk {
@@ -171,6 +174,7 @@ impl World {
                     let loaded = requests.into_iter().map(|request| self.loaded(request)).collect();
                     self.coming.push((self.now + self.load_takes, Event::Loaded(loaded)));
                 }
+                Effect::Pass(passage) => self.passages.push(*passage),
                 Effect::Publish(changes) => {
                     self.publications += 1;
                     for (apex, service) in changes {
@@ -254,7 +258,11 @@ impl World {
                         let running = request.running.as_deref();
                         let sources = self.sources(&request.apex, &zone, content.zone.number(), running);
                         let outcome = conduct::follow(&sources, self.clock(), request.serving.is_some());
-                        (Outcome::Ready { news: Box::new(News::new(outcome)), content }, Vec::new())
+                        let before = match &request.base {
+                            Some(base) => Before::Since(Since::between(base, &zone, &Limits::default())),
+                            None => Before::First(None),
+                        };
+                        (Outcome::Ready { news: Box::new(News::new(outcome)), content, before }, Vec::new())
                     }
                 }
             }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::event::Effect;
 use super::{Owner, Pending, recorded};
 use crate::clock;
+use crate::control::history::{Before, Cause};
 use crate::control::load::Laid;
 use crate::control::names::NameMap;
 use crate::control::registry::Phase;
 use crate::control::report::Report;
+use crate::control::store::change::Source;
 use crate::control::updates::{Job, Overlaid, Petitioned, Said, Updated};
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Name, Rcode};
@@ -121,7 +123,8 @@ impl Owner {
         }
         if let Some(made) = made {
             self.overlaid.insert(apex.clone(), made.overlaid.into());
-            self.serve(apex, *made.news, clock);
+            let cause = Cause { source: Source::Update, by: made.by };
+            self.serve(apex, *made.news, Before::Since(made.since), cause, clock);
             // Who waits for an answer does not wait for what else is loading.
             self.published_at = None;
         }

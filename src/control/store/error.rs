@@ -127,6 +127,17 @@ pub enum StoreError {
         /// The zone.
         apex: String,
     },
+    /// Something in the history is not what this program writes.
+    #[error("the history has no sense at change {id}: {what}")]
+    Change {
+        /// The change.
+        id: i64,
+        /// What has none.
+        what: &'static str,
+    },
+    /// A change could not be written.
+    #[error("the history can't be written")]
+    Note(#[source] rusqlite::Error),
     /// Something in the journal is not what this program writes.
     #[error("the journal has no sense at run {run}: {what}")]
     Understand {
@@ -164,10 +175,13 @@ impl StoreError {
             StoreError::Migrate { source, .. } => {
                 return Some(of_database(source).unwrap_or("it was left at the version before").to_owned());
             }
-            StoreError::Understand { .. } | StoreError::Updates { .. } => {
+            StoreError::Understand { .. } | StoreError::Updates { .. } | StoreError::Change { .. } => {
                 "something else has written to it, or it is damaged: put a copy of the database in its place"
             }
-            StoreError::Open { source, .. } | StoreError::Append(source) | StoreError::Read(source) => {
+            StoreError::Open { source, .. }
+            | StoreError::Append(source)
+            | StoreError::Note(source)
+            | StoreError::Read(source) => {
                 return of_database(source).map(str::to_owned);
             }
             StoreError::NoRun { .. } | StoreError::Beginning { .. } => return None,

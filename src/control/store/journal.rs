@@ -58,7 +58,7 @@ const REACHED: &str = "SELECT reached FROM clock WHERE id = 1 AND reached > 0";
 pub(super) const QUERIES: [&str; 7] = [LAST, RUNS, RUN, ENTRIES, TEXT, LAST_AT, REACHED];
 
 /// A zone as the journal calls it.
-fn key(apex: &Name) -> String {
+pub(super) fn key(apex: &Name) -> String {
     apex.as_ref().to_lowercase().to_string()
 }
 
@@ -199,7 +199,7 @@ fn entry(row: &Row<'_>) -> Result<(i64, Entry), StoreError> {
     Ok((run, Entry { at, event, by }))
 }
 
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
+pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, StoreError> {
     let value = row.get_ref(column).map_err(StoreError::Read)?;
     value.as_str().map_err(|error| StoreError::Read(error.into()))
 }

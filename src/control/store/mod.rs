@@ -1,4 +1,4 @@
-//! The durable state: the journal of runs, in a database in the folder of state.
+//! The durable state: the journal of runs and the history of zones, in a database in the folder of state.
 //!
 //! It is SQLite, embedded. It keeps no state that could be worked out of something else: what happened, what was armed,
 //! and which serials were promised. What follows from that, the compiler works out anew at each start.
@@ -10,11 +10,14 @@
 //!    a reader neither waits for the writer nor holds it up: both are what a write-ahead log is for.
 //! 3. A file that can't be made sense of is left as it is. Whoever deletes it decides that nothing was ever armed.
 //! 4. A journal that has no sense in one place has none: nothing is guessed.
+//! 5. The history is what was, and nothing follows from it but what secondaries are sent: it is written beside the journal,
+//!    over a connection of its own, in small transactions that hold up nobody.
 //!
 //! PostgreSQL can take the place of SQLite: see `schema` for what differs in the tables. There the lock is an advisory
 //! lock of the session, the file's mode is the role's rights, and what is set in `prepare` has no counterpart, since
 //! PostgreSQL does it so anyway.
 
+pub mod change;
 mod error;
 mod journal;
 mod lock;
@@ -96,6 +99,41 @@ impl Store {
             version if version < known() => Err(StoreError::Older { path, version, known: known() }),
             _ => Ok(Some(Store { connection, _lock: None })),
         }
+    }
+
+    /// The history, to be written by one thread beside the one that has this.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn history(&self) -> Result<change::History, StoreError> {
+        let path = self.connection.path().map(Path::new).unwrap_or(Path::new(""));
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        prepare(&connection, path)?;
+        change::History::new(connection)
+    }
+
+    /// The changes of `apex` that are remembered, the last first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Change`].
+    pub fn changes(&self, apex: &Name, limit: usize) -> Result<Vec<change::Change>, StoreError> {
+        change::changes(&self.connection, apex, limit)
+    }
+
+    /// The zones of which changes are remembered.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Change`].
+    pub fn changed_zones(&self) -> Result<Vec<Name>, StoreError> {
+        change::zones(&self.connection)
+    }
+
+    /// What went and came with the change `id`; `None` if that is not remembered.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`].
+    pub fn delta(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        change::delta(&self.connection, id).map_err(StoreError::Read)
     }
 
     /// Appends `records` in this order, all or nothing; they are on the disk when this returns.

@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings a database from each version to the next, beginning with an empty one.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 const VERSION_1: &str = "
 -- What was done to the tables: the highest version is theirs.
@@ -79,6 +79,28 @@ CREATE TABLE updated_rrset (
     layer BLOB NOT NULL,                                -- the owner as it is spelled, and what goes and comes
     PRIMARY KEY (apex, owner, rtype)
 ) STRICT;
+";
+
+const VERSION_4: &str = "
+-- What went and came each time that another edition of a zone began to be served. The oldest rows are taken away when
+-- there are too many octets.
+CREATE TABLE change (
+    id            INTEGER NOT NULL PRIMARY KEY, -- counted up: the order in which they are in service
+    apex          TEXT NOT NULL,                -- the zone, in presentation form, lower case, with its final dot
+    at            INTEGER NOT NULL,             -- since when: nanoseconds since 1970
+    source        TEXT NOT NULL,                -- what it came from: file, plan, update, transfer
+    decided_by    TEXT NOT NULL,                -- who or what decided it, for people
+    serial_before INTEGER NOT NULL,             -- the serial before
+    serial_after  INTEGER NOT NULL,             -- the serial since
+    used          INTEGER,                      -- up to this serial some were served with more than one content
+    removed       INTEGER,                      -- how many records went, SOA records included; NULL: not known
+    added         INTEGER,                      -- how many came
+    sum           BLOB NOT NULL,                -- what the records add up to since: 16 octets
+    octets        INTEGER NOT NULL,             -- what the row counts for
+    octets_so_far INTEGER NOT NULL,             -- the same of all rows of the zone that there ever were until this one
+    delta         BLOB                          -- the records that went and came; NULL: not known, or too many
+) STRICT;
+CREATE INDEX change_of_apex ON change (apex, id, octets_so_far, octets);
 ";
 
 /// How far the tables of a database have come.

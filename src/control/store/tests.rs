@@ -198,10 +198,10 @@ fn a_journal_without_sense_is_not_guessed_at() {
 #[test]
 fn looking_up_reads_no_table_from_end_to_end() {
     let (_folder, store) = empty();
-    for query in journal::QUERIES.into_iter().chain(updates::QUERIES) {
+    for query in journal::QUERIES.into_iter().chain(updates::QUERIES).chain(change::QUERIES) {
         let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
-        let apex = (plan.parameter_count() > 0).then_some("a.example.");
-        let mut rows = plan.query(rusqlite::params_from_iter(apex)).unwrap();
+        let values = ["a.example.", "1", "1"].into_iter().take(plan.parameter_count());
+        let mut rows = plan.query(rusqlite::params_from_iter(values)).unwrap();
         while let Some(row) = rows.next().unwrap() {
             let step: String = row.get(3).unwrap();
             let scan = step.starts_with("SCAN") && !step.contains("COVERING INDEX");

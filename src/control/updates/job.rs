@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{OVERLAY_SIZE_MAX, Overlaid, Petitioned, Standing, Written};
 use crate::clock::Instant;
 use crate::control::fingerprint::Fingerprint;
+use crate::control::history::Since;
 use crate::control::load::Loader;
 use crate::control::running::{News, Running, Served};
 use crate::control::tree::Files;
@@ -14,6 +15,9 @@ use crate::wire::edns::ExtendedError;
 use crate::wire::{Name, Rcode, Rtype};
 use crate::zone::update::{Changed, Draft, Overlay, Policy, Refusal};
 use crate::zone::{View, Zone};
+
+/// The most who are named as those that asked for what is made together.
+const NAMED_MAX: usize = 8;
 
 /// The updates of one zone that are to be made.
 #[derive(Debug)]
@@ -69,6 +73,10 @@ pub struct Made {
     pub overlaid: Overlaid,
     /// What of that is new.
     pub written: Written,
+    /// What differs from the zone that is served.
+    pub since: Since,
+    /// Who has asked for it, for people.
+    pub by: Arc<str>,
 }
 
 /// What came of a [`Job`].
@@ -157,7 +165,8 @@ impl Job {
         }
         // What goes comes first: see `Delta::changes`.
         changes.sort_by_key(|change| !change.rdatas.is_empty());
-        let zone = zone.rebuilt(&changes).map_err(|error| failed(error.to_string()))?;
+        let base = zone;
+        let zone = base.rebuilt(&changes).map_err(|error| failed(error.to_string()))?;
         let standing = Standing {
             serial,
             content: self.content.number(),
@@ -166,7 +175,11 @@ impl Job {
         let overlaid = Overlaid { overlay: Arc::new(overlay), standing };
         let news = self.news(&zone, &overlaid, loader, now)?;
         let written = Written { apex: self.apex.clone(), standing: Some(standing), layers };
-        Ok(Some(Made { news: Box::new(news), overlaid, written }))
+        let since = loader.since(base, &zone);
+        let mut by: Vec<_> = self.petitions.iter().map(|petitioned| petitioned.petition().by()).collect();
+        by.dedup();
+        by.truncate(NAMED_MAX);
+        Ok(Some(Made { news: Box::new(news), overlaid, written, since, by: by.join(", ").into() }))
     }
 
     /// The zone over time, its plan's steps made anew over it.

@@ -8,6 +8,7 @@ use super::*;
 use crate::clock;
 use crate::control::load::{Loaded, Outcome, Request};
 use crate::control::names::NameMap;
+use crate::control::owner::Before;
 use crate::control::portfolio::read;
 use crate::control::registry::Content;
 use crate::control::running::News;
@@ -73,7 +74,8 @@ impl World {
         let (zone, disk) =
             (text::load(apex.as_ref(), &"z".into(), ZONE.as_bytes(), &NoInclude).zone, request.files.disk);
         let news = Box::new(News::plain(Timeline::fixed(zone.unwrap())));
-        let outcome = Outcome::Ready { news, content: Content::default() };
+        let before = Before::First(None);
+        let outcome = Outcome::Ready { news, content: Content::default(), before };
         let (includes, faults) = (Vec::new(), Vec::new());
         Loaded { apex, outcome, disk, plan: request.files.plan, kept: false, includes, faults, laid: None }
     }

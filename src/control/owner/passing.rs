@@ -1,0 +1,64 @@
+//! Taking note of passages from edition to edition, for the history.
+
+use std::sync::Arc;
+
+use super::Owner;
+use crate::clock::Instant;
+use crate::control::history::{Before, Cause, Passage, Stand};
+use crate::control::names::Role;
+use crate::control::running::{News, Running};
+use crate::control::store::change::Source;
+use crate::control::tree::Files;
+use crate::timeline::Timeline;
+use crate::wire::Name;
+
+/// Where that comes from which files say.
+pub(super) fn cause(apex: &Name, files: &Files, news: &News, zone_changed: bool) -> Cause {
+    let of_file = |source, role| Cause { source, by: files.path(apex, role).to_string_lossy().into() };
+    match news.cause() {
+        _ if zone_changed => of_file(Source::File, Role::Zone),
+        Some(decided) => decided,
+        None => of_file(Source::Plan, Role::Plan),
+    }
+}
+
+impl Owner {
+    /// Takes note of what is served instead of what.
+    pub(super) fn pass(
+        &mut self,
+        apex: &Name,
+        (timeline, running): (&Arc<Timeline>, Option<&Running>),
+        known: Before,
+        cause: Cause,
+        clock: Instant,
+    ) {
+        let after = Stand::at(timeline, clock);
+        let told = self.running.get(apex).filter(|old| old.timeline.is_some());
+        let zone = self.zones.get(apex).and_then(|known| known.zone.clone());
+        let (before, known, itinerary) = match (told.and_then(|old| old.timeline.as_ref()), zone) {
+            (Some(old), _) => (Some(Stand::at(old, clock)), known, told.and_then(|old| old.itinerary.clone())),
+            (None, Some(zone)) => (Some(Stand::at(&Arc::new(Timeline::fixed(zone)), clock)), known, None),
+            (None, None) => {
+                let chain = if let Before::First(chain) = known { chain } else { None };
+                // What was armed before the server was started may have come to pass since.
+                let armed = running.map(|running| Stand::at(timeline, running.run.armed_at));
+                let missed = armed.filter(|armed| armed.edition != after.edition);
+                if chain.is_none() && missed.is_none() {
+                    return;
+                }
+                (missed, Before::First(chain), running.and_then(|running| running.itinerary.clone()))
+            }
+        };
+        self.passages.push(Passage { apex: apex.clone(), at: clock, before, after, known, cause, itinerary });
+    }
+
+    /// Takes note of the step that `timeline` takes at `at`.
+    pub(super) fn pass_to(&mut self, apex: &Name, timeline: &Arc<Timeline>, at: Instant) {
+        let before = Stand::at(timeline, Instant::from_unix_nanos(at.unix_nanos().saturating_sub(1)));
+        let after = Stand::at(timeline, at);
+        let itinerary = self.running.get(apex).and_then(|running| running.itinerary.clone());
+        let cause = Cause { source: Source::Plan, by: Arc::default() };
+        let known = Before::Known;
+        self.passages.push(Passage { apex: apex.clone(), at, before: Some(before), after, known, cause, itinerary });
+    }
+}
