@@ -504,7 +504,8 @@ impl Owner {
     fn loaded(&mut self, loaded: Loaded, clock: clock::Instant) {
         let Loaded { apex, outcome, disk, plan, kept, includes, faults, laid } = loaded;
         self.handled += 1;
-        if self.is_read(&apex) && matches!(outcome, Outcome::Gone) {
+        let again = self.is_read(&apex);
+        if again && matches!(outcome, Outcome::Gone) {
             // It may have come back meanwhile.
             return;
         }
@@ -512,7 +513,9 @@ impl Owner {
         let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
         let serving = known.is_served().then_some(serial);
-        (known.files.disk, known.files.plan) = (disk, plan);
+        known.files.disk = disk;
+        // A plan that has come meanwhile was not looked for: it will be.
+        known.files.plan = plan || again && known.files.plan;
         if known.has_includes() || !includes.is_empty() {
             self.zones.set_includes(&apex, includes);
         }

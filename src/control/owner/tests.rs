@@ -245,7 +245,7 @@ impl World {
             None => (Outcome::Gone, Vec::new()),
             Some((Text::Broken, _)) => (Outcome::Unusable, fault()),
             Some((Text::Serial(serial), _)) => {
-                let plan = self.plans.get(&*stem);
+                let plan = self.plans.get(&*stem).filter(|_| request.files.plan);
                 let content = Content {
                     zone: Fingerprint::default().with(u64::from(*serial)),
                     plan: plan
@@ -256,7 +256,8 @@ impl World {
                     false => {
                         let zone = zone(&request.apex, *serial);
                         let running = request.running.as_deref();
-                        let sources = self.sources(&request.apex, &zone, content.zone.number(), running);
+                        let sources =
+                            self.sources(&request.apex, &request.files, &zone, (content.zone.number(), running));
                         let outcome = conduct::follow(&sources, self.clock(), request.serving.is_some());
                         let before = match &request.base {
                             Some(base) => Before::Since(Since::between(base, &zone, &Limits::default())),
@@ -267,14 +268,21 @@ impl World {
                 }
             }
         };
-        let plan = self.plans.contains_key(&*stem);
+        let plan = request.files.plan && self.plans.contains_key(&*stem);
         Loaded { apex: request.apex, outcome, disk, plan, kept: false, includes: Vec::new(), faults, laid: None }
     }
 
-    fn sources<'a>(&self, apex: &Name, zone: &'a Zone, content: u64, running: Option<&'a Running>) -> Sources<'a> {
+    fn sources<'a>(
+        &self,
+        apex: &Name,
+        files: &Files,
+        zone: &'a Zone,
+        (content, running): (u64, Option<&'a Running>),
+    ) -> Sources<'a> {
         let stem = apex.to_string();
         let text = |text: &String| PlanText { path: "p".into(), text: text.as_bytes().into() };
-        let plan = self.plans.get(stem.trim_end_matches('.')).map(|plan| (text(plan), self.clock()));
+        let plan = self.plans.get(stem.trim_end_matches('.')).filter(|_| files.plan);
+        let plan = plan.map(|plan| (text(plan), self.clock()));
         let armed =
             self.journal.iter().rev().filter(|record| record.apex == *apex).find_map(|record| record.plan.clone());
         let file = plan.as_ref().map(|(text, _)| text);
@@ -283,9 +291,9 @@ impl World {
     }
 
     fn considered(&self, consider: Consider) -> Considered {
-        let Consider { asked, content, running, .. } = consider;
+        let Consider { asked, files, content, running } = consider;
         let zone = zone(&asked.apex, self.served[&asked.apex].unwrap());
-        let sources = self.sources(&asked.apex, &zone, content, running.as_deref());
+        let sources = self.sources(&asked.apex, &files, &zone, (content, running.as_deref()));
         let result = conduct::decide(&sources, &asked.decision, &asked.by, self.clock());
         let token = desk::token(&asked.decision, &result, content, self.clock());
         Considered { asked, token, result }
@@ -580,6 +588,17 @@ fn a_decision_is_shown_first_and_done_when_it_is_in_the_journal() {
     assert_eq!(world.owner.running_of(&name("a")).unwrap().run.state(), "armed");
     world.ask("b", Decision::Arm, None);
     assert!(matches!(world.answers.pop(), Some((_, Answer::NotServed))));
+}
+
+#[test]
+fn a_plan_that_comes_while_its_zone_is_read_is_obeyed() {
+    let mut world = World::at_rest(&[]);
+    world.load_takes = MS * 500;
+    world.write("a", Text::Serial(1));
+    world.pass(MS * 100);
+    world.plan("a", "arm = \"on-load\"\n");
+    world.rest();
+    assert_eq!(world.owner.running_of(&name("a")).unwrap().run.state(), "armed");
 }
 
 #[test]
