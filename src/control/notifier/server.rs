@@ -211,11 +211,12 @@ impl Server {
         (self.failures == SILENT_FROM).then(|| Change::Silent(why.to_owned()))
     }
 
-    /// Something came: what waits for it to come back is due.
+    /// Something came: if it was silent, what waits for it to come back is due.
     fn answered(&mut self, now: Instant) -> Option<Change> {
         (self.failed_at, self.not_before) = (None, None);
         let failures = std::mem::take(&mut self.failures);
-        if failures == 0 {
+        // One that does not answer for one zone, and does for others, is not silent: that zone keeps its pauses.
+        if failures < SILENT_FROM {
             return None;
         }
         for (_, apex) in std::mem::take(&mut self.due) {
@@ -224,7 +225,7 @@ impl Server {
                 self.due.insert((now, apex));
             }
         }
-        (failures >= SILENT_FROM).then_some(Change::Back)
+        Some(Change::Back)
     }
 }
 

@@ -130,6 +130,27 @@ fn rfc1996_3_6_who_is_silent_is_told_again_after_longer_and_longer_pauses_and_of
 }
 
 #[test]
+fn a_zone_that_is_not_answered_for_keeps_its_pauses_while_others_are() {
+    let mut world = World::telling(told(&[1], RATE_DEFAULT));
+    world.changed("dropped.example", 1);
+    let mut tries = 0;
+    for serial in 1..=100 {
+        world.changed("other.example", serial);
+        world.now += Duration::from_secs(1);
+        while world.notifier.next().is_some_and(|next| next <= world.now()) {
+            for notice in world.due() {
+                let is_dropped = notice.apex == name("dropped.example");
+                tries += u32::from(is_dropped);
+                world.heard(&notice, if is_dropped { nothing() } else { Heard::Answer(Rcode::NOERROR) });
+            }
+        }
+    }
+    assert!((6..=8).contains(&tries), "after 0, 1, 3, 7, 15, 31 and 63 s: {tries}");
+    assert!(matches!(world.state("dropped.example"), State::Failed(..)));
+    assert_eq!(world.reports, [""; 0], "it is not silent");
+}
+
+#[test]
 fn who_refuses_is_not_told_again_before_the_next_change_and_it_is_said_once() {
     let mut world = World::telling(told(&[1], RATE_DEFAULT));
     world.changed("a.example", 1);
