@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::heard::Feed;
 use super::transfer::{Chain, Held};
 use crate::clock::Instant;
 use crate::timeline::Timeline;
@@ -102,6 +103,8 @@ pub struct Catalog {
     depth_bits: u128,
     /// Whether it is not known yet which zones there are.
     is_unread: bool,
+    /// From whom zones are fetched.
+    feeds: Arc<HashMap<Name, Arc<[Feed]>>>,
 }
 
 impl Default for Catalog {
@@ -114,6 +117,7 @@ impl Default for Catalog {
             depths: Box::new([0; LABELS_MAX + 1]),
             depth_bits: 0,
             is_unread: false,
+            feeds: Arc::default(),
         }
     }
 }
@@ -317,6 +321,24 @@ impl Catalog {
         let changes =
             apexes.into_iter().map(|apex| Change { hash: hash_of(apex), apex: apex.to_owned(), stored: None });
         self.changed(changes.collect())
+    }
+
+    /// The catalog in which these apexes are fetched from those, and from nobody where there is `None`.
+    #[must_use]
+    pub fn fed(&self, changes: impl IntoIterator<Item = (Name, Option<Arc<[Feed]>>)>) -> Catalog {
+        let mut feeds = HashMap::clone(&self.feeds);
+        for (apex, from) in changes {
+            match from {
+                Some(from) => _ = feeds.insert(apex, from),
+                None => _ = feeds.remove(&apex),
+            }
+        }
+        Catalog { feeds: Arc::new(feeds), ..self.clone() }
+    }
+
+    /// From whom `apex` is fetched, if it is.
+    pub(super) fn feeds(&self, apex: &Name) -> Option<&[Feed]> {
+        self.feeds.get(apex).map(|feeds| &**feeds)
     }
 
     fn changed(&self, changes: Vec<Change>) -> Catalog {

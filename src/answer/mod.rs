@@ -11,6 +11,7 @@
 //!
 //! A transfer is not one message but many: `transfer` holds the zone and gives them one by one.
 //! What kind of an answer it was is `noted` beside it, for who counts.
+//! What others say of zones that are fetched from them is `heard`.
 //! A request with a TSIG record is verified by `signed` after 1, and its answer signed after 6.
 //!
 //! Before a batch of them, `foresight` reads what their answers will need.
@@ -23,6 +24,7 @@ mod additional;
 mod catalog;
 mod chaos;
 mod foresight;
+mod heard;
 mod message;
 pub mod noted;
 mod proof;
@@ -47,6 +49,7 @@ pub use access::{Access, Caller, Grant, Rights};
 pub use catalog::{Catalog, Match, Served};
 pub use chaos::Identity;
 pub use foresight::REQUESTS_MAX as FORESEEN_MAX;
+pub use heard::{Feed, Notified};
 use message::{Message, OptOption, Section, opt_len};
 use noted::{COUNTS, Kind, Noted};
 use request::{Received, Request, receive};
@@ -117,12 +120,20 @@ pub struct Answerer {
     name: Suffixes,
     noted: Noted,
     petition: Option<Box<Petition>>,
+    notified: Option<Box<Notified>>,
 }
 
 impl Answerer {
     /// An answerer that says `identity` of itself.
     pub fn new(identity: Identity) -> Answerer {
-        Answerer { identity, rights: Rights::default(), name: Suffixes::new(), noted: Noted::NOTHING, petition: None }
+        Answerer {
+            identity,
+            rights: Rights::default(),
+            name: Suffixes::new(),
+            noted: Noted::NOTHING,
+            petition: None,
+            notified: None,
+        }
     }
 
     /// Goes by `rights` from now on; without any nobody's signature is known, and nobody has zones transferred.
@@ -189,6 +200,10 @@ impl Answerer {
             Received::Other(other) if other.opcode() == Opcode::UPDATE => {
                 let arrival = Arrival { now, peer: &peer, transport };
                 self.petition(catalog, arrival, &other, request, out, (None, None))
+            }
+            Received::Other(other) if other.opcode() == Opcode::NOTIFY => {
+                let arrival = Arrival { now, peer: &peer, transport };
+                Reply::Message(self.notify(catalog, arrival, (&other, None), request, out, 0))
             }
             Received::Other(other) => {
                 let error = Some(ExtendedError::NOT_SUPPORTED);

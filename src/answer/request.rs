@@ -7,7 +7,7 @@
 //!    exactly, a second OPT, an OPT whose owner is not the root: FORMERR.
 //! 3. A TSIG record elsewhere than at the end: FORMERR (RFC 8945 § 5.2). Where it belongs it comes before all that
 //!    follows: `signed` verifies it.
-//! 4. An opcode other than QUERY: NOTIMP.
+//! 4. An opcode other than QUERY and NOTIFY: NOTIMP.
 
 use std::num::NonZeroU16;
 

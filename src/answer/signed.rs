@@ -40,6 +40,7 @@ impl Answerer {
             }
         };
         let room = signer.room();
+        let key = signer.key().clone();
         let mut length = match request.opcode() {
             Opcode::QUERY => match self.query(catalog, arrival, request, received, out, Some(&signer)) {
                 Reply::Message(length) => length,
@@ -53,6 +54,7 @@ impl Answerer {
                 let signed = (Some(signer), Some(at.octets()));
                 return self.petition(catalog, arrival, request, received, out, signed);
             }
+            Opcode::NOTIFY => self.notify(catalog, arrival, (request, Some(key.name())), received, out, room),
             _ => self.respond(request, Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED), received, out),
         };
         if length == 0 || out.get(2).is_some_and(|flags| flags & TC != 0) {

@@ -10,7 +10,7 @@ use super::{Check, Exit, style};
 use crate::clock::{Instant, Ratchet};
 use crate::control::config::Config;
 use crate::control::examine::Examiner;
-use crate::control::names;
+use crate::control::names::{self, Role};
 use crate::control::running::Archive;
 use crate::control::settings::{
     self, CONFIG_FILE, STATE_DEFAULT, SettingsError, ZONE_FILE_SIZE_DEFAULT, ZONES_DEFAULT,
@@ -95,7 +95,7 @@ impl Findings {
         let examiner = Examiner { top: &zones, real: real.as_deref(), size_max, now, archive: Some(&self.archive) };
         let mut all: Vec<_> = tree.zones.into_iter().collect();
         all.par_sort_by(|(a, x), (b, y)| x.folder.cmp(&y.folder).then_with(|| a.cmp(b)));
-        self.zones += all.iter().filter(|(_, files)| files.zone).count();
+        self.zones += all.iter().filter(|(_, files)| files.zone || files.secondary).count();
         self.plans += all.iter().filter(|(_, files)| files.plan).count();
         let faults: Vec<_> =
             all.par_iter().flat_map_iter(|(apex, files)| examiner.zone_and_plan(apex, files)).collect();
@@ -112,17 +112,18 @@ impl Findings {
     ) -> Result<(), SettingsError> {
         for path in files {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let (is_plan, is_zone) = (name.ends_with(".plan.toml"), name.ends_with(".zone"));
+            let role = names::split(name).map(|(_, role)| role);
+            let (is_plan, is_secondary) = (role == Some(Role::Plan), role == Some(Role::Secondary));
             let is_portfolio = names::is_portfolio(name);
             if !path.is_file() {
                 let source = path.metadata().err().unwrap_or_else(|| io::Error::other("it is not a file"));
                 return Err(SettingsError::Read { what: "the file", path: path.display().to_string(), source });
             }
-            if name.ends_with(".toml") && !is_plan && !is_portfolio {
+            if name.ends_with(".toml") && !is_plan && !is_secondary && !is_portfolio {
                 self.check_config(path)?;
                 continue;
             }
-            self.zones += usize::from(is_zone);
+            self.zones += usize::from(is_secondary || name.ends_with(names::ZONE_SUFFIX));
             self.plans += usize::from(is_plan);
             // What a zone includes lies in the folder of zones: the one that was named, or its own.
             let beside = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

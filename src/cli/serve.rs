@@ -22,6 +22,7 @@ use crate::control::herald::{Herald, HeraldError};
 use crate::control::metrics;
 use crate::control::registry::Count;
 use crate::control::run::{Ask, Control, Handle, Limits};
+use crate::control::secondary::Fetcher;
 use crate::control::settings::{Listen, Overrides, Settings, SettingsError};
 use crate::control::socket::{ListenError, Socket};
 use crate::control::store::{Store, StoreError};
@@ -132,12 +133,16 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let authority = Authority::new(published.clone(), clock.clone(), identity).with_rights(rights.clone());
     let folders = (settings.zones.as_path(), settings.state.as_path());
     let meter = authority.meter().clone();
+    let fetching_clock = clock.clone();
     let counted = (clock, meter.clone());
     let shared = (published, rights.clone());
     let mut control =
         Control::new(folders, limits(settings), store, shared, counted, settings.history).map_err(journal)?;
     let authority = Arc::new(authority.with_counter(control.updates()));
     control.notify(Herald::start(&settings.notify)?);
+    let notices = authority.notices().clone();
+    let fetcher = Fetcher::start(&settings.state, rights.clone(), fetching_clock, settings.history);
+    control.fetch(fetcher.map_err(StartError::Threads)?, notices);
     if let Some(address) = settings.metrics {
         let address = metrics::listen(address, control.handle(), meter)?;
         tracing::info!("metrics are at http://{address}/metrics");

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::config::secondary;
 use super::include::Includes;
-use super::load::{came_at, plan_without_zone, unreadable};
+use super::load::{came_at, plan_without_zone, secondary_and_zone, secondary_with_plan, unreadable};
 use super::names::{self, Role};
 use super::portfolio::{self, Membership, Reading};
 use super::read;
@@ -40,6 +41,9 @@ pub struct Examiner<'a> {
 impl Examiner<'_> {
     /// All that is wrong with the zone file and the plan of `apex`.
     pub fn zone_and_plan(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
+        if files.secondary {
+            return self.secondary(apex, files);
+        }
         let zone = files.path(apex, Role::Zone);
         if !files.zone {
             return vec![plan_without_zone(&files.path(apex, Role::Plan), &zone)];
@@ -82,16 +86,18 @@ impl Examiner<'_> {
         let named = path.file_name().and_then(|name| name.to_str()).and_then(names::split);
         let Some((stem, role)) = named else {
             let message = format!("the name of the file {} does not say what it is", path.display());
-            let help = "a zone file is called NAME.zone, a plan NAME.plan.toml or NAME.portfolio.toml, a configuration \
-                        watari.toml";
+            let help = "a zone file is called NAME.zone, a plan NAME.plan.toml or NAME.portfolio.toml, what says from \
+                        whom a zone is fetched NAME.secondary.toml, a configuration watari.toml";
             return vec![Diagnostic::error("file-name", message).help(help)];
         };
         let apex = match names::apex(stem) {
             Ok(apex) => apex,
             Err(error) => return vec![tree::name_fault(path, &error)],
         };
-        if role == Role::Zone {
-            return self.zone(&apex, path).1;
+        match role {
+            Role::Zone => return self.zone(&apex, path).1,
+            Role::Secondary => return self.primaries(path),
+            Role::Plan => {}
         }
         let folder: Arc<Path> = path.parent().unwrap_or(Path::new("")).into();
         let beside = tree::files(&folder, &apex, stem).path(&apex, Role::Zone);
@@ -105,6 +111,27 @@ impl Examiner<'_> {
         }
         faults.extend(self.plan(&apex, path, zone.as_ref()));
         faults
+    }
+
+    /// All that is wrong with a zone that is fetched, as far as its files say.
+    fn secondary(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
+        let mut faults = self.primaries(&files.path(apex, Role::Secondary));
+        if files.zone {
+            faults.push(secondary_and_zone(apex, files));
+        }
+        if files.plan {
+            faults.push(secondary_with_plan(apex, &files.path(apex, Role::Plan)));
+        }
+        faults
+    }
+
+    /// All that is wrong with a file that says from whom a zone is fetched.
+    fn primaries(&self, path: &Path) -> Vec<Diagnostic> {
+        let mut content = Vec::new();
+        match read::whole(path, self.size_max, &mut content) {
+            Ok(_) => secondary::parse(&path.to_string_lossy().into(), &content).1,
+            Err(error) => vec![unreadable(path, &error)],
+        }
     }
 
     /// All that is wrong with the portfolio in the file `path`, and with the plans that it makes for its zones in `tree`.

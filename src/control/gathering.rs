@@ -120,6 +120,7 @@ impl Gathering {
                 self.waiting.push_back((apex, token));
                 return false;
             }
+            Answer::Secondary => Fate::Refused("it is fetched from others".to_owned()),
             Answer::NotServed => Fate::Refused("it is not served".to_owned()),
             Answer::NotJournalled(why) => Fate::Refused(format!("it can't be put into the journal: {why}")),
             Answer::Done(_) => Fate::Done,

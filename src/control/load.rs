@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config::secondary::{self, Secondary};
 use super::fingerprint::Fingerprint;
 use super::history::{self, Before, Since};
 use super::include::Includes;
@@ -18,6 +19,7 @@ use super::portfolio::{self, Portfolio, Reading};
 use super::read::{self, ReadError};
 use super::registry::Content;
 use super::running::{Archive, News, Running, Served};
+use super::secondary::Kept;
 use super::tree::Files;
 use super::updates::{Overlaid, Written};
 use crate::clock::Instant;
@@ -29,6 +31,8 @@ use crate::zone::text::{self, Options};
 use crate::zone::update::SetAside;
 use crate::zone::{Zone, check};
 
+/// The most octets of a file that says from whom a zone is fetched.
+const SECONDARY_SIZE_MAX: u64 = 1 << 20;
 /// The most octets that a thread keeps for reading files between two of them.
 const BUFFER_KEPT_MAX: usize = 1 << 20;
 
@@ -90,6 +94,15 @@ pub enum Outcome {
         content: Content,
         /// What is known of what was served before.
         before: Before,
+    },
+    /// It is fetched from others.
+    Secondary {
+        /// From whom.
+        from: Box<Secondary>,
+        /// What is kept of it, if nothing is served.
+        found: Option<Box<Kept>>,
+        /// What its file says.
+        content: Content,
     },
     /// The files say what is in service.
     Unchanged,
@@ -157,7 +170,12 @@ impl Loader {
         let Request { apex, files, serving, base, running, overlaid } = request;
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
+            Ok(metadata) if files.secondary && files.path(&apex, Role::Secondary).exists() => {
+                let disk = Fingerprint::default().with_file(&metadata);
+                return Loaded { disk, ..Loaded::unusable(apex.clone(), vec![secondary_and_zone(&apex, &files)]) };
+            }
             Ok(metadata) => metadata,
+            Err(ReadError::NotFound) if files.secondary => return self.secondary(apex, &files, serving, &path, buffer),
             Err(ReadError::NotFound) => return self.missing(apex, &files, &path),
             Err(error) => return Loaded::unusable(apex, vec![unreadable(&path, &error)]),
         };
@@ -301,6 +319,40 @@ impl Loader {
         timeline::load(served.zone, &text.path, &text.text, &running.run).schedule
     }
 
+    /// Reads from whom a zone is fetched.
+    fn secondary(
+        &self,
+        apex: Name,
+        files: &Files,
+        serving: Option<Content>,
+        zone: &Path,
+        buffer: &mut Vec<u8>,
+    ) -> Loaded {
+        let path = files.path(&apex, Role::Secondary);
+        let metadata = match read::whole(&path, SECONDARY_SIZE_MAX, buffer) {
+            Ok(metadata) => metadata,
+            Err(ReadError::NotFound) => return self.missing(apex, files, zone),
+            Err(error) => return Loaded::unusable(apex, vec![unreadable(&path, &error)]),
+        };
+        let disk = Fingerprint::default().with_file(&metadata);
+        let (from, mut faults) = secondary::parse(&path.to_string_lossy().into(), buffer);
+        let plan = files.path(&apex, Role::Plan);
+        let has_plan = files.plan && plan.exists();
+        if has_plan {
+            faults.push(secondary_with_plan(&apex, &plan));
+        }
+        // That there is a plan is to be told once.
+        let plan = Fingerprint::default().with(u64::from(has_plan));
+        let content = Content { zone: Fingerprint::default().with_bytes(buffer), plan };
+        let loaded = Loaded { disk, plan: has_plan, ..Loaded::unusable(apex, faults) };
+        let Some(from) = from.map(Box::new) else { return loaded };
+        if serving == Some(content) {
+            return Loaded { outcome: Outcome::Unchanged, ..loaded };
+        }
+        let found = if serving.is_none() { self.archive.received(&loaded.apex).map(Box::new) } else { None };
+        Loaded { outcome: Outcome::Secondary { from, found, content }, ..loaded }
+    }
+
     fn missing(&self, apex: Name, files: &Files, path: &Path) -> Loaded {
         if !self.top.is_dir() {
             let message = format!("the folder {} has gone", self.top.display());
@@ -427,6 +479,22 @@ fn together(
 /// What to say of a file that can't be read.
 pub fn unreadable(path: &Path, error: &ReadError) -> Diagnostic {
     Diagnostic::error("file-unreadable", format!("the file {} can't be read: {error}", path.display()))
+}
+
+/// What to say of a zone that has a file and is fetched as well.
+pub fn secondary_and_zone(apex: &Name, files: &Files) -> Diagnostic {
+    let (zone, secondary) = (files.path(apex, Role::Zone), files.path(apex, Role::Secondary));
+    let message = format!("{} and {} both say what the zone is", zone.display(), secondary.display());
+    let help = "take one of them away: with its zone file it is ours, without it is fetched";
+    Diagnostic::error("secondary-and-zone", message).help(help)
+}
+
+/// What to say of a plan for a zone that is fetched.
+pub fn secondary_with_plan(apex: &Name, plan: &Path) -> Diagnostic {
+    let zone = names::shown(apex.as_ref());
+    let message = format!("the plan {} is not obeyed: {zone} is fetched from its primary", plan.display());
+    Diagnostic::error("secondary-with-plan", message)
+        .help("put the plan where the zone is, or make the zone yours first: put its zone file in the place of the secondary's")
 }
 
 /// What to say of a plan beside which there is no zone.

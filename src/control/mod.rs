@@ -27,6 +27,7 @@ pub mod registry;
 mod report;
 pub mod run;
 pub mod running;
+pub mod secondary;
 pub mod settings;
 pub mod settle;
 pub mod shared;

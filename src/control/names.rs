@@ -1,6 +1,7 @@
 //! File names and the zones they stand for.
 //!
-//! 1. `NAME.zone` is the zone NAME, `NAME.plan.toml` its plan. `NAME.portfolio.toml` is a plan for many zones, and its name
+//! 1. `NAME.zone` is the zone NAME, `NAME.plan.toml` its plan; `NAME.secondary.toml` says from whom the zone NAME is
+//!    fetched, which then has no file. `NAME.portfolio.toml` is a plan for many zones, and its name
 //!    means nothing. Everything else is nobody's business.
 //! 2. NAME is a domain name in presentation form: `example.com`, `0\04731.2.0.192.in-addr.arpa`
 //!    (a `/` can't stand in a file name, `\047` can). A final dot may be written.
@@ -18,16 +19,20 @@ use crate::wire::name::{Name, NameError, NameRef};
 pub const ZONE_SUFFIX: &str = ".zone";
 /// What ends the name of a plan file.
 pub const PLAN_SUFFIX: &str = ".plan.toml";
+/// What ends the name of a file that says from whom a zone is fetched.
+pub const SECONDARY_SUFFIX: &str = ".secondary.toml";
 /// The root's name in a file name (rule 4).
 const ROOT_STEM: &str = "root";
 
-/// Which of a zone's two files a file is.
+/// Which of a zone's files a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// The zone file.
     Zone,
     /// The plan beside it.
     Plan,
+    /// From whom it is fetched, in place of a zone file.
+    Secondary,
 }
 
 impl Role {
@@ -36,6 +41,7 @@ impl Role {
         match self {
             Role::Zone => ZONE_SUFFIX,
             Role::Plan => PLAN_SUFFIX,
+            Role::Secondary => SECONDARY_SUFFIX,
         }
     }
 }
@@ -57,11 +63,9 @@ pub fn split(file_name: &str) -> Option<(&str, Role)> {
     if file_name.starts_with('.') {
         return None;
     }
-    let (stem, role) = match file_name.strip_suffix(ZONE_SUFFIX) {
-        Some(stem) => (stem, Role::Zone),
-        None => (file_name.strip_suffix(PLAN_SUFFIX)?, Role::Plan),
-    };
-    Some((stem, role))
+    [Role::Zone, Role::Plan, Role::Secondary]
+        .into_iter()
+        .find_map(|role| Some((file_name.strip_suffix(role.suffix())?, role)))
 }
 
 /// Whether a file of this name (without its folder) is a portfolio.

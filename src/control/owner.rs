@@ -30,6 +30,7 @@ mod attend;
 mod decide;
 mod due;
 mod event;
+mod fetched;
 mod inform;
 mod journalled;
 mod passing;
@@ -52,6 +53,7 @@ use super::portfolio::Portfolios;
 use super::registry::{Count, Phase, Registry, Standing};
 use super::report::{Report, Reporter, ServedAnew};
 use super::running::{News, Running};
+use super::secondary::Secondaries;
 use super::settle::{Change, Settling};
 use super::shared::Shared;
 use super::store::Record;
@@ -114,6 +116,7 @@ pub struct Owner {
     followers: Followers,
     notifier: Notifier,
     lookout: Lookout,
+    secondaries: Secondaries,
     /// Whether a plan has taken a step that the journal does not know to be reached.
     has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
@@ -165,6 +168,7 @@ impl Owner {
             followers: Followers::default(),
             notifier: Notifier::default(),
             lookout: Lookout::default(),
+            secondaries: Secondaries::default(),
             has_stepped: false,
             done: Vec::new(),
             overlaid: NameMap::default(),
@@ -228,6 +232,8 @@ impl Owner {
                 let report = self.notifier.heard(&notice, heard, now);
                 report.into_iter().for_each(|report| self.reporter.say(report));
             }
+            Event::Notified(all) => self.notified(all, clock),
+            Event::Fetched(fetched) => self.fetched(*fetched, clock),
             Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
@@ -254,6 +260,7 @@ impl Owner {
         }
         self.see_who_follows(clock, &mut effects);
         self.look_out(clock, &mut effects);
+        self.fetch(clock, &mut effects);
         self.load(&mut effects);
         effects.extend(self.passages.drain(..).map(|passage| Effect::Pass(Box::new(passage))));
         self.publish(now, clock, &mut effects);
@@ -285,7 +292,7 @@ impl Owner {
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
         let change = self.changes.first().map(|due| due.at).filter(|_| self.tell_at.is_none());
-        [change, self.followers.next(), self.lookout.next()].into_iter().flatten().min()
+        [change, self.followers.next(), self.lookout.next(), self.secondaries.next()].into_iter().flatten().min()
     }
 
     /// How many zones stand how.
@@ -355,10 +362,7 @@ impl Owner {
             // The zone has a file elsewhere; only a look at all of them says which counts.
             return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
         }
-        match role {
-            Role::Zone => known.files.zone = true,
-            Role::Plan => known.files.plan = true,
-        }
+        known.files.set(role);
         if self.written_twice.contains(&apex) {
             // Should this file have gone, another counts from now on: looking at all of them finds it.
             return self.folders.by(self.top.to_path_buf(), now);
@@ -519,8 +523,15 @@ impl Owner {
         if known.has_includes() || !includes.is_empty() {
             self.zones.set_includes(&apex, includes);
         }
+        if matches!(outcome, Outcome::Ready { .. } | Outcome::Gone) {
+            self.is_fetched_no_more(&apex);
+        }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
+            Outcome::Secondary { from, found, content } => {
+                known.content = content;
+                self.is_fetched(apex, *from, found, faults, clock);
+            }
             Outcome::Ready { news, content, before } => {
                 let zone_changed = known.content.zone != content.zone;
                 let is_same = matches!(&before, Before::Since(since) if since.is_nothing());

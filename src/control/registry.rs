@@ -252,7 +252,7 @@ mod tests {
 
     fn files(folder: &str) -> Files {
         let (folder, disk) = (Path::new(folder).into(), Fingerprint::default());
-        Files { folder, spelled: None, zone: true, plan: false, portfolio: None, disk }
+        Files { folder, spelled: None, zone: true, plan: false, secondary: false, portfolio: None, disk }
     }
 
     fn name(text: &str) -> Name {

@@ -5,12 +5,14 @@
 //! counted.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::herald::Notice;
 use super::names;
 use super::owner::BY_GATES;
 use super::running::Itinerary;
+use super::secondary::Remark;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
 use crate::timeline::guard::Sentry;
@@ -87,6 +89,28 @@ impl Report {
         let zone = names::shown(apex.as_ref());
         let text = format!("{zone}: its plan is held, and waits for `watari resume {zone}`: {why}");
         Report::new(Level::Error, text)
+    }
+
+    pub(super) fn expired(apex: &Name, serial: Serial) -> Report {
+        let zone = names::shown(apex.as_ref());
+        let text = format!(
+            "{zone}: it has expired with serial {serial}, since no primary was heard of for too long, and is answered with \
+             SERVFAIL until one is"
+        );
+        Report::new(Level::Error, text)
+    }
+
+    pub(super) fn not_fetched(apex: &Name, why: &str, served: Option<Serial>) -> Report {
+        let zone = names::shown(apex.as_ref());
+        let text = match served {
+            Some(serial) => format!("{zone}: it can't be fetched, and serial {serial} stays in service: {why}"),
+            None => format!("{zone}: it can't be fetched, and is answered with SERVFAIL: {why}"),
+        };
+        Report::new(Level::Warn, text)
+    }
+
+    pub(super) fn heard_of_again(apex: &Name, from: SocketAddr) -> Report {
+        Report::new(Level::Info, format!("{}: {from} was heard of again", names::shown(apex.as_ref())))
     }
 
     pub(super) fn mended(apex: &Name, serial: Serial) -> Report {
@@ -201,6 +225,23 @@ impl Reporter {
             );
             self.say(Report::new(Level::Warn, text));
         }
+    }
+
+    /// A zone has come that is fetched.
+    pub(super) fn came(&mut self, apex: &Name, serial: u32, from: SocketAddr, how: &str, before: Option<Serial>) {
+        self.changed += 1;
+        if self.changed <= SHOWN_MAX {
+            let was = before.map_or_else(String::new, |before| format!(", was {before}"));
+            let text = format!("{}: served, serial {serial}{was}; from {from}, {how}", names::shown(apex.as_ref()));
+            self.say(Report::new(Level::Info, text));
+        }
+    }
+
+    /// There is something to say of a zone that was asked for.
+    pub(super) fn remarked(&mut self, apex: &Name, remark: Remark) {
+        let text = format!("{}: {}", names::shown(apex.as_ref()), remark.text);
+        let level = if remark.faults.is_empty() { Level::Warn } else { Level::Error };
+        self.say(Report { level, text, diagnostics: remark.faults });
     }
 
     /// Something happened to the run of a zone.

@@ -42,6 +42,7 @@ use super::portfolio::{self, Reading};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{Archive, Running};
+use super::secondary::{Fetch, Fetcher};
 use super::settings::Notify;
 use super::shared::Shared;
 use super::socket::{self, Caller};
@@ -52,7 +53,7 @@ use super::watch::{Inbox, Watch};
 use crate::answer::{Catalog, Rights, Served};
 use crate::clock::{self, Pace, Ratchet, Step};
 use crate::diag;
-use crate::net::{Meter, Published, ask, probe};
+use crate::net::{Meter, Notices, Published, ask, probe};
 use crate::timeline::run::EndingKind;
 use crate::wire::Name;
 use inform::Informer;
@@ -132,6 +133,8 @@ enum Word {
     Watched,
     /// That of requests for updates has.
     Petitioned,
+    /// A primary has said something.
+    Notified,
     Ask(Ask),
     Question(socket::Request, Caller),
     Figures(oneshot::Sender<Figures>),
@@ -162,6 +165,8 @@ pub struct Control {
     catalog: Catalog,
     published: Arc<Published<Catalog>>,
     meter: Arc<Meter>,
+    notices: Arc<Notices>,
+    fetcher: Option<Fetcher>,
     loads: Loads,
     rereads: u64,
     clock: Arc<Ratchet>,
@@ -221,6 +226,8 @@ impl Control {
             catalog: Catalog::default(),
             published,
             meter,
+            notices: Arc::default(),
+            fetcher: None,
             loads: Loads::default(),
             rereads: 0,
             clock,
@@ -240,6 +247,13 @@ impl Control {
     /// Where requests for updates are to be left.
     pub fn updates(&self) -> Arc<updates::Inbox> {
         self.petitions.clone()
+    }
+
+    /// From now on zones are fetched by `fetcher`, and `notices` is where primaries are heard.
+    pub fn fetch(&mut self, fetcher: Fetcher, notices: Arc<Notices>) {
+        let queue = self.queue.0.clone();
+        notices.on_first(move || _ = queue.send(Word::Notified));
+        (self.fetcher, self.notices) = (Some(fetcher), notices);
     }
 
     /// A way to ask something of this while it runs.
@@ -263,6 +277,7 @@ impl Control {
                 }
                 Ok(Word::Petitioned) => Event::Petitioned(self.petitions.take()),
                 Ok(Word::Watched) => Event::Seen(self.inbox.take()),
+                Ok(Word::Notified) => Event::Notified(self.notices.take()),
                 Ok(Word::Ask(Ask::Stop)) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(Word::Ask(Ask::Reread)) => {
                     tracing::info!("asked to look at every file again");
@@ -370,6 +385,12 @@ impl Control {
                 Effect::AskSerial(apex, server) => _ = self.questions.send((apex, server)),
                 Effect::Look(look) => self.look(look),
                 Effect::Inform(notice) => self.inform(notice),
+                Effect::Fetch(fetch) => self.ask_for(fetch),
+                Effect::Feed(changes) => {
+                    self.catalog = self.catalog.fed(changes);
+                    self.published.publish(self.catalog.clone());
+                }
+                Effect::Forget(apex) => self.fetcher.iter().for_each(|fetcher| fetcher.forget(apex.clone())),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
                 Effect::Report(report) => log(&report),
                 Effect::Notify(notice) => self.herald.iter().for_each(|herald| herald.tell(notice.clone())),
@@ -427,6 +448,14 @@ impl Control {
             let loaded = requests.into_iter().map(|request| loader.load(request, now)).collect();
             _ = queue.send(Word::Event(Event::Loaded(loaded)));
         });
+    }
+
+    /// Has a zone fetched.
+    fn ask_for(&self, fetch: Fetch) {
+        let queue = self.queue.0.clone();
+        if let Some(fetcher) = &self.fetcher {
+            fetcher.fetch(fetch, move |fetched| _ = queue.send(Word::Event(Event::Fetched(Box::new(fetched)))));
+        }
     }
 
     /// Has a probe looked at, on a thread of its own: there are as many as the look-out allows.

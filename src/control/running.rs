@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::history::Cause;
 use super::names;
+use super::secondary::Kept;
 use super::shared::Shared;
 use super::store::Store;
 use super::store::change::{Change, Source};
@@ -310,6 +311,11 @@ impl Archive {
     /// The present run of `apex`.
     pub fn run_of(&self, apex: &Name) -> Option<(Run, Vec<Promised>)> {
         self.read(|store| store.run_of(apex)).flatten()
+    }
+
+    /// What is kept of `apex`, a zone that is fetched.
+    pub fn received(&self, apex: &Name) -> Option<Kept> {
+        self.read(|store| store.received(apex)).flatten()
     }
 
     fn read<T, E: std::error::Error + 'static>(&self, read: impl FnOnce(&Store) -> Result<T, E>) -> Option<T> {

@@ -36,6 +36,8 @@ pub struct Files {
     pub zone: bool,
     /// Whether there is a plan of its own.
     pub plan: bool,
+    /// Whether a file says from whom the zone is fetched.
+    pub secondary: bool,
     /// To which portfolio it belongs, as far as that was looked at.
     pub portfolio: Option<Arc<Membership>>,
     /// What the files are on the disk, if they were looked at; of a file that is gone, nothing.
@@ -67,10 +69,12 @@ impl Files {
         }
     }
 
-    fn set(&mut self, role: Role) {
+    /// Notes that the file of this `role` is there.
+    pub fn set(&mut self, role: Role) {
         match role {
             Role::Zone => self.zone = true,
             Role::Plan => self.plan = true,
+            Role::Secondary => self.secondary = true,
         }
     }
 }
@@ -233,7 +237,8 @@ impl Tree {
 
 fn stat(apex: &Name, files: &Files) -> Fingerprint {
     let mut fingerprint = Fingerprint::default();
-    for role in [(Role::Zone, files.zone), (Role::Plan, files.plan)].iter().filter(|role| role.1) {
+    let roles = [(Role::Zone, files.zone), (Role::Plan, files.plan), (Role::Secondary, files.secondary)];
+    for role in roles.iter().filter(|role| role.1) {
         if let Ok(file) = fs::metadata(files.path(apex, role.0)) {
             fingerprint = fingerprint.with_file(&file);
         }
@@ -245,7 +250,7 @@ fn stat(apex: &Name, files: &Files) -> Fingerprint {
 pub fn files(folder: &Arc<Path>, apex: &Name, stem: &str) -> Files {
     let spelled = (names::stem(apex.as_ref()) != stem).then(|| stem.into());
     let disk = Fingerprint::default();
-    Files { folder: folder.clone(), spelled, zone: false, plan: false, portfolio: None, disk }
+    Files { folder: folder.clone(), spelled, zone: false, plan: false, secondary: false, portfolio: None, disk }
 }
 
 /// What to say of a file whose name names no zone.

@@ -12,6 +12,7 @@ use crate::wire::edns::ExtendedError;
 
 use super::back::Back;
 use super::meter::{Ending, Meter, Tally};
+use super::notices::Notices;
 use super::published::{Published, Reader};
 use super::service::{Petition, Respond, Service, Transfer};
 
@@ -23,6 +24,7 @@ pub struct Authority {
     clock: Arc<Ratchet>,
     identity: Identity,
     meter: Arc<Meter>,
+    notices: Arc<Notices>,
     counter: Option<Box<dyn Counter>>,
 }
 
@@ -42,7 +44,13 @@ impl Authority {
             identity,
             meter: Arc::default(),
             counter: None,
+            notices: Arc::default(),
         }
+    }
+
+    /// What was said to it of zones that are fetched.
+    pub fn notices(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     /// What is counted of its answers.
@@ -72,7 +80,13 @@ impl Service for Authority {
         let rights = Reader::new(Arc::clone(&self.rights));
         let mut answerer = Answerer::new(self.identity.clone());
         answerer.set_rights(rights.value().clone());
-        Clerk { catalog: Reader::new(Arc::clone(&self.catalog)), rights, answerer, tally: self.meter.tally() }
+        Clerk {
+            catalog: Reader::new(Arc::clone(&self.catalog)),
+            rights,
+            answerer,
+            tally: self.meter.tally(),
+            notices: Arc::clone(&self.notices),
+        }
     }
 
     fn now(&self) -> Instant {
@@ -103,6 +117,7 @@ pub struct Clerk {
     rights: Reader<Rights>,
     answerer: Answerer,
     tally: Tally,
+    notices: Arc<Notices>,
 }
 
 impl Clerk {
@@ -111,6 +126,16 @@ impl Clerk {
     fn count(&mut self, now: Instant, peer: SocketAddr, transport: Transport) {
         if COUNTS && !self.tally.count(transport, self.answerer.noted().kind) {
             self.meter(now, peer, transport);
+        }
+        if self.answerer.is_notified() {
+            self.hand_on();
+        }
+    }
+
+    #[cold]
+    fn hand_on(&mut self) {
+        if let Some(notified) = self.answerer.take_notified() {
+            self.notices.put(*notified);
         }
     }
 

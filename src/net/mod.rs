@@ -11,14 +11,16 @@
 //!
 //! The [`Meter`] counts what was answered, off the way of packets.
 //!
-//! [`ask`] is the other direction: what we ask of other servers. [`probe`] looks at what a cutover depends on.
+//! [`ask`] is the other direction: what we ask of other servers; [`fetch`](mod@fetch) has zones transferred from them. [`probe`] looks at what a cutover depends on.
 
 pub mod ask;
 mod authority;
 mod back;
 pub mod bind;
+pub mod fetch;
 mod guard;
 pub mod meter;
+pub mod notices;
 mod option;
 pub mod probe;
 pub mod published;
@@ -32,6 +34,7 @@ pub use back::Back;
 pub use bind::{BindError, BoundSockets, bind};
 pub use guard::Occasionally;
 pub use meter::Meter;
+pub use notices::Notices;
 pub use published::Published;
 pub use server::{Config, Server};
 pub use service::{Petition, Respond, Service, Transport};

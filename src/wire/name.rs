@@ -269,6 +269,13 @@ pub fn skip(reader: &mut Reader<'_>) -> Option<()> {
 /// place than any that was followed before (RFC 1035 § 4.1.4), so that there is an end.
 pub fn expand(message: &[u8], at: usize) -> Option<Name> {
     let mut wire = Vec::new();
+    expand_into(message, at, &mut wire)?;
+    Some(Name(wire.into()))
+}
+
+/// As [`expand`], and puts the name behind what is in `wire`.
+pub fn expand_into(message: &[u8], at: usize, wire: &mut Vec<u8>) -> Option<()> {
+    let begin = wire.len();
     let (mut at, mut earliest) = (at, at);
     loop {
         let length = *message.get(at)?;
@@ -284,11 +291,11 @@ pub fn expand(message: &[u8], at: usize) -> Option<Name> {
                 let label = message.get(at..=at + usize::from(length))?;
                 wire.extend_from_slice(label);
                 at += label.len();
-                if wire.len() > NAME_LEN_MAX {
+                if wire.len() - begin > NAME_LEN_MAX {
                     return None;
                 }
                 if length == 0 {
-                    return Some(Name(wire.into()));
+                    return Some(());
                 }
             }
             _ => return None,

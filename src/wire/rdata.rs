@@ -227,33 +227,48 @@ pub fn check(rtype: Rtype, rdata: &[u8]) -> Result<(), MalformedRdata> {
 
 /// The RDATA of `rtype` that takes `len` octets of `message` from `at` on, its names uncompressed.
 ///
+/// # Errors
+/// [`MalformedRdata`] if it has not the form of its type.
+pub fn uncompressed(rtype: Rtype, message: &[u8], at: usize, len: usize) -> Result<Vec<u8>, MalformedRdata> {
+    let mut whole = Vec::with_capacity(len);
+    uncompress(rtype, message, at, len, &mut whole)?;
+    Ok(whole)
+}
+
+/// As [`uncompressed`], and puts it in the place of what is in `whole`.
+///
 /// Compression is undone where a sender may not have done without it: in every field that is a name and nothing else, those
 /// of types after RFC 1035 too (RFC 3597 § 4 asks it of receivers for most of these).
 ///
 /// # Errors
 /// [`MalformedRdata`] if it has not the form of its type.
-pub fn uncompressed(rtype: Rtype, message: &[u8], at: usize, len: usize) -> Result<Vec<u8>, MalformedRdata> {
+pub fn uncompress(
+    rtype: Rtype,
+    message: &[u8],
+    at: usize,
+    len: usize,
+    whole: &mut Vec<u8>,
+) -> Result<(), MalformedRdata> {
     let malformed = MalformedRdata { rtype };
     let end = at.checked_add(len).ok_or(malformed)?;
     let rdata = message.get(at..end).ok_or(malformed)?;
+    whole.clear();
     let fields = fields(rtype).unwrap_or_default();
-    if !fields.iter().any(|field| matches!(field, CompressibleName | Name)) {
-        check(rtype, rdata)?;
-        return Ok(rdata.to_vec());
-    }
+    let is_name = |field: &Field| matches!(field, CompressibleName | Name);
     let mut reader = Reader::new(rdata);
-    let mut whole = Vec::with_capacity(len);
-    for &field in fields {
-        if matches!(field, CompressibleName | Name) {
-            let name = super::name::expand(message, at + reader.position()).ok_or(malformed)?;
+    // Up to the last name; what follows is as it is.
+    let names = fields.iter().rposition(is_name).map_or(0, |last| last + 1);
+    for &field in fields.get(..names).unwrap_or_default() {
+        if is_name(&field) {
+            super::name::expand_into(message, at + reader.position(), whole).ok_or(malformed)?;
             super::name::skip(&mut reader).ok_or(malformed)?;
-            whole.extend_from_slice(name.wire());
         } else {
             let length = length_of(field, reader.rest()).ok_or(malformed)?;
             whole.extend_from_slice(reader.take(length).map_err(|_| malformed)?);
         }
     }
-    if reader.is_empty() && whole.len() <= usize::from(u16::MAX) { Ok(whole) } else { Err(malformed) }
+    whole.extend_from_slice(reader.rest());
+    if whole.len() > usize::from(u16::MAX) { Err(malformed) } else { check(rtype, whole) }
 }
 
 /// The length of the field at the start of `rest`, `None` if the octets do not fit it.

@@ -64,6 +64,15 @@ pub struct Delta {
     pub added: Vec<Record>,
 }
 
+/// A record that goes or comes, of many in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Whether it comes.
+    pub comes: bool,
+    /// The record.
+    pub record: Record,
+}
+
 /// A delta is not one of this zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
@@ -102,6 +111,33 @@ impl Delta {
         delta
     }
 
+    /// What `steps` come to in `view`, one after the other. What goes must be there. What comes may be there already, since
+    /// some servers send such differences (NSD 4.6 does): that is no step then.
+    ///
+    /// # Errors
+    /// [`Mismatch::NotThere`].
+    pub fn of_steps(view: View<'_>, steps: impl IntoIterator<Item = Step>) -> Result<Delta, Mismatch> {
+        let mut chain = Chain::default();
+        // The TTLs of the records that were stepped on; `None` of those that are gone.
+        let mut present: HashMap<Key, Option<Ttl>> = HashMap::new();
+        for Step { comes, record } in steps {
+            let key = record.key();
+            let now = present.get(&key).copied().unwrap_or_else(|| ttl_of(view, &record, &key.2));
+            match (comes, now) {
+                (true, Some(ttl)) if ttl == record.ttl => continue,
+                (true, Some(ttl)) => chain.remove(Record { ttl, ..record.clone() }),
+                (true, None) | (false, Some(_)) => {}
+                (false, None) => return Err(Mismatch::NotThere { owner: record.owner, rtype: record.rtype }),
+            }
+            present.insert(key, comes.then_some(record.ttl));
+            match comes {
+                true => chain.add(record),
+                false => chain.remove(Record { ttl: now.unwrap_or(record.ttl), ..record }),
+            }
+        }
+        Ok(chain.into())
+    }
+
     /// Whether nothing goes or comes.
     pub fn is_empty(&self) -> bool {
         self.removed.is_empty() && self.added.is_empty()
@@ -133,25 +169,12 @@ impl Delta {
         if later.is_empty() {
             return self;
         }
-        let mut removed: Sequence = self.removed.into_iter().collect();
-        let mut added: Sequence = self.added.into_iter().collect();
-        for record in later.removed {
-            if added.take(&record).is_none() {
-                removed.put(record);
-            }
-        }
-        for record in later.added {
-            match removed.take(&record) {
-                // What went comes again as it was.
-                Some(gone) if gone.ttl == record.ttl && gone.rdata == record.rdata => {}
-                Some(gone) => {
-                    removed.put(gone);
-                    added.put(record);
-                }
-                None => added.put(record),
-            }
-        }
-        Delta { removed: removed.into(), added: added.into() }
+        let mut chain = Chain::default();
+        self.removed.into_iter().for_each(|record| chain.remove(record));
+        self.added.into_iter().for_each(|record| chain.add(record));
+        later.removed.into_iter().for_each(|record| chain.remove(record));
+        later.added.into_iter().for_each(|record| chain.add(record));
+        chain.into()
     }
 
     /// The RRsets of `view` as they are to be, each once, so that [`Patch::new`](super::Patch::new) and
@@ -222,6 +245,41 @@ impl Delta {
     }
 }
 
+/// What goes and comes one after the other, put together as it comes: one delta in the end, however many there were.
+#[derive(Default)]
+pub struct Chain {
+    removed: Sequence,
+    added: Sequence,
+}
+
+impl Chain {
+    /// Then `record` goes.
+    pub fn remove(&mut self, record: Record) {
+        if self.added.take(&record).is_none() {
+            self.removed.put(record);
+        }
+    }
+
+    /// Then `record` comes.
+    pub fn add(&mut self, record: Record) {
+        match self.removed.take(&record) {
+            // What went comes again as it was.
+            Some(gone) if gone.ttl == record.ttl && gone.rdata == record.rdata => {}
+            Some(gone) => {
+                self.removed.put(gone);
+                self.added.put(record);
+            }
+            None => self.added.put(record),
+        }
+    }
+}
+
+impl From<Chain> for Delta {
+    fn from(chain: Chain) -> Delta {
+        Delta { removed: chain.removed.into(), added: chain.added.into() }
+    }
+}
+
 /// Records in their order, to be found by what makes them what they are.
 #[derive(Default)]
 struct Sequence {
@@ -241,18 +299,17 @@ impl Sequence {
     }
 }
 
-impl FromIterator<Record> for Sequence {
-    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Sequence {
-        let mut sequence = Sequence::default();
-        records.into_iter().for_each(|record| sequence.put(record));
-        sequence
-    }
-}
-
 impl From<Sequence> for Vec<Record> {
     fn from(sequence: Sequence) -> Vec<Record> {
         sequence.records.into_iter().flatten().collect()
     }
+}
+
+/// The TTL of `record` in `view`, if it is there; `canonical` is its data in canonical form.
+fn ttl_of(view: View<'_>, record: &Record, canonical: &[u8]) -> Option<Ttl> {
+    let node = view.find(record.owner.as_ref())?;
+    let rrset = node.rrsets().find(|rrset| rrset.rtype() == record.rtype && rrset.covered() == record.covered())?;
+    rrset.rdatas().any(|rdata| canonical_rdata(record.rtype, &rdata) == canonical).then(|| rrset.ttl())
 }
 
 /// What an RRset is to be.

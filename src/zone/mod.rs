@@ -12,6 +12,7 @@ pub mod check;
 pub mod delta;
 pub mod diff;
 mod hash;
+pub mod intake;
 mod lookup;
 mod order;
 mod patch;

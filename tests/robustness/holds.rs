@@ -16,6 +16,8 @@ use watari::timeline::{self, Run, Timeline};
 use watari::wire::tsig::{Algorithm, Follower, Key, Keyring, Rejection, Secret, Signer, Tsig, verify};
 use watari::wire::{Name, NameRef, Rcode, Rtype, rdata};
 use watari::zone::Zone;
+use watari::zone::delta::Delta;
+use watari::zone::intake::{Bounds, Have, Intake, Kind, Taken, Wanted};
 use watari::zone::text::{NoInclude, load, parse_rdata, print_canonical, print_rdata};
 use watari::zone::update::{
     Action, Changed, Draft, Identity as Identified, Layer, Overlay, Policy, Reach, Rule, Types, Zones,
@@ -283,5 +285,49 @@ pub fn plan(text: &[u8]) {
     if let Some(schedule) = loaded.schedule {
         let serials: Vec<u32> = schedule.timeline.editions().map(|edition| edition.serial).collect();
         assert!(serials.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) as i32 > 0), "{serials:?}");
+    }
+}
+
+/// A transfer that comes in, each message with its length before it: it ends once or is a fault, within its bounds, and
+/// differences that are taken can be made (RFC 5936 § 2.2, RFC 1995 § 4).
+pub fn transfer(octets: &[u8]) {
+    const BOUNDS: Bounds = Bounds { octets: 10_000, records: 100 };
+    let apex = Name::from_text("a.example").expect("a name");
+    let zone = load(apex.as_ref(), &"a".into(), ZONE.as_bytes(), &NoInclude).zone.expect("a zone");
+    for (kind, have) in [(Kind::Soa, false), (Kind::Axfr, false), (Kind::Axfr, true), (Kind::Ixfr, true)] {
+        let have = if have { Have::of(zone.view()) } else { None };
+        let wanted = Wanted { apex: apex.clone(), have, kind };
+        let id = octets.get(2..4).map_or(0, |id| u16::from_be_bytes([id[0], id[1]]));
+        let mut intake = Intake::new(wanted, id, None, BOUNDS);
+        let (mut rest, mut has_ended) = (octets, false);
+        while let [high, low, after @ ..] = rest {
+            let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len());
+            let (message, next) = after.split_at(length);
+            rest = next;
+            let taken = intake.take(message, Instant::from_unix_seconds(0));
+            assert!(!has_ended || !matches!(taken, Ok(Some(_))), "it ends twice");
+            match taken {
+                Ok(None) => {}
+                Ok(Some(Taken::Current(_))) => has_ended = true,
+                Ok(Some(Taken::Whole(draft))) => {
+                    has_ended = true;
+                    if let Ok((whole, _)) = draft.finish() {
+                        assert_eq!(whole.apex(), apex.as_ref());
+                        assert!(whole.record_count() <= 100);
+                    }
+                }
+                Ok(Some(Taken::Differences(steps))) => {
+                    has_ended = true;
+                    if let Ok(delta) = Delta::of_steps(zone.view(), steps) {
+                        // What it says goes was there, so that it can be done, unless the records make no zone.
+                        let changes = delta.changes(zone.view()).expect("a delta of this zone");
+                        _ = zone.rebuilt(&changes);
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        let (octets, records, _) = intake.counts();
+        assert!(records <= BOUNDS.records + 1 && octets <= BOUNDS.octets + 65_535);
     }
 }

@@ -265,6 +265,20 @@ proptest! {
     }
 
     #[test]
+    fn transfers_with_faults_harm_nothing(at in 0..600usize, octet: u8, cut in 0..600usize, more in vec(any::<u8>(), 0..40)) {
+        for seed in TRANSFERS {
+            let mut octets = seed.to_vec();
+            if let Some(place) = octets.get_mut(at) {
+                *place = octet;
+            }
+            holds::transfer(&octets);
+            octets.truncate(cut);
+            octets.extend(&more);
+            holds::transfer(&octets);
+        }
+    }
+
+    #[test]
     fn rdata_of_any_type_is_printed_and_read_back(
         rtype in prop_oneof![3 => 1u16..70, 1 => 99u16..110, 1 => 249u16..265, 1 => any::<u16>()],
         data in vec(prop_oneof![2 => 0u8..8, 1 => any::<u8>()], 0..40),
@@ -305,6 +319,10 @@ type = "A"
 from = ["192.0.2.2"]
 to = ["192.0.2.20"]
 "#;
+
+/// A whole zone, and differences: as `fuzz/seeds/transfer` has them.
+const TRANSFERS: [&[u8]; 2] =
+    [include_bytes!("../../fuzz/seeds/transfer/whole"), include_bytes!("../../fuzz/seeds/transfer/differences")];
 
 #[test]
 fn the_seeds_of_the_fuzzer_are_what_they_are_called() {

@@ -9,6 +9,7 @@ mod fields;
 mod keys;
 mod quantity;
 mod secondaries;
+pub mod secondary;
 mod tls;
 mod update;
 
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::notifier::Secondary;
@@ -101,12 +103,7 @@ pub struct Config {
 /// Reads a configuration. With an error among the diagnostics, the [`Config`] is what could be read.
 pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     let mut source = Source { path: path.clone(), text, faults: Vec::new() };
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let place = source.place(error.span().unwrap_or(0..0));
-        let fault = Diagnostic::error("config-syntax", "this is not TOML").at(place, error.message().to_owned());
-        source.faults.push(fault.help("a setting is written `key = value`, text between double quotes"));
-    }
+    let document = document(&mut source);
     let mut top = Fields::new("", Some(document.get_ref()));
     top.number(&mut source, "version", 1..=1);
     let mut config = Config {
@@ -156,11 +153,25 @@ pub fn parse(path: &Arc<str>, text: &str) -> (Config, Vec<Diagnostic>) {
     config.history_memory = history.quantity(&mut source, "memory", quantity::size, "64MiB");
     history.finish(&mut source);
     top.finish(&mut source);
-    source.faults.truncate(DIAGNOSTICS_MAX);
-    source
-        .faults
-        .sort_by_key(|fault| fault.labels.first().map_or((0, 0), |label| (label.place.line, label.place.column)));
-    (config, source.faults)
+    (config, in_order(source.faults))
+}
+
+/// The text of `source` as TOML, as far as it is.
+fn document<'t>(source: &mut Source<'t>) -> Spanned<DeTable<'t>> {
+    let (document, errors) = DeTable::parse_recoverable(source.text);
+    for error in errors {
+        let place = source.place(error.span().unwrap_or(0..0));
+        let fault = Diagnostic::error("config-syntax", "this is not TOML").at(place, error.message().to_owned());
+        source.faults.push(fault.help("a setting is written `key = value`, text between double quotes"));
+    }
+    document
+}
+
+/// The first of `faults`, in the order of their places.
+fn in_order(mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    faults.truncate(DIAGNOSTICS_MAX);
+    faults.sort_by_key(|fault| fault.labels.first().map_or((0, 0), |label| (label.place.line, label.place.column)));
+    faults
 }
 
 /// The addresses with ports that the list at `key` names, each once.

@@ -53,6 +53,9 @@ impl Owner {
 
     /// Hands a question of a person to who works it out, when nobody else is at the zone.
     pub(super) fn asked(&mut self, asked: Asked, effects: &mut Vec<Effect>) {
+        if self.secondaries.get(&asked.apex).is_some() {
+            return effects.push(Effect::Answer(asked.ticket, Answer::Secondary));
+        }
         let Some(known) = self.zones.get_mut(&asked.apex).filter(|known| known.is_served()) else {
             return effects.push(Effect::Answer(asked.ticket, Answer::NotServed));
         };

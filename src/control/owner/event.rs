@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::answer::Notified;
 use crate::control::fingerprint::Fingerprint;
 use crate::control::herald::Notice;
 use crate::control::history::Passage;
@@ -15,6 +16,7 @@ use crate::control::portfolio::Reading;
 use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
+use crate::control::secondary::{Fed, Fetch, Fetched};
 use crate::control::store::Record;
 use crate::control::tree::{Files, Tree};
 use crate::control::updates::{Job, Petitioned, Said, Updated, Written};
@@ -67,6 +69,10 @@ pub enum Event {
     },
     /// A secondary was told of a change, and that came of it.
     Informed(notifier::Notice, Heard),
+    /// Primaries say that zones have changed which are fetched from them.
+    Notified(Vec<Notified>),
+    /// A zone was asked for.
+    Fetched(Box<Fetched>),
     /// The file of a portfolio was read.
     PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
@@ -138,6 +144,8 @@ pub enum Answer {
     Done(Box<Considered>),
     /// Things have changed since it was shown; nothing is done.
     Changed(Box<Considered>),
+    /// The zone is fetched from others: it has no plans.
+    Secondary,
     /// There is no such zone, or nothing is served of it.
     NotServed,
     /// Too much is asked at once.
@@ -179,6 +187,12 @@ pub enum Effect {
     Consider(Consider),
     /// Ask a secondary which serial of the zone it serves.
     AskSerial(Name, SocketAddr),
+    /// Ask for a zone.
+    Fetch(Fetch),
+    /// From now on zones are fetched from those, or from nobody.
+    Feed(Vec<Fed>),
+    /// Let go of what is kept of a zone that was fetched.
+    Forget(Name),
     /// Look at what a plan has looked at.
     Look(Look),
     /// Tell a secondary of a change.

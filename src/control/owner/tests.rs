@@ -216,6 +216,7 @@ impl World {
                 }
                 Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
                 Effect::Tidy | Effect::Write(..) | Effect::Update(_) | Effect::Say(_) => {}
+                Effect::Fetch(_) | Effect::Feed(_) | Effect::Forget(_) => {}
             }
         }
     }

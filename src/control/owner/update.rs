@@ -48,6 +48,10 @@ impl Owner {
         for apex in zones {
             let refused = match self.zones.get(&apex) {
                 None => Some(Said::refused(Rcode::NOTAUTH, Some(ExtendedError::NOT_AUTHORITATIVE), "it is not here")),
+                Some(_) if self.secondaries.get(&apex).is_some() => {
+                    let why = "it is fetched from others: ask its primary";
+                    Some(Said::refused(Rcode::NOTAUTH, Some(ExtendedError::NOT_AUTHORITATIVE), why))
+                }
                 Some(known) if !known.is_served() => {
                     Some(Said::refused(Rcode::SERVFAIL, Some(ExtendedError::NOT_READY), "it is not served"))
                 }

@@ -14,6 +14,7 @@ use crate::control::owner::{Act, Answer, Asked, Consider, Considered, Event, Tic
 use crate::control::portfolio::Portfolio;
 use crate::control::registry::Count;
 use crate::control::running;
+use crate::control::secondary::told;
 use crate::control::socket::{self, Caller, Reply, Verb};
 use crate::timeline::conduct::Decision;
 use crate::timeline::plan;
@@ -26,7 +27,9 @@ impl Control {
         let Some(name) = &request.zone else {
             match request.verb {
                 Verb::Status => {
-                    let reply = desk::overview(self.owner.running(), &self.clock_state(), self.clock.now());
+                    let now = self.clock.now();
+                    let reply = desk::overview(self.owner.running(), &self.clock_state(), now);
+                    let reply = told::beside(reply, self.owner.secondaries(), now);
                     caller.reply(informed::of_all(reply, self.owner.notifier()));
                 }
                 _ => caller.reply(Reply::refused("which zone is meant is not said").help("name it")),
@@ -52,6 +55,10 @@ impl Control {
             Verb::Status if let Some(portfolio) = &portfolio => {
                 let zones = self.owner.members(portfolio).map(|apex| (apex, self.owner.running_ref(apex)));
                 caller.reply(gathering::overview(portfolio, zones, &self.clock_state(), self.clock.now()));
+                return None;
+            }
+            Verb::Status if let Some(fetching) = self.owner.secondary(&apex) => {
+                caller.reply(told::standing(&apex, fetching, self.clock.now()));
                 return None;
             }
             Verb::Status => {

@@ -138,6 +138,15 @@ pub enum StoreError {
     /// A change could not be written.
     #[error("the history can't be written")]
     Note(#[source] rusqlite::Error),
+    /// A zone that was fetched could not be kept.
+    #[error("what was fetched can't be kept")]
+    Keep(#[source] rusqlite::Error),
+    /// What is kept of a zone that was fetched makes no sense.
+    #[error("what is kept of {apex} makes no sense")]
+    Received {
+        /// The zone.
+        apex: Name,
+    },
     /// Something in the journal is not what this program writes.
     #[error("the journal has no sense at run {run}: {what}")]
     Understand {
@@ -181,9 +190,11 @@ impl StoreError {
             StoreError::Open { source, .. }
             | StoreError::Append(source)
             | StoreError::Note(source)
+            | StoreError::Keep(source)
             | StoreError::Read(source) => {
                 return of_database(source).map(str::to_owned);
             }
+            StoreError::Received { .. } => "it is fetched anew",
             StoreError::NoRun { .. } | StoreError::Beginning { .. } => return None,
         };
         Some(help.to_owned())

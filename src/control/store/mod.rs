@@ -21,6 +21,7 @@ pub mod change;
 mod error;
 mod journal;
 mod lock;
+mod received;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -38,9 +39,11 @@ use self::lock::Lock;
 use self::schema::{MIGRATIONS, Version};
 use super::updates::{Overlaid, Written};
 use crate::clock::Instant;
+use crate::control::secondary::{Copy, Kept};
 use crate::timeline::conduct::PlanText;
 use crate::timeline::run::{Entry, Promised, Run};
 use crate::wire::Name;
+use crate::zone::delta::Delta;
 
 pub use self::error::StoreError;
 pub use self::journal::Record;
@@ -134,6 +137,65 @@ impl Store {
     /// [`StoreError::Read`].
     pub fn delta(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
         change::delta(&self.connection, id).map_err(StoreError::Read)
+    }
+
+    /// Opens the database in `folder` beside the one who writes the journal, to keep in it zones that are fetched.
+    ///
+    /// What is kept is on the disk a little later than this says (`received`, rule 4): each of ten thousand zones that
+    /// are refreshed at a time would else wait for the disk by itself.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn beside(folder: &Path) -> Result<Store, StoreError> {
+        let path = folder.join(DATABASE_FILE);
+        let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        prepare(&connection, &path)?;
+        let relaxed = connection.pragma_update(None, "synchronous", "NORMAL");
+        relaxed.and_then(|()| received::sweep(&mut connection)).map_err(|source| StoreError::Open { path, source })?;
+        Ok(Store { connection, _lock: None })
+    }
+
+    /// Keeps what we have of `apex`: the `copy` whole, or only the `difference` that it now has from what is kept, if
+    /// that is known. With the next start it is there, all of it, as heard of `at` an instant from somebody.
+    ///
+    /// # Errors
+    /// [`StoreError::Keep`]; what was kept before is kept.
+    pub fn keep(
+        &mut self,
+        apex: &Name,
+        copy: &Copy,
+        difference: Option<&Delta>,
+        at: (Instant, &str),
+    ) -> Result<(), StoreError> {
+        received::keep(&mut self.connection, apex, copy, difference, at).map_err(|error| {
+            // It may have been for want of room.
+            _ = received::sweep(&mut self.connection);
+            StoreError::Keep(error)
+        })
+    }
+
+    /// Puts down `at` which instant the primary of `apex` was heard of, and who that was.
+    ///
+    /// # Errors
+    /// [`StoreError::Keep`].
+    pub fn refreshed(&mut self, apex: &Name, at: (Instant, &str)) -> Result<(), StoreError> {
+        received::refreshed(&self.connection, apex, at).map_err(StoreError::Keep)
+    }
+
+    /// Lets go of what is kept of `apex`.
+    ///
+    /// # Errors
+    /// [`StoreError::Keep`].
+    pub fn forget(&mut self, apex: &Name) -> Result<(), StoreError> {
+        received::forget(&mut self.connection, apex).map_err(StoreError::Keep)
+    }
+
+    /// What is kept of `apex`.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Received`].
+    pub fn received(&self, apex: &Name) -> Result<Option<Kept>, StoreError> {
+        received::read(&self.connection, apex)
     }
 
     /// Appends `records` in this order, all or nothing; they are on the disk when this returns.

@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings a database from each version to the next, beginning with an empty one.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 const VERSION_1: &str = "
 -- What was done to the tables: the highest version is theirs.
@@ -101,6 +101,27 @@ CREATE TABLE change (
     delta         BLOB                          -- the records that went and came; NULL: not known, or too many
 ) STRICT;
 CREATE INDEX change_of_apex ON change (apex, id, octets_so_far, octets);
+";
+
+const VERSION_5: &str = "
+-- Zones that were fetched from others, each as it came whole. The last one of a zone that is whole counts.
+CREATE TABLE received (
+    id           INTEGER NOT NULL PRIMARY KEY, -- counted up
+    apex         TEXT NOT NULL,                -- the zone, in presentation form, lower case, with its final dot
+    refreshed_at INTEGER NOT NULL,             -- when its primary was last heard of: nanoseconds since 1970
+    source       TEXT NOT NULL,                -- who that was, for people
+    is_whole     INTEGER NOT NULL              -- 1 when all of it is there
+) STRICT;
+CREATE INDEX received_of_apex ON received (apex, id);
+
+-- Their records, and what changed since.
+CREATE TABLE received_part (
+    received_id   INTEGER NOT NULL REFERENCES received (id), -- the zone
+    number        INTEGER NOT NULL,                          -- counted from 1
+    is_difference INTEGER NOT NULL,                          -- 0: records, 1: what went and came
+    content       BLOB NOT NULL,                             -- records as in a message, nothing compressed
+    PRIMARY KEY (received_id, number)
+) STRICT;
 ";
 
 /// How far the tables of a database have come.

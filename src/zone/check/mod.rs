@@ -86,12 +86,23 @@ fn is_suspect(view: View<'_>) -> bool {
     let suspect = view.nodes().any(|node| {
         has_dname |= node.has_dname();
         has_occluded |= node.is_occluded();
-        let cname = node.rrset(Rtype::CNAME).is_some()
-            && (!is_single(node, Rtype::CNAME) || alias::beside_cname(node).is_some());
-        let dname = node.has_dname() && (node.is_cut() || !is_single(node, Rtype::DNAME));
-        cname || dname || node.rrsets().any(owner::may_be_too_large)
+        is_suspect_node(node)
     });
     suspect || (has_dname && has_occluded) || view.apex_node().rrset(Rtype::NS).is_none()
+}
+
+/// Whether `view` may contradict itself if it did not before the RRsets of `owners` changed: cheap where few did.
+pub fn is_suspect_at<'n>(view: View<'_>, owners: impl Iterator<Item = &'n Name>) -> bool {
+    let mut nodes = owners.filter_map(|owner| view.find(owner.as_ref()));
+    nodes.any(|node| node.is_occluded() || node.has_dname() || is_suspect_node(node))
+        || view.apex_node().rrset(Rtype::NS).is_none()
+}
+
+fn is_suspect_node(node: Node<'_>) -> bool {
+    let cname =
+        node.rrset(Rtype::CNAME).is_some() && (!is_single(node, Rtype::CNAME) || alias::beside_cname(node).is_some());
+    let dname = node.has_dname() && (node.is_cut() || !is_single(node, Rtype::DNAME));
+    cname || dname || node.rrsets().any(owner::may_be_too_large)
 }
 
 fn is_single(node: Node<'_>, rtype: Rtype) -> bool {

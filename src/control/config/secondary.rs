@@ -1,0 +1,192 @@
+//! `NAME.secondary.toml`: from whom a zone is fetched, and how much may come.
+//!
+//! This is the specification, version 1. `docs/secondaries.md` explains each key.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fields::{Entry, Fields, Source, Value};
+use super::{document, in_order, quantity};
+use crate::diag::Diagnostic;
+use crate::net::ask::DNS_PORT;
+use crate::wire::Name;
+
+/// The most primaries of one zone.
+const PRIMARIES_MAX: usize = 16;
+/// The most octets of a transfer, if nothing is said.
+const SIZE_MAX: u64 = 1 << 30;
+/// The most records of a transfer, if nothing is said.
+const RECORDS_MAX: u64 = 20_000_000;
+/// How long a transfer may take, if nothing is said.
+const TIME_MAX: Duration = Duration::from_secs(3600);
+/// How often a primary is asked at most and at least, if nothing is said.
+const REFRESH_MIN: Duration = Duration::from_secs(1);
+const REFRESH_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// From whom a zone is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secondary {
+    /// Those who have it, in the order in which they are asked.
+    pub primaries: Box<[Primary]>,
+    /// The most octets of a transfer.
+    pub size_max: u64,
+    /// The most records of a transfer.
+    pub records_max: u64,
+    /// How long a transfer may take.
+    pub time_max: Duration,
+    /// How often the primary is asked at most, whatever the SOA record says.
+    pub refresh_min: Duration,
+    /// How often at least.
+    pub refresh_max: Duration,
+}
+
+/// One who has a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Primary {
+    /// Where it is asked.
+    pub address: SocketAddr,
+    /// The key with which that is signed.
+    pub key: Option<Name>,
+}
+
+/// Reads the file `path` with this `text`; `None` if it has an error.
+pub fn parse(path: &Arc<str>, text: &[u8]) -> (Option<Secondary>, Vec<Diagnostic>) {
+    let Ok(text) = std::str::from_utf8(text) else {
+        let fault = Diagnostic::error("config-syntax", format!("{path} is not text in UTF-8"));
+        return (None, vec![fault.help("write it anew, with an editor that writes UTF-8")]);
+    };
+    let mut source = Source { path: path.clone(), text, faults: Vec::new() };
+    let document = document(&mut source);
+    let mut top = Fields::new("", Some(document.get_ref()));
+    top.number(&mut source, "version", 1..=1);
+    let key = top.text(&mut source, "key").and_then(|written| name(&mut source, &written));
+    let primaries = primaries(&mut source, &mut top, key.as_ref());
+    let secondary = Secondary {
+        primaries: primaries.into(),
+        size_max: top.quantity(&mut source, "size-max", quantity::size, "1GiB").unwrap_or(SIZE_MAX),
+        records_max: top.number(&mut source, "records-max", 1..=1 << 31).map_or(RECORDS_MAX, |max| max as u64),
+        time_max: top.quantity(&mut source, "time-max", quantity::duration, "1h").unwrap_or(TIME_MAX),
+        refresh_min: top.quantity(&mut source, "refresh-min", quantity::duration, "1s").unwrap_or(REFRESH_MIN),
+        refresh_max: top.quantity(&mut source, "refresh-max", quantity::duration, "24h").unwrap_or(REFRESH_MAX),
+    };
+    top.finish(&mut source);
+    let faults = in_order(source.faults);
+    let is_sound = !faults.iter().any(Diagnostic::is_error);
+    (is_sound.then_some(secondary), faults)
+}
+
+fn primaries(source: &mut Source<'_>, top: &mut Fields<'_>, key: Option<&Name>) -> Vec<Primary> {
+    let items = top.entries(source, "primaries");
+    if items.as_ref().is_none_or(Vec::is_empty) && source.faults.is_empty() {
+        let place = source.place(0..0);
+        let fault = Diagnostic::error("secondary-no-primary", "nobody is named from whom the zone is fetched");
+        let help = "write `primaries = [\"192.0.2.1\"]`, with the address of the primary";
+        source.faults.push(fault.at(place, "").help(help));
+    }
+    let mut primaries: Vec<Primary> = Vec::new();
+    for item in items.into_iter().flatten() {
+        let (written, key) = match item {
+            Entry::Text(written) => (written, key.cloned()),
+            Entry::Table(mut fields, span) => {
+                let written = fields.text(source, "address");
+                let own = fields.text(source, "key").and_then(|written| name(source, &written));
+                if !fields.has("address") {
+                    let message = "a primary has no address".to_owned();
+                    source.value_fault(span, message, "", "write `{ address = \"192.0.2.1\", key = \"NAME\" }`");
+                }
+                fields.finish(source);
+                match written {
+                    Some(written) => (written, own.or_else(|| key.cloned())),
+                    None => continue,
+                }
+            }
+        };
+        let Some(address) = address(&written.value) else {
+            let message = format!("`{}` is no address of a primary", written.value);
+            source.value_fault(written.span, message, "", "write it as `192.0.2.1` or `[2001:db8::1]:5353`");
+            continue;
+        };
+        if primaries.iter().any(|known| known.address == address) {
+            let message = format!("`primaries` names {address} twice");
+            source.value_fault(written.span, message, "named before", "name each once");
+        } else if primaries.len() == PRIMARIES_MAX {
+            let message = format!("`primaries` names more than {PRIMARIES_MAX}");
+            source.value_fault(written.span, message, "too many", "name those that are nearest");
+            break;
+        } else {
+            primaries.push(Primary { address, key });
+        }
+    }
+    primaries
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    let alone = |text: &str| text.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, DNS_PORT));
+    text.parse().ok().or_else(|| alone(text)).filter(|address| address.port() > 0)
+}
+
+fn name(source: &mut Source<'_>, written: &Value<String>) -> Option<Name> {
+    let name = Name::from_text(&written.value);
+    if let Err(error) = &name {
+        let message = format!("`{}` is no name of a key: {error}", written.value);
+        source.value_fault(written.span.clone(), message, "", "write it as in `[keys]` of watari.toml");
+    }
+    name.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::diag::render;
+
+    fn faults(text: &str) -> String {
+        render(&parse(&"a.example.secondary.toml".into(), text.as_bytes()).1, false)
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = r#"
+            version = 1
+            key = "of.all."
+            primaries = ["192.0.2.1", "2001:db8::1", { address = "[2001:db8::1]:5353", key = "own" }]
+            size-max = "1MiB"
+            records-max = 1000
+            time-max = "5m"
+            refresh-min = "10s"
+            refresh-max = "1h"
+        "#;
+        let (secondary, faults) = parse(&"x".into(), text.as_bytes());
+        assert_eq!(faults, []);
+        let secondary = secondary.unwrap();
+        let shown: Vec<_> = secondary
+            .primaries
+            .iter()
+            .map(|primary| format!("{} {}", primary.address, primary.key.as_ref().unwrap()))
+            .collect();
+        assert_eq!(shown, ["192.0.2.1:53 of.all.", "[2001:db8::1]:53 of.all.", "[2001:db8::1]:5353 own."]);
+        assert_eq!((secondary.size_max, secondary.records_max), (1 << 20, 1000));
+        assert_eq!((secondary.refresh_min.as_secs(), secondary.refresh_max.as_secs()), (10, 3600));
+        assert_eq!(secondary.time_max.as_secs(), 300);
+    }
+
+    #[test]
+    fn all_faults_are_shown_at_once() {
+        let shown = faults(
+            "primaries = [\"192.0.2.1\", \"ns1.example\", { key = \"k\" }, \"192.0.2.1\"]\nsize-max = 5\nprimary = 1\n",
+        );
+        for said in [
+            "`ns1.example` is no address of a primary\n --> a.example.secondary.toml:1:",
+            "a primary has no address",
+            "`primaries` names 192.0.2.1:53 twice",
+            "`size-max` takes text, not a number",
+            "`primary` is not a setting",
+        ] {
+            assert!(shown.contains(said), "{said}\n{shown}");
+        }
+        assert!(faults("version = 1\n").contains("error[secondary-no-primary]: nobody is named"));
+        assert!(faults("primaries = []\n").contains("secondary-no-primary"));
+        assert!(faults("primaries = [\n").contains("config-syntax"));
+    }
+}

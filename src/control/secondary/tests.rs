@@ -1,0 +1,193 @@
+//! The schedule on a clock of its own.
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::*;
+use crate::control::config::secondary::parse;
+use crate::zone::text;
+
+fn name(text: &str) -> Name {
+    Name::from_text(text).unwrap()
+}
+
+fn copy(serial: u32) -> Copy {
+    let file = format!("$TTL 60\n@ SOA ns h {serial} 1000 100 10000 60\n@ NS ns\nns A 192.0.2.1\n");
+    let loaded = text::load(name("a.example").as_ref(), &"a".into(), file.as_bytes(), &text::NoInclude);
+    Copy::whole(loaded.zone.unwrap()).unwrap()
+}
+
+fn from() -> Secondary {
+    parse(&"a".into(), b"primaries = [\"192.0.2.1\", \"192.0.2.2:5353\"]").0.unwrap()
+}
+
+fn at(seconds: i64) -> Instant {
+    Instant::from_unix_seconds(1_800_000_000 + seconds)
+}
+
+fn primary() -> SocketAddr {
+    "192.0.2.2:5353".parse().unwrap()
+}
+
+/// The fetches that are due, and what has expired.
+fn due(secondaries: &mut Secondaries, now: Instant) -> (Vec<Fetch>, usize) {
+    let (mut fetches, mut expired) = (Vec::new(), 0);
+    for due in secondaries.due(now) {
+        match due {
+            Due::Fetch(fetch) => fetches.push(fetch),
+            Due::Expired(..) => expired += 1,
+        }
+    }
+    (fetches, expired)
+}
+
+fn ends(secondaries: &mut Secondaries, fetch: Fetch, came: Result<Option<Copy>, &str>, now: Instant) -> Came {
+    let success = |copy: Option<Copy>| Success {
+        from: primary(),
+        at: now,
+        copy: copy.map(Arc::new),
+        since: None,
+        how: String::new(),
+        before: None,
+    };
+    let result = came.map(success).map_err(str::to_owned);
+    secondaries.fetched(Fetched { apex: fetch.apex, number: fetch.number, result, remarks: Vec::new() }, now)
+}
+
+/// A zone that came at second 0 with serial 7.
+fn served() -> Secondaries {
+    let mut secondaries = Secondaries::default();
+    assert!(secondaries.set(&name("a.example"), from(), None, at(0)).is_none());
+    let (mut fetches, _) = due(&mut secondaries, at(0));
+    assert!(matches!(ends(&mut secondaries, fetches.remove(0), Ok(Some(copy(7))), at(0)), Came::Serve(_)));
+    secondaries
+}
+
+#[test]
+fn it_is_asked_for_as_its_soa_record_says() {
+    let mut secondaries = served();
+    let refresh = secondaries.next().unwrap();
+    assert!((at(900)..=at(1000)).contains(&refresh), "{refresh:?}");
+    assert!(due(&mut secondaries, at(899)).0.is_empty());
+    let (mut fetches, _) = due(&mut secondaries, refresh);
+    assert_eq!((fetches.len(), fetches[0].is_notified, fetches[0].first), (1, false, 1));
+    assert!(matches!(ends(&mut secondaries, fetches.remove(0), Err("no"), refresh), Came::Nothing));
+    let retry = secondaries.next().unwrap().since(refresh);
+    assert!((90..=100).contains(&retry.as_secs()), "{retry:?}");
+    assert_eq!(secondaries.get(&name("a.example")).unwrap().error.as_deref(), Some("no"));
+}
+
+#[test]
+fn it_expires_and_comes_back_with_the_first_word_of_a_primary() {
+    let mut secondaries = served();
+    let mut expired_at = None;
+    for second in 0..10_100 {
+        let (fetches, expired) = due(&mut secondaries, at(second));
+        for fetch in fetches {
+            ends(&mut secondaries, fetch, Err("no"), at(second));
+        }
+        if expired > 0 {
+            assert_eq!(expired_at.replace(second), None);
+        }
+    }
+    assert_eq!(expired_at, Some(10_000));
+    let (fetches, _) = due(&mut secondaries, at(10_300));
+    for fetch in fetches {
+        // The primary has what we had: that is served again.
+        assert!(matches!(ends(&mut secondaries, fetch, Ok(None), at(10_300)), Came::Serve(_)));
+    }
+    let known = secondaries.get(&name("a.example")).unwrap();
+    assert_eq!((known.is_expired, known.expires_at()), (false, at(20_300)));
+}
+
+#[test]
+fn a_restart_changes_nothing_about_when_it_expires() {
+    let kept = |refreshed_at| Kept { copy: copy(7), refreshed_at, source: primary().to_string() };
+    let mut secondaries = Secondaries::default();
+    assert!(secondaries.set(&name("a.example"), from(), Some(kept(at(-9_990))), at(0)).is_some());
+    assert_eq!(secondaries.get(&name("a.example")).unwrap().expires_at(), at(10));
+    let (fetches, expired) = due(&mut secondaries, at(10));
+    assert_eq!((fetches.len(), expired), (1, 1));
+    assert!(fetches[0].copy.is_some());
+    let mut secondaries = Secondaries::default();
+    assert!(secondaries.set(&name("a.example"), from(), Some(kept(at(-10_001))), at(0)).is_none());
+    assert!(secondaries.get(&name("a.example")).unwrap().is_expired);
+    // A clock that was set back lets it live no longer than its EXPIRE.
+    let mut secondaries = Secondaries::default();
+    assert!(secondaries.set(&name("a.example"), from(), Some(kept(at(5_000))), at(0)).is_some());
+    assert_eq!(secondaries.get(&name("a.example")).unwrap().expires_at(), at(10_000));
+}
+
+#[test]
+fn a_flood_of_notices_makes_few_fetches() {
+    let mut secondaries = served();
+    let apex = name("a.example");
+    secondaries.notified(&apex, Some(7), primary(), at(5));
+    secondaries.notified(&apex, Some(6), primary(), at(5));
+    assert!(due(&mut secondaries, at(5)).0.is_empty(), "we have that");
+    let mut fetched = 0;
+    let mut under_way = Vec::new();
+    // Ten seconds, a hundred notices in each; a fetch takes 50 ms.
+    for step in 0..1000 {
+        let now = at(10).after(Duration::from_millis(step * 10));
+        secondaries.notified(&apex, None, primary(), now);
+        under_way.retain(|(done, _): &(Instant, Fetch)| {
+            let is_done = *done <= now;
+            !is_done || {
+                fetched += 1;
+                false
+            }
+        });
+        if under_way.is_empty() {
+            for fetch in due(&mut secondaries, now).0 {
+                assert!(fetch.is_notified);
+                let number = fetch.number;
+                under_way.push((now.after(Duration::from_millis(50)), fetch));
+                let result =
+                    Ok(Success { from: primary(), at: now, copy: None, since: None, how: String::new(), before: None });
+                secondaries.fetched(Fetched { apex: apex.clone(), number, result, remarks: Vec::new() }, now);
+            }
+        }
+    }
+    assert!((40..=60).contains(&fetched), "{fetched}");
+}
+
+#[test]
+fn no_more_are_asked_for_at_one_time_than_may_be() {
+    let mut secondaries = Secondaries::default();
+    for number in 0..1000 {
+        secondaries.set(&name(&format!("z{number}.example")), from(), None, at(0));
+    }
+    let (mut fetches, _) = due(&mut secondaries, at(0));
+    assert_eq!(fetches.len(), FETCHES_MAX);
+    // Nothing can be done until one has ended: there is nothing to wake up for.
+    assert_eq!(secondaries.next(), None);
+    let mut all = 0;
+    while let Some(fetch) = fetches.pop() {
+        all += 1;
+        ends(&mut secondaries, fetch, Ok(Some(copy(1))), at(1));
+        fetches.extend(due(&mut secondaries, at(1)).0);
+        assert!(fetches.len() <= FETCHES_MAX);
+    }
+    assert_eq!(all, 1000);
+    // What was taken away while it was asked for is not missed.
+    secondaries.set(&name("last.example"), from(), None, at(2));
+    let (mut fetches, _) = due(&mut secondaries, at(2));
+    assert!(secondaries.remove(&name("last.example")));
+    assert!(matches!(ends(&mut secondaries, fetches.remove(0), Ok(Some(copy(1))), at(3)), Came::Nothing));
+}
+
+#[test]
+fn what_never_came_is_asked_for_less_and_less_often() {
+    let mut secondaries = Secondaries::default();
+    secondaries.set(&name("a.example"), from(), None, at(0));
+    let mut times = Vec::new();
+    for second in 0..3000 {
+        for fetch in due(&mut secondaries, at(second)).0 {
+            times.push(second);
+            ends(&mut secondaries, fetch, Err("no"), at(second));
+        }
+    }
+    assert!(times.starts_with(&[0, 1, 3]) && (12..=20).contains(&times.len()), "{times:?}");
+}
