@@ -1,9 +1,9 @@
 //! What an answer costs beside itself, counting and the meter, in instructions: they repeat where times do not.
 //!
 //! ```text
-//! cargo bench --bench meter                           as it is built
-//! WATARI_BENCH_WITHOUT=meter cargo bench --bench meter       without what is kept of plans
-//! WATARI_BENCH_WITHOUT=counting cargo bench --bench meter    without that, and without what is counted of every answer
+//! cargo bench --bench meter                                 as it is built
+//! WATARI_BENCH_WITHOUT=meter cargo bench --bench meter      without what is kept of plans
+//! WATARI_BENCH_WITHOUT=counting cargo bench --bench meter   without that, and without what is counted of every answer
 //! ```
 //!
 //! Each case runs under callgrind (of valgrind, which must be there), which counts what happens in [`answers`] alone. Keys
