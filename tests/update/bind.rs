@@ -56,17 +56,17 @@ const DATA: [(Rtype, &str); 18] = [
 
 /// The sections of an update, record by record.
 #[derive(Clone, Debug, Default)]
-struct Draft {
-    prerequisites: Vec<Vec<u8>>,
-    changes: Vec<Vec<u8>>,
-    shown: Vec<String>,
+pub(super) struct Draft {
+    pub(super) prerequisites: Vec<Vec<u8>>,
+    pub(super) changes: Vec<Vec<u8>>,
+    pub(super) shown: Vec<String>,
 }
 
-fn absolute(name: &str) -> Name {
+pub(super) fn absolute(name: &str) -> Name {
     Name::from_text(&if name == "@" { "a.example.".to_owned() } else { format!("{name}.a.example.") }).unwrap()
 }
 
-fn record(owner: &Name, rtype: u16, class: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+pub(super) fn record(owner: &Name, rtype: u16, class: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     let mut octets = owner.wire().to_vec();
     octets.extend(rtype.to_be_bytes());
     octets.extend(class.to_be_bytes());
@@ -125,7 +125,7 @@ fn one(seed: &mut Seed, serial: u32, is_prerequisite: bool) -> (String, Vec<u8>)
 
 impl Draft {
     /// The message, signed with `key`.
-    fn message(&self, id: u16, key: &str) -> Vec<u8> {
+    pub(super) fn message(&self, id: u16, key: &str) -> Vec<u8> {
         let mut message = id.to_be_bytes().to_vec();
         message.extend([0x28, 0]);
         for count in [1, self.prerequisites.len(), self.changes.len(), 0] {

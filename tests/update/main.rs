@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bind;
+mod clients;
+mod killed;
 #[path = "../support/mod.rs"]
 mod support;
 
