@@ -77,6 +77,7 @@ pub fn reply(answer: Answer, clock: &ClockState, now: Instant, styled: bool) -> 
             .help("`watari status` shows the plans of this server, its log the zones that it could not load"),
         Answer::Secondary => Reply::refused("the zone is fetched from others, so that no plan changes it")
             .help("plans are armed where the zone is; with a zone file in the place of its .secondary.toml it is here"),
+        Answer::Told(reply) => *reply,
         Answer::Busy => Reply::failed("too much is asked at once").help("ask again in a moment"),
         Answer::NotJournalled(why) => {
             Reply::failed(format!("it can't be put into the journal, and was not done: {why}"))

@@ -123,6 +123,7 @@ impl Gathering {
             Answer::Secondary => Fate::Refused("it is fetched from others".to_owned()),
             Answer::NotServed => Fate::Refused("it is not served".to_owned()),
             Answer::NotJournalled(why) => Fate::Refused(format!("it can't be put into the journal: {why}")),
+            Answer::Told(reply) => Fate::Refused(reply.text),
             Answer::Done(_) => Fate::Done,
             Answer::Shown(considered) | Answer::Changed(considered) => self.fate(*considered),
         };

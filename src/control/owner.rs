@@ -33,6 +33,7 @@ mod event;
 mod fetched;
 mod inform;
 mod journalled;
+mod keep;
 mod passing;
 
 mod portfolio;
@@ -58,6 +59,7 @@ use super::settle::{Change, Settling};
 use super::shared::Shared;
 use super::store::Record;
 use super::tree::{self, Files};
+use super::updates::keep::Keep;
 use super::updates::{Overlaid, Petitioned, Said};
 use super::watch::Seen;
 use crate::clock;
@@ -127,6 +129,8 @@ pub struct Owner {
     waiting: NameMap<VecDeque<Petitioned>>,
     /// Those that are answered with what is published next.
     said: Vec<(Petitioned, Said)>,
+    /// Questions about zones that are updated which wait for their zone.
+    keeping: Vec<Keep>,
     written_twice: HashSet<Name>,
     portfolios: Portfolios,
     /// Zones that go on with what a portfolio armed that can't be used.
@@ -174,6 +178,7 @@ impl Owner {
             overlaid: NameMap::default(),
             waiting: NameMap::default(),
             said: Vec::new(),
+            keeping: Vec::new(),
             written_twice: HashSet::new(),
             portfolios: Portfolios::default(),
             kept: HashSet::new(),
@@ -216,6 +221,8 @@ impl Owner {
                 }
             }
             Event::Petitioned(all) => self.petitioned(all),
+            Event::Keep(keep) => self.keep(keep, &mut effects),
+            Event::Synced(keep, result) => self.synced(&keep, result, &mut effects),
             Event::Updated(updated) => self.updated(updated, &mut effects),
             Event::Asked(asked) => self.asked(asked, &mut effects),
             Event::Considered(considered) => self.considered(considered, &mut effects),
@@ -264,6 +271,7 @@ impl Owner {
         self.load(&mut effects);
         effects.extend(self.passages.drain(..).map(|passage| Effect::Pass(Box::new(passage))));
         self.publish(now, clock, &mut effects);
+        self.keep_again(&mut effects);
         self.update(&mut effects);
         self.get_ready(now, &mut effects);
         self.tell_secondaries(now, &mut effects);

@@ -288,7 +288,7 @@ impl Control {
                     Event::Reread
                 }
                 Ok(Word::Question(request, caller)) => match self.asked(&request, caller) {
-                    Some(asked) => Event::Asked(asked),
+                    Some(event) => event,
                     // What it asks of many zones is asked below.
                     None if !self.gatherings.is_empty() => Event::Tick,
                     None => continue,
@@ -379,6 +379,7 @@ impl Control {
                 Effect::Journal(records) => _ = self.journal.send(Note::Records(records)),
                 Effect::Write(records, written) => _ = self.journal.send(Note::Updates(records, written)),
                 Effect::Update(job) => self.update(job),
+                Effect::Sync(sync) => self.sync(sync),
                 Effect::Say(answers) => self.say(answers),
                 Effect::Reached(at) => _ = self.journal.send(Note::Reached(at)),
                 Effect::Consider(consider) => self.consider(consider),

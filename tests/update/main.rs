@@ -228,3 +228,45 @@ fn a_plan_that_is_under_way_keeps_what_it_moves() {
     let (_, status) = server.command(&["status", "a.example"]);
     assert!(status.contains("www A"), "the plan goes on: {status}");
 }
+
+#[test]
+fn a_zone_is_synced_frozen_and_thawed() {
+    let mut server = serve(&format!("; a comment\n{ZONE}"));
+    let (done, said) = server.command(&["zone", "sync", "a.example", "--yes"]);
+    assert!(!done && said.contains("the file of a.example has all that is served"), "{said}");
+    update(&server, "update add token.a.example 60 TXT x\nupdate delete www.a.example A");
+    let (_, status) = server.command(&["status", "a.example"]);
+    let lies = "over the file lies what 1 updates have made of it: 1 records added, 1 removed; serial 11";
+    assert!(status.contains(lies), "{status}");
+    let (done, said) = server.command(&["zone", "sync", "a.example"]);
+    assert!(!done && said.contains("is written anew, with what 1 updates have made of it"), "{said}");
+    assert!(said.contains("without its comments"), "{said}");
+    assert!(fs::read_to_string(server.path("a.example.zone")).unwrap().contains("; a comment"), "nobody agreed");
+    let (done, said) = server.command(&["zone", "sync", "a.example", "--yes"]);
+    assert!(done && said.contains("the file of a.example has what is served"), "{said}");
+    let text = fs::read_to_string(server.path("a.example.zone")).unwrap();
+    assert!(text.contains("token") && !text.contains("www") && !text.contains("comment"), "{text}");
+    server
+        .until("nothing lies over it any more", |server| !server.command(&["status", "a.example"]).1.contains("lies"));
+    assert_eq!(serial(&server), 11, "what is served is the same");
+
+    update(&server, "update add other.a.example 60 TXT y");
+    let (done, said) = server.command(&["zone", "freeze", "a.example", "--yes"]);
+    assert!(done && said.contains("a.example is frozen"), "{said}");
+    assert!(fs::read_to_string(server.path("a.example.zone")).unwrap().contains("other"));
+    let refused = nsupdate(&server, "all.", &[], "update add late.a.example 60 TXT z");
+    assert!(!refused.0 && refused.1.contains("REFUSED"), "{}", refused.1);
+    // Frozen it stays, over a restart and an edit.
+    server.running.kill();
+    let Watari { folder, running, .. } = server;
+    drop(running);
+    let mut server = Watari::start(folder, &[]);
+    server.write("a.example.zone", &ZONE.replace(" 10 ", " 100 "));
+    server.until("the edit is served", |server| serial(server) == 100);
+    assert!(!nsupdate(&server, "all.", &[], "update add late.a.example 60 TXT z").0);
+    let (done, said) = server.command(&["zone", "thaw", "a.example", "--yes"]);
+    assert!(done && said.contains("a.example takes updates again"), "{said}");
+    update(&server, "update add late.a.example 60 TXT z");
+    assert_eq!((server.data("late.a.example", "TXT").as_str(), serial(&server)), ("\"z\"", 101));
+    assert!(!server.command(&["zone", "thaw", "a.example", "--yes"]).0);
+}

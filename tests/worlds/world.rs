@@ -318,7 +318,7 @@ impl World {
                     self.after(Duration::from_secs(5), Coming::Event(looked));
                 }
                 // Nobody updates these zones.
-                Effect::Write(..) | Effect::Update(_) | Effect::Say(_) => {
+                Effect::Write(..) | Effect::Update(_) | Effect::Say(_) | Effect::Sync(_) => {
                     unreachable!("nobody has asked for an update")
                 }
                 Effect::AskSerial(..)

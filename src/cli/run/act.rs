@@ -69,6 +69,9 @@ fn question(verb: Verb) -> &'static str {
         Verb::Approve => "Approve it?",
         Verb::Rollback => "Roll it back?",
         Verb::Abort => "Give it up?",
+        Verb::Freeze => "Freeze it?",
+        Verb::Thaw => "Thaw it?",
+        Verb::Sync => "Write it anew?",
         Verb::Status => "Go on?",
     }
 }

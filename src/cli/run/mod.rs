@@ -5,6 +5,7 @@
 
 mod act;
 mod commands;
+mod keep;
 mod person;
 mod status;
 
@@ -19,6 +20,7 @@ use crate::control::socket::{AskError, Outcome, Reply};
 use crate::control::{names, portfolio};
 
 pub(super) use commands::{Abort, Approve, Arm, Hold, Resume, Rollback};
+pub(super) use keep::{Freeze, Sync, Thaw};
 pub(super) use status::Status;
 
 /// Where the server is found.

@@ -1,4 +1,5 @@
-//! `watari zone …`: what became of zones, from the history in the folder of state. No server need run.
+//! `watari zone …`: what became of zones, from the history in the folder of state, for which no server need run; and what is
+//! done with zones that are updated.
 
 mod diff;
 mod log;
@@ -8,17 +9,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{Exit, style};
+use super::{Exit, run, style};
 use crate::control::names;
 use crate::control::settings::{Overrides, Settings, SettingsError};
 use crate::control::store::{Store, StoreError};
 use crate::wire::Name;
 
-/// Look at the history of zones: what changed, when, and by whom.
+/// Look at the history of zones: what changed, when, and by whom; and at what dynamic updates have made of their files.
 #[derive(Debug, Subcommand)]
 pub(super) enum Zone {
     Log(log::Log),
     Diff(diff::Diff),
+    Freeze(run::Freeze),
+    Thaw(run::Thaw),
+    Sync(run::Sync),
 }
 
 impl Zone {
@@ -26,6 +30,9 @@ impl Zone {
         let done = match self {
             Zone::Log(arguments) => log::run(arguments),
             Zone::Diff(arguments) => diff::run(arguments),
+            Zone::Freeze(arguments) => return arguments.run(),
+            Zone::Thaw(arguments) => return arguments.run(),
+            Zone::Sync(arguments) => return arguments.run(),
         };
         done.unwrap_or_else(ZoneError::end)
     }

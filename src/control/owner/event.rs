@@ -17,8 +17,10 @@ use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
 use crate::control::secondary::{Fed, Fetch, Fetched};
+use crate::control::socket::Reply;
 use crate::control::store::Record;
 use crate::control::tree::{Files, Tree};
+use crate::control::updates::keep::{Keep, Sync};
 use crate::control::updates::{Job, Petitioned, Said, Updated, Written};
 use crate::control::watch::Seen;
 use crate::timeline::conduct::{Decided, Decision, Refusal};
@@ -45,6 +47,10 @@ pub enum Event {
     Petitioned(Vec<Petitioned>),
     /// What comes of updates was worked out.
     Updated(Box<Updated>),
+    /// A person asks for a zone that is updated to be frozen, thawed or synced.
+    Keep(Keep),
+    /// Its file is written, or can't be.
+    Synced(Keep, Result<(), String>),
     /// A person asks for something to be done with a plan, or to be shown it.
     Asked(Asked),
     /// That was worked out.
@@ -148,6 +154,8 @@ pub enum Answer {
     Secondary,
     /// There is no such zone, or nothing is served of it.
     NotServed,
+    /// What is to be said is worked out.
+    Told(Box<Reply>),
     /// Too much is asked at once.
     Busy,
     /// It could not be put into the journal; nothing is done.
@@ -178,6 +186,8 @@ pub enum Effect {
     Write(Vec<Record>, Vec<Written>),
     /// Work out what comes of updates.
     Update(Job),
+    /// Write a zone file with updates in it.
+    Sync(Sync),
     /// Answer what asked for updates.
     Say(Vec<(Petitioned, Said)>),
     /// Steps of plans were served until this instant: put into the journal that it was reached, so that no clock which

@@ -6,7 +6,8 @@ use super::{Owner, recorded};
 use crate::clock;
 use crate::control::load::{Loaded, Outcome};
 use crate::control::report::Report;
-use crate::control::updates::Updated;
+use crate::control::updates::keep::Keep;
+use crate::control::updates::{Overlaid, Updated};
 use crate::wire::Name;
 
 /// What waits for the journal.
@@ -16,6 +17,7 @@ pub(super) enum Pending {
     Decided(Box<Considered>),
     Told(Box<Told>),
     Updated(Box<Updated>),
+    Kept(Box<(Keep, Overlaid)>),
 }
 
 impl Owner {
@@ -67,6 +69,10 @@ impl Owner {
                 self.is_read(apex);
             }
             (Some(Pending::Updated(updated)), failure) => self.updates_written(*updated, failure, clock, effects),
+            (Some(Pending::Kept(kept)), failure) => {
+                let (keep, after) = *kept;
+                self.kept(keep, after, failure, effects);
+            }
             (None, _) => {}
         }
         self.ask_again(effects);

@@ -215,7 +215,7 @@ impl World {
                     self.coming.push((self.now + Duration::from_millis(1), event));
                 }
                 Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
-                Effect::Tidy | Effect::Write(..) | Effect::Update(_) | Effect::Say(_) => {}
+                Effect::Tidy | Effect::Write(..) | Effect::Update(_) | Effect::Say(_) | Effect::Sync(_) => {}
                 Effect::Fetch(_) | Effect::Feed(_) | Effect::Forget(_) => {}
             }
         }

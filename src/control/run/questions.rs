@@ -16,6 +16,7 @@ use crate::control::registry::Count;
 use crate::control::running;
 use crate::control::secondary::told;
 use crate::control::socket::{self, Caller, Reply, Verb};
+use crate::control::updates::keep::{self, Keep};
 use crate::timeline::conduct::Decision;
 use crate::timeline::plan;
 use crate::wire::Name;
@@ -23,7 +24,7 @@ use crate::zone::Zone;
 
 impl Control {
     /// What is asked of the owner by a question from the socket; what the owner need not decide is answered here.
-    pub(super) fn asked(&mut self, request: &socket::Request, caller: Caller) -> Option<Asked> {
+    pub(super) fn asked(&mut self, request: &socket::Request, caller: Caller) -> Option<Event> {
         let Some(name) = &request.zone else {
             match request.verb {
                 Verb::Status => {
@@ -65,6 +66,13 @@ impl Control {
                 self.tell_standing(apex, request.styled, caller);
                 return None;
             }
+            Verb::Freeze | Verb::Thaw | Verb::Sync if portfolio.is_some() => {
+                caller.reply(Reply::refused("that is done zone by zone").help("name a zone"));
+                return None;
+            }
+            Verb::Freeze => return Some(self.kept_by(keep::Verb::Freeze, apex, request, caller)),
+            Verb::Thaw => return Some(self.kept_by(keep::Verb::Thaw, apex, request, caller)),
+            Verb::Sync => return Some(self.kept_by(keep::Verb::Sync, apex, request, caller)),
             Verb::Arm => Decision::Arm,
             Verb::Hold => Decision::Hold { why: request.why.clone().unwrap_or_default() },
             Verb::Approve => Decision::Approve { gate: request.gate.clone() },
@@ -84,13 +92,23 @@ impl Control {
             self.begin_gathering(&portfolio, decision, request.act.clone(), caller);
             return None;
         }
+        let by = caller.by().to_owned();
+        let ticket = self.ticket(caller, request.styled);
+        let act = request.act.clone().map_or(Act::No, Act::If);
+        Some(Event::Asked(Asked { ticket, apex, decision, by, act }))
+    }
+
+    fn ticket(&mut self, caller: Caller, styled: bool) -> Ticket {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let by = caller.by().to_owned();
         self.callers.retain(|_, (caller, _)| !caller.has_gone());
-        self.callers.insert(ticket, (caller, request.styled));
-        let act = request.act.clone().map_or(Act::No, Act::If);
-        Some(Asked { ticket, apex, decision, by, act })
+        self.callers.insert(ticket, (caller, styled));
+        ticket
+    }
+
+    fn kept_by(&mut self, verb: keep::Verb, apex: Name, request: &socket::Request, caller: Caller) -> Event {
+        let ticket = self.ticket(caller, request.styled);
+        Event::Keep(Keep { ticket, apex, verb, act: request.act.clone() })
     }
 
     /// The zone of `apex` that is served.
@@ -106,6 +124,7 @@ impl Control {
         let running = self.owner.running_of(&apex);
         let (loader, archive, clock) = (self.loader.clone(), self.archive.clone(), self.clock_state());
         let (now, meter) = (self.clock.now(), self.meter.clone());
+        let overlaid = self.owner.overlaid(&apex).cloned();
         let told = self.owner.notifier().standing(&apex);
         let sightings = self.owner.sightings(&apex, now);
         rayon::spawn(move || {
@@ -117,7 +136,8 @@ impl Control {
             let reading = meter.reading(metrics::hash(&apex)).unwrap_or_default();
             let standing = lookout::told(standing, &sightings, now);
             let standing = metered::told(standing, &apex, schedule.as_ref(), &reading);
-            caller.reply(informed::of_zone(standing, &told));
+            let standing = informed::of_zone(standing, &told);
+            caller.reply(keep::told(standing, &apex, overlaid.as_ref()));
         });
     }
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::{Control, Word};
 use crate::control::names;
 use crate::control::owner::Event;
+use crate::control::updates::keep::Sync;
 use crate::control::updates::{Job, Petitioned, Said, Updated};
 use crate::net::Occasionally;
 
@@ -24,6 +25,19 @@ impl Control {
             let updated = catch_unwind(AssertUnwindSafe(run)).ok().flatten();
             let updated = updated.unwrap_or_else(|| Updated::nothing(apex));
             _ = queue.send(Word::Event(Event::Updated(Box::new(updated))));
+        });
+    }
+
+    pub(super) fn sync(&self, sync: Sync) {
+        let zone = self.catalog.zone(sync.keep.apex.as_ref()).cloned();
+        let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
+        rayon::spawn(move || {
+            let written = match &zone {
+                Some(zone) => sync.write(zone, &loader, clock.next()),
+                None => Err("it is not served".to_owned()),
+            };
+            let written = written.map(|path| tracing::info!("{} is written anew, with its updates", path.display()));
+            _ = queue.send(Word::Event(Event::Synced(sync.keep, written)));
         });
     }
 

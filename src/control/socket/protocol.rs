@@ -44,12 +44,28 @@ pub enum Verb {
     Rollback,
     /// Give a plan up before its flip.
     Abort,
+    /// Take no updates of a zone, and write its file with those that there were.
+    Freeze,
+    /// Take updates of a zone again.
+    Thaw,
+    /// Write a zone's file with its updates.
+    Sync,
 }
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Verb; 7] =
-        [Verb::Arm, Verb::Status, Verb::Hold, Verb::Resume, Verb::Approve, Verb::Rollback, Verb::Abort];
+    pub const ALL: [Verb; 10] = [
+        Verb::Arm,
+        Verb::Status,
+        Verb::Hold,
+        Verb::Resume,
+        Verb::Approve,
+        Verb::Rollback,
+        Verb::Abort,
+        Verb::Freeze,
+        Verb::Thaw,
+        Verb::Sync,
+    ];
 
     /// As it is written.
     pub fn name(self) -> &'static str {
@@ -61,6 +77,9 @@ impl Verb {
             Verb::Approve => "approve",
             Verb::Rollback => "rollback",
             Verb::Abort => "abort",
+            Verb::Freeze => "freeze",
+            Verb::Thaw => "thaw",
+            Verb::Sync => "sync",
         }
     }
 }

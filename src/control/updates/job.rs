@@ -155,7 +155,7 @@ impl Job {
         let size_before = overlay.size();
         let keys = overlay.fold(&changed);
         if overlay.size() > OVERLAY_SIZE_MAX.max(size_before) {
-            let why = "updates have made more of the zone than is kept: write it into its file";
+            let why = "updates have made more of the zone than is kept; `watari zone sync` writes it into its file";
             return Err(Refusal::new(Rcode::REFUSED, why));
         }
         let layers = keys.into_iter().map(|key| (key.clone(), overlay.layer(&key).cloned())).collect();

@@ -8,11 +8,12 @@
 //!    nothing is half there.
 //! 2. A zone's updates are taken by one job at a time. What comes meanwhile waits, and is then taken together: one
 //!    transaction, one new serial, however many they are.
-//! 3. The zone file is never written. What updates have made of it is an [`Overlay`], kept in the database and put over the file at each start and each edit.
+//! 3. The zone file is never written but by who asks for it ([`keep`]). What updates have made of it is an [`Overlay`], kept in the database and put over the file at each start and each edit.
 //! 4. The serial rises with each job that changes something: above what was served, and above the file's.
 
 mod inbox;
 mod job;
+pub mod keep;
 
 use std::sync::Arc;
 
