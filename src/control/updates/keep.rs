@@ -121,6 +121,7 @@ impl Sync {
             serving: Some(*content),
             running: running.clone(),
             overlaid: overlaid.clone(),
+            base: None,
         };
         if !matches!(loader.load(request, now).outcome, Outcome::Unchanged) {
             return Err(format!("{} is not what is served: it was edited meanwhile, or can't be used", path.display()));
