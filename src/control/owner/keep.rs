@@ -19,6 +19,10 @@ impl Owner {
         let Some(known) = self.zones.get(&keep.apex).filter(|known| known.is_served()) else {
             return effects.push(Effect::Answer(keep.ticket, Answer::NotServed));
         };
+        if self.secondaries.get(&keep.apex).is_some() {
+            let reply = Reply::refused("the zone is fetched from others, and takes no updates").help("ask its primary");
+            return effects.push(Effect::Answer(keep.ticket, Answer::Told(Box::new(reply))));
+        }
         let overlaid = self.overlaid.get(&keep.apex).map(|overlaid| &**overlaid);
         let shown = keep.shown(&known.files.path(&keep.apex, Role::Zone).display().to_string(), overlaid);
         if shown.token.is_none() || !keep.is_agreed(overlaid) {
