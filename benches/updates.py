@@ -59,6 +59,7 @@ def watari(folder, port):
 
 
 def knot(folder, port):
+    os.makedirs(f"{folder}/db")
     open(f"{folder}/{ZONE}.zone", "w").write(zone_text())
     secret = base64.b64encode(SECRET).decode()
     open(f"{folder}/knot.conf", "w").write(f"""
@@ -124,7 +125,7 @@ def run(port, window, count, tag):
                 again += 1
             continue
         if waiting.pop(struct.unpack(">H", answer[:2])[0], None) is not None and answer[3] & 15:
-            sys.exit(f"an update got RCODE {answer[3] & 15}")
+            sys.exit(f"an update of {tag} got RCODE {answer[3] & 15}")
     return count / (time.perf_counter() - begun), again
 
 
