@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use watari::cli::Cli;
 use watari::control::config::{self, Config};
 
@@ -44,6 +44,9 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         "docs/plan-format.md",
         "docs/probes.md",
         "docs/history.md",
+        "docs/transfers.md",
+        "docs/updates.md",
+        "docs/secondaries.md",
         "CHANGELOG.md",
     ] {
         let document = read(name);
@@ -68,8 +71,8 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
     let mut understood = 0;
     for line in shown {
         let line = line.replace("cargo run --release -- ", "watari ");
-        // Only the command: not what its output goes to.
-        let line = line.split([';', '|', '>']).next().unwrap_or_default().trim();
+        // Only the command: not what its output goes to, nor what is said of it.
+        let line = line.split([';', '|', '>', '#']).next().unwrap_or_default().trim();
         let mut words = line.split_whitespace().map(|word| word.trim_matches('\''));
         let command = words.clone().nth(1).unwrap_or_default();
         let is_ours = words.next() == Some("watari") && command.chars().all(|c| c.is_ascii_lowercase());
@@ -94,6 +97,22 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         understood += 1;
     }
     assert!(understood > 20, "only {understood} commands were found");
+}
+
+#[test]
+fn the_readme_has_every_command() {
+    fn leaves(command: &clap::Command, path: &str, all: &mut Vec<String>) {
+        let path = format!("{path}{}", command.get_name());
+        if !command.has_subcommands() {
+            all.push(path);
+            return;
+        }
+        command.get_subcommands().for_each(|below| leaves(below, &format!("{path} "), all));
+    }
+    let (readme, mut all) = (read("README.md"), Vec::new());
+    leaves(&Cli::command(), "", &mut all);
+    let missing: Vec<_> = all.iter().filter(|command| !readme.contains(&format!("`{command}"))).collect();
+    assert!(missing.is_empty() && all.len() > 20, "not in README.md: {missing:?}");
 }
 
 /// The words of a command as a shell has them: what stands between single quotes is one.
