@@ -21,7 +21,7 @@ fn pair() -> (UdpSocket, UdpSocket) {
     (a, b)
 }
 
-/// `asker` asks, and gets answers of `lengths`, each filled with its number.
+/// Answers with a function.
 struct With<F>(F);
 
 impl<F: FnMut(SocketAddr, &[u8], &mut [u8]) -> usize> Answers for With<F> {
@@ -35,6 +35,7 @@ fn with<F: FnMut(SocketAddr, &[u8], &mut [u8]) -> usize>(answer: F) -> With<F> {
     With(answer)
 }
 
+/// `asker` asks, and gets answers of `lengths`, each filled with its number.
 fn answer(asker: &UdpSocket, socket: &UdpSocket, abilities: Abilities, lengths: &[usize]) -> Batch {
     for _ in lengths {
         asker.send(&[0; 20]).unwrap();
