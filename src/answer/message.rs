@@ -4,7 +4,7 @@ use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
 use crate::wire::{HEADER_LEN, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
-use super::noted::{Kind, METERS};
+use super::noted::{Kind, METERS, Noting};
 use super::request::Request;
 
 /// A section of a message after the question.
@@ -45,6 +45,8 @@ pub(super) struct Message<'a> {
     pub(super) rcode: Rcode,
     /// What kind of an answer it will be, as far as that is known before it is finished.
     pub(super) kind: Kind,
+    /// Whether what a running plan flips is noted.
+    pub(super) noting: Noting,
     /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
     /// What was taken back counts too: rather too long. One more than that, and 0 if there are none: an [`Option`] would
     /// make each message longer by a word, which is moved.
@@ -71,8 +73,14 @@ impl<'a> Message<'a> {
             truncated: false,
             rcode: Rcode::NOERROR,
             kind: Kind::default(),
+            noting: Noting::Nothing,
             capped: 0,
         })
+    }
+
+    /// How many octets records may fill.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Says that something that belongs here is left out (RFC 2181 § 9).
@@ -86,8 +94,7 @@ impl<'a> Message<'a> {
         let start = self.at;
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
         self.counts[section as usize] += rrset.len() as u16;
-        // As with the TTL itself, a zone without a patch pays for no more than this question.
-        if METERS && rrset.is_of_patch() {
+        if METERS && self.noting == Noting::Begun && rrset.is_of_patch() {
             self.note_capped(rrset);
         }
         Ok(start)

@@ -2,6 +2,9 @@
 //!
 //! It is written beside the answer, over what was noted of the one before, and never changes an answer.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::clock::Instant;
 use crate::wire::{Rcode, Rtype};
 use crate::zone::NameHash;
 
@@ -201,12 +204,57 @@ pub enum What {
 /// What was noted of the last answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Noted {
-    /// Its kind.
+    /// Its kind. If that says that something of a running plan was in it and nothing is [`handed`](Noted::handed), then
+    /// the same was as in the last answer of which something is.
     pub kind: Kind,
-    /// The zone whose plan runs that the answer is in, as long as it is.
-    begun: Option<Begun>,
+    /// How it was last come into a zone whose plan runs.
+    entry: Entry,
+    /// Whether anything was handed out after that.
+    handed_any: bool,
+    begun: Begun,
     count: usize,
     handed: [Handed; HANDED_MAX],
+}
+
+/// How far noting is in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noting {
+    /// No zone whose plan runs was come into.
+    Nothing,
+    /// The answer is in such a zone.
+    Begun,
+    /// It was, and is no longer.
+    Ended,
+    /// As the last time: nothing is noted again.
+    Again,
+}
+
+/// Who came first into a zone whose plan runs, when, and with which question. Alike, the answers are alike from there on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) now: Instant,
+    pub(super) peer: SocketAddr,
+    /// The name that is looked for there.
+    pub(super) name: NameHash,
+    pub(super) qtype: Rtype,
+    /// Whether that is the question's name, and no alias led there.
+    pub(super) is_first: bool,
+    pub(super) dnssec_ok: bool,
+    /// How many octets the records may fill.
+    pub(super) limit: usize,
+}
+
+impl Entry {
+    /// Like no other: no answer is of this instant.
+    const NOBODYS: Entry = Entry {
+        now: Instant::MIN,
+        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        name: NameHash(0),
+        qtype: Rtype(0),
+        is_first: false,
+        dnssec_ok: false,
+        limit: 0,
+    };
 }
 
 /// A zone whose plan runs, before it is known what of it is in the answer.
@@ -221,7 +269,9 @@ struct Begun {
 impl Noted {
     pub(super) const NOTHING: Noted = Noted {
         kind: Kind::SILENCE,
-        begun: None,
+        entry: Entry::NOBODYS,
+        handed_any: false,
+        begun: Begun { apex: NameHash(0), below: None, has_flipped: false },
         count: 0,
         handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX],
     };
@@ -236,21 +286,29 @@ impl Noted {
         self.count = 0;
     }
 
-    /// From now on the answer is in a zone whose plan runs.
-    pub(super) fn begin(&mut self, apex: NameHash, below: Option<u8>, has_flipped: bool) {
-        self.begun = Some(Begun { apex, below, has_flipped });
+    /// Lets nothing be as the last time.
+    pub(super) fn forget_entry(&mut self) {
+        self.entry = Entry::NOBODYS;
     }
 
-    /// Whether the answer is in such a zone.
-    #[inline]
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun.is_some()
+    /// Whether `entry` is the last one once more, and if so whether anything was handed out then.
+    pub(super) fn again(&mut self, entry: Entry) -> Option<bool> {
+        if entry == self.entry {
+            return Some(self.handed_any);
+        }
+        (self.entry, self.handed_any) = (entry, false);
+        None
+    }
+
+    /// From now on the answer is in a zone whose plan runs.
+    pub(super) fn begin(&mut self, apex: NameHash, below: Option<u8>, has_flipped: bool) {
+        self.begun = Begun { apex, below, has_flipped };
     }
 
     /// It is no longer. `capped` is the longest TTL of what is in it of the data that the plan flips, `missing` the hash of
     /// the question's name if that does not exist. Gives whether that is noted; what is too many is not.
     pub(super) fn end(&mut self, capped: Option<u32>, missing: Option<NameHash>) -> bool {
-        let Some(Begun { apex, below, has_flipped }) = self.begun.take() else { return false };
+        let Begun { apex, below, has_flipped } = self.begun;
         let what = match (capped, missing, below) {
             (Some(ttl), ..) if has_flipped => What::New(ttl),
             (Some(ttl), ..) => What::Old(ttl),
@@ -260,6 +318,7 @@ impl Noted {
         let place = self.handed.get_mut(self.count);
         let is_noted = place.map(|place| *place = Handed { apex, what }).is_some();
         self.count += usize::from(is_noted);
+        self.handed_any |= is_noted;
         is_noted
     }
 }

@@ -15,7 +15,7 @@ use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 
 use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
-use super::noted::{METERS, Noted};
+use super::noted::{Entry, METERS, Noted, Noting};
 use super::request::Request;
 use super::{Arrival, Transport, additional, proof};
 
@@ -174,18 +174,41 @@ impl Resolution<'_, '_> {
     #[inline(never)]
     fn view_of_changing<'a>(&mut self, of: Match<'a>, timeline: &'a Timeline, first: bool) -> View<'a> {
         let view = timeline.view(self.arrival.now, self.arrival.peer.ip());
-        if METERS && view.is_patched() {
+        if METERS && view.is_patched() && !self.is_again(first) {
             self.settle();
             let below = if first { u8::try_from(of.skipped).ok() } else { None };
             self.noted.begin(of.apex(), below, timeline.has_flipped(view));
+            self.message.noting = Noting::Begun;
         }
         view
+    }
+
+    /// Whether all that there is to note was noted when the same was asked the last time.
+    fn is_again(&mut self, first: bool) -> bool {
+        if self.message.noting != Noting::Nothing {
+            return self.message.noting == Noting::Again;
+        }
+        let entry = Entry {
+            now: self.arrival.now,
+            peer: *self.arrival.peer,
+            name: self.name.hash(0),
+            qtype: self.query.qtype,
+            is_first: first,
+            dnssec_ok: self.query.edns.is_some_and(|edns| edns.dnssec_ok),
+            limit: self.message.limit(),
+        };
+        let Some(handed_any) = self.noted.again(entry) else { return false };
+        self.message.noting = Noting::Again;
+        if handed_any {
+            self.message.kind = self.message.kind.met();
+        }
+        true
     }
 
     /// Notes what the links since the last that began in a zone whose plan runs have written of it.
     #[inline]
     pub(super) fn settle(&mut self) {
-        if METERS && self.noted.has_begun() {
+        if METERS && self.message.noting == Noting::Begun {
             self.note();
         }
     }
@@ -195,6 +218,7 @@ impl Resolution<'_, '_> {
         // The name that is looked for is the question's, if that is wanted: as long as this is the first link.
         let missing = (self.message.rcode == Rcode::NXDOMAIN).then(|| self.name.hash(0));
         let capped = self.message.take_capped();
+        self.message.noting = Noting::Ended;
         if self.noted.end(capped, missing) {
             self.message.kind = self.message.kind.met();
         }

@@ -145,24 +145,35 @@ impl Clerk {
         let noted = self.answerer.noted();
         self.tally.count_met(transport, noted.kind);
         match noted.handed() {
-            [again] if self.tally.repeats(now, peer, again) => {}
-            _ => self.meter_anew(now, peer),
+            [] => self.tally.repeat(),
+            [handed] => {
+                let labels = |below| self.answerer.asked_labels(below);
+                if !self.tally.meter(now, peer.ip(), handed, labels) {
+                    self.answerer.forget_entry();
+                }
+                self.answerer.forget_handed();
+            }
+            _ => self.meter_many(now, peer),
         }
-        self.answerer.forget_handed();
     }
 
-    #[inline(never)]
-    fn meter_anew(&mut self, now: Instant, peer: SocketAddr) {
+    /// The same of an answer from several such zones. Nothing repeats it.
+    #[cold]
+    fn meter_many(&mut self, now: Instant, peer: SocketAddr) {
         for handed in self.answerer.noted().handed() {
-            self.tally.meter(now, peer, handed, |below| self.answerer.asked_labels(below));
+            self.tally.meter(now, peer.ip(), handed, |below| self.answerer.asked_labels(below));
         }
+        self.answerer.forget_entry();
+        self.answerer.forget_handed();
     }
 }
 
 impl Respond for Clerk {
     #[inline]
     fn refresh(&mut self) {
-        self.catalog.refresh();
+        if self.catalog.refresh() {
+            self.answerer.forget_entry();
+        }
         if self.rights.refresh() {
             self.answerer.set_rights(self.rights.value().clone());
         }

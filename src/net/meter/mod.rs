@@ -44,6 +44,14 @@ pub const ZONES_MAX: usize = 4096;
 /// The most sketches of all workers, each of some 1,200 octets.
 pub const SKETCHES_MAX: usize = 32_768;
 
+/// Why a sketch is not on the list.
+enum Unenrolled {
+    /// Somebody reads it at this moment.
+    Busy,
+    /// There is no room.
+    Full,
+}
+
 /// What all workers have counted.
 pub struct Meter {
     key: Key,
@@ -80,19 +88,19 @@ impl Meter {
         Tally::new(self.clone(), self.key, counters)
     }
 
-    /// Puts one more sketch on the list, if there is room and nobody reads it at this moment.
-    fn enrol(&self, sketch: impl FnOnce() -> Sketch) -> Option<Arc<Sketch>> {
+    /// Puts one more sketch on the list.
+    fn enrol(&self, sketch: impl FnOnce() -> Sketch) -> Result<Arc<Sketch>, Unenrolled> {
         let mut sketches = match self.sketches.try_lock() {
             Ok(sketches) => sketches,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::WouldBlock) => return Err(Unenrolled::Busy),
         };
         if sketches.len() >= SKETCHES_MAX {
-            return None;
+            return Err(Unenrolled::Full);
         }
         let sketch = Arc::new(sketch());
         sketches.push(sketch.clone());
-        Some(sketch)
+        Ok(sketch)
     }
 
     /// What was counted of all answers.

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::counters::Counters;
 use super::networks::{Key, Network};
 use super::sketch::Sketch;
-use super::{Meter, ZONES_MAX};
+use super::{Meter, Unenrolled, ZONES_MAX};
 use crate::answer::Transport;
 use crate::answer::noted::{Handed, Kind, What};
 use crate::clock::Instant;
@@ -25,8 +25,13 @@ pub struct Tally {
     last: Option<Arc<Sketch>>,
     /// What was written to it last. Who asks in a row is told the same in a row, and one more of it says nothing new but
     /// that it was one more.
-    same: (Instant, SocketAddr, Handed),
+    same: What,
+    /// There is no room for more of them until then: looking for some takes long.
+    full_until: Instant,
 }
+
+/// How long it takes until room is looked for again.
+const FULL: Duration = Duration::from_secs(1);
 
 /// A hash that is one already.
 #[derive(Default)]
@@ -48,9 +53,8 @@ impl Hasher for AsItIs {
 
 impl Tally {
     pub(super) fn new(meter: Arc<Meter>, key: Key, counters: Arc<Counters>) -> Tally {
-        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let same = (Instant::MIN, nobody, Handed { apex: NameHash(0), what: What::Old(0) });
-        Tally { meter, key, counters, sketches: HashMap::default(), last: None, same }
+        let (sketches, same, full_until) = (HashMap::default(), What::Old(0), Instant::MIN);
+        Tally { meter, key, counters, sketches, last: None, same, full_until }
     }
 
     /// One more answer; whether it is counted, which it is not if something of a running plan was in it.
@@ -71,30 +75,37 @@ impl Tally {
         self.counters.took(time);
     }
 
-    /// Counts what was handed out if it is the same as was metered last, to the same peer at the same instant; whether it is.
+    /// The same was handed out as was metered last, to the same peer at the same instant.
     #[inline]
-    pub fn repeats(&self, now: Instant, peer: SocketAddr, handed: &Handed) -> bool {
-        let sketch = self.last.as_ref().filter(|sketch| !sketch.is_over() && self.same == (now, peer, *handed));
-        sketch.map(|sketch| sketch.repeat(handed.what)).is_some()
+    pub fn repeat(&self) {
+        if let Some(sketch) = self.last.as_ref().filter(|sketch| !sketch.is_over()) {
+            sketch.repeat(self.same);
+        }
     }
 
     /// Takes note of what was handed to `peer` of a zone whose plan runs; `labels` gives as many of the question's.
-    pub fn meter<'n>(&mut self, now: Instant, peer: SocketAddr, handed: &Handed, labels: impl Fn(usize) -> &'n [u8]) {
+    /// Whether it is noted.
+    #[inline]
+    pub fn meter<'n>(
+        &mut self,
+        now: Instant,
+        peer: IpAddr,
+        handed: &Handed,
+        labels: impl Fn(usize) -> &'n [u8],
+    ) -> bool {
         if !self.last.as_ref().is_some_and(|sketch| sketch.apex == handed.apex && !sketch.is_over()) {
             self.find(handed.apex, now);
         }
-        let Some(sketch) = &self.last else { return };
-        let network = self.key.hash(Network::of(peer.ip()));
-        let is_noted = sketch.hand(now, handed.what, network, labels);
-        // An instant that no answer has: nothing repeats what was not noted.
-        self.same = (if is_noted { now } else { Instant::MIN }, peer, *handed);
+        let Some(sketch) = &self.last else { return false };
+        self.same = handed.what;
+        sketch.hand(now, handed.what, self.key.hash(Network::of(peer)), labels)
     }
 
     /// Turns to the sketch of another zone than the last; a new one if there is none, and room. Nothing waits here: if
     /// the list of all sketches is being read, the next answer makes it.
     fn find(&mut self, apex: NameHash, now: Instant) {
         let known = self.sketches.get(&apex.0).filter(|sketch| !sketch.is_over()).cloned();
-        self.last = known.or_else(|| self.make(apex, now));
+        self.last = known.or_else(|| if now < self.full_until { None } else { self.make(apex, now) });
     }
 
     #[cold]
@@ -102,12 +113,21 @@ impl Tally {
         self.sketches.remove(&apex.0);
         if self.sketches.len() >= ZONES_MAX {
             self.sketches.retain(|_, sketch| !sketch.is_over());
-            if self.sketches.len() >= ZONES_MAX {
-                return None;
-            }
         }
-        let sketch = self.meter.enrol(|| Sketch::new(apex, now))?;
-        self.sketches.insert(apex.0, sketch.clone());
-        Some(sketch)
+        let enrolled = match self.sketches.len() < ZONES_MAX {
+            true => self.meter.enrol(|| Sketch::new(apex, now)),
+            false => Err(Unenrolled::Full),
+        };
+        match enrolled {
+            Ok(sketch) => {
+                self.sketches.insert(apex.0, sketch.clone());
+                Some(sketch)
+            }
+            Err(Unenrolled::Full) => {
+                self.full_until = now.after(FULL);
+                None
+            }
+            Err(Unenrolled::Busy) => None,
+        }
     }
 }

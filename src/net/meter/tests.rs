@@ -1,7 +1,7 @@
 //! What workers note, and what the meter says of it.
 #![allow(clippy::unwrap_used)]
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use super::*;
 use crate::answer::noted::{Handed, What};
@@ -13,17 +13,14 @@ fn seconds(from_t: i64) -> Instant {
     Instant::from_unix_seconds(T.unix_seconds() + from_t)
 }
 
-fn network(number: u8) -> SocketAddr {
-    SocketAddr::from(([10, 0, number, 53], 53))
+fn network(number: u8) -> IpAddr {
+    IpAddr::from([10, 0, number, 53])
 }
 
 const MISSING: What = What::Missing(NameHash(9), 1);
 
 fn hand(tally: &mut Tally, at: i64, from: u8, what: What) {
-    let (now, handed) = (seconds(at), Handed { apex: APEX, what });
-    if !tally.repeats(now, network(from), &handed) {
-        tally.meter(now, network(from), &handed, |_| b"\x03www");
-    }
+    tally.meter(seconds(at), network(from), &Handed { apex: APEX, what }, |_| b"\x03www");
 }
 
 #[test]
@@ -75,14 +72,17 @@ fn another_run_is_counted_anew() {
 fn zones_beyond_the_bound_are_not_counted_until_there_is_room() {
     let meter = Arc::<Meter>::default();
     let mut worker = meter.tally();
-    let hand = |worker: &mut Tally, zone: u64| {
+    let hand = |worker: &mut Tally, zone: u64, at: i64| {
         let handed = Handed { apex: NameHash(zone), what: What::Old(60) };
-        worker.meter(T, network(1), &handed, |_| b"");
+        worker.meter(seconds(at), network(1), &handed, |_| b"");
     };
-    (0..5000).for_each(|zone| hand(&mut worker, zone));
+    (0..5000).for_each(|zone| hand(&mut worker, zone, 0));
     assert!(meter.reading(NameHash(4095)).is_some() && meter.reading(NameHash(4096)).is_none());
     meter.forget_before(NameHash(17), Instant::MAX);
-    hand(&mut worker, 4999);
+    // Room is not looked for with each answer.
+    hand(&mut worker, 4999, 0);
+    assert!(meter.reading(NameHash(4999)).is_none());
+    hand(&mut worker, 4999, 1);
     assert!(meter.reading(NameHash(4999)).is_some() && meter.reading(NameHash(17)).is_none());
 }
 
@@ -99,21 +99,23 @@ fn what_is_missing_is_said_with_its_labels() {
     assert!((3..=5).contains(&missing[0].networks));
 }
 
-/// What comes in rows is counted one by one, whatever comes between.
+/// What comes in rows is counted one by one.
 #[test]
 fn what_repeats_is_counted_each_time() {
     let meter = Arc::<Meter>::default();
     let mut worker = meter.tally();
     for at in 0..3 {
-        (0..5).for_each(|_| hand(&mut worker, at, 1, What::Old(60)));
-        (0..7).for_each(|_| hand(&mut worker, at, 1, MISSING));
-        (0..2).for_each(|_| hand(&mut worker, at, 2, What::New(60)));
+        for (what, times) in [(What::Old(60), 5), (MISSING, 7), (What::New(60), 2)] {
+            hand(&mut worker, at, 1, what);
+            (1..times).for_each(|_| worker.repeat());
+        }
     }
     let reading = meter.reading(APEX).unwrap();
     assert_eq!((reading.old.answers, reading.new.answers), (15, 6));
     assert_eq!(reading.missing.iter().map(|asked| asked.count).collect::<Vec<_>>(), [21]);
     // Of another run nothing is counted into this one.
     meter.forget_before(APEX, Instant::MAX);
+    worker.repeat();
     (0..3).for_each(|_| hand(&mut worker, 2, 2, What::New(60)));
     assert_eq!(meter.reading(APEX).unwrap().new.answers, 3);
 }
