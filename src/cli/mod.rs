@@ -100,6 +100,7 @@ enum Command {
     Approve(run::Approve),
     Rollback(run::Rollback),
     Abort(run::Abort),
+    Promote(run::Promote),
     // Boxed: it has many flags.
     Probe(Box<probe::Arguments>),
     #[command(subcommand)]
@@ -243,6 +244,7 @@ impl Cli {
             Command::Approve(arguments) => arguments.run(),
             Command::Rollback(arguments) => arguments.run(),
             Command::Abort(arguments) => arguments.run(),
+            Command::Promote(arguments) => arguments.run(),
             Command::Probe(arguments) => probe::run(&arguments),
             Command::Zone(command) => command.run(),
             Command::Key(command) => command.run(),
@@ -326,6 +328,8 @@ mod tests {
             "watari probe --http https://example.com/ --address 192.0.2.1 --status 200 --status 204 --body ok --ca ca.pem",
             "watari probe --smtp 192.0.2.1 --tls-name mx.example.com --banner mx --ca ca.pem",
             "watari probe example.com --dns 192.0.2.1 --dns [2001:db8::1]:5300 --same www|A --serials",
+            "watari promote example.com",
+            "watari promote example.com --expired --yes --json --state s",
             "watari zone log example.com",
             "watari zone log example.com --limit 10 --json --state s",
             "watari zone diff example.com 2026112301",

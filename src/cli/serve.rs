@@ -143,6 +143,7 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let notices = authority.notices().clone();
     let fetcher = Fetcher::start(&settings.state, rights.clone(), fetching_clock, settings.history);
     control.fetch(fetcher.map_err(StartError::Threads)?, notices);
+    control.listens(&addresses);
     if let Some(address) = settings.metrics {
         let address = metrics::listen(address, control.handle(), meter)?;
         tracing::info!("metrics are at http://{address}/metrics");

@@ -4,7 +4,7 @@
 //! disk that the folder has said already.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,6 +120,8 @@ pub struct Loader {
     size_max: u64,
     archive: Arc<Archive>,
     limits: history::Limits,
+    /// Zones that have become ours, and whose other file could not be put aside.
+    promoted: Arc<HashSet<Name>>,
 }
 
 thread_local! {
@@ -131,13 +133,25 @@ impl Loader {
     /// Loads zones in the folder `top`, from files of at most `size_max` octets; what was armed is in `archive`.
     pub fn new(top: &Path, size_max: u64, archive: Arc<Archive>) -> Loader {
         let real = top.canonicalize().ok().map(Into::into);
-        Loader { top: top.into(), real, size_max, archive, limits: history::Limits::default() }
+        let (limits, promoted) = (history::Limits::default(), Arc::default());
+        Loader { top: top.into(), real, size_max, archive, limits, promoted }
     }
 
     /// The same, which remembers of what differs as much as `limits` say.
     #[must_use]
     pub fn with_history(self, limits: history::Limits) -> Loader {
         Loader { limits, ..self }
+    }
+
+    /// The same, for which only the zone file of the zones `promoted` counts.
+    #[must_use]
+    pub fn with_promoted(self, promoted: Arc<HashSet<Name>>) -> Loader {
+        Loader { promoted, ..self }
+    }
+
+    /// The most octets of a zone file.
+    pub fn size_max(&self) -> u64 {
+        self.size_max
     }
 
     /// What differs in `zone` from `base`, as much of it as is remembered.
@@ -170,7 +184,9 @@ impl Loader {
         let Request { apex, files, serving, base, running, overlaid } = request;
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
-            Ok(metadata) if files.secondary && files.path(&apex, Role::Secondary).exists() => {
+            Ok(metadata)
+                if files.secondary && files.path(&apex, Role::Secondary).exists() && !self.promoted.contains(&apex) =>
+            {
                 let disk = Fingerprint::default().with_file(&metadata);
                 return Loaded { disk, ..Loaded::unusable(apex.clone(), vec![secondary_and_zone(&apex, &files)]) };
             }
@@ -494,7 +510,7 @@ pub fn secondary_with_plan(apex: &Name, plan: &Path) -> Diagnostic {
     let zone = names::shown(apex.as_ref());
     let message = format!("the plan {} is not obeyed: {zone} is fetched from its primary", plan.display());
     Diagnostic::error("secondary-with-plan", message)
-        .help("put the plan where the zone is, or make the zone yours first: put its zone file in the place of the secondary's")
+        .help(format!("put the plan where the zone is, or make the zone yours first: `watari promote {zone}`"))
 }
 
 /// What to say of a plan beside which there is no zone.

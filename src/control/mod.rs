@@ -22,6 +22,7 @@ pub mod names;
 pub mod notifier;
 pub mod owner;
 pub mod portfolio;
+pub mod promotion;
 pub mod read;
 pub mod registry;
 mod report;

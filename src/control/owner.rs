@@ -35,8 +35,9 @@ mod inform;
 mod journalled;
 mod keep;
 mod passing;
-
 mod portfolio;
+mod promote;
+mod publish;
 mod update;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -131,6 +132,8 @@ pub struct Owner {
     said: Vec<(Petitioned, Said)>,
     /// Questions about zones that are updated which wait for their zone.
     keeping: Vec<Keep>,
+    /// Those about zones that become ours, which wait for what their primaries say.
+    promoting: Vec<promote::Waiting>,
     written_twice: HashSet<Name>,
     portfolios: Portfolios,
     /// Zones that go on with what a portfolio armed that can't be used.
@@ -179,6 +182,7 @@ impl Owner {
             waiting: NameMap::default(),
             said: Vec::new(),
             keeping: Vec::new(),
+            promoting: Vec::new(),
             written_twice: HashSet::new(),
             portfolios: Portfolios::default(),
             kept: HashSet::new(),
@@ -223,6 +227,9 @@ impl Owner {
             Event::Petitioned(all) => self.petitioned(all),
             Event::Keep(keep) => self.keep(keep, &mut effects),
             Event::Synced(keep, result) => self.synced(&keep, result, &mut effects),
+            Event::Promote(promote) => self.promote(promote, now, clock, &mut effects),
+            Event::Prepared(prepared) => self.prepared(prepared, &mut effects),
+            Event::Settled(prepared, result) => self.settled(prepared, result, clock, &mut effects),
             Event::Updated(updated) => self.updated(updated, &mut effects),
             Event::Asked(asked) => self.asked(asked, &mut effects),
             Event::Considered(considered) => self.considered(considered, &mut effects),
@@ -272,6 +279,7 @@ impl Owner {
         effects.extend(self.passages.drain(..).map(|passage| Effect::Pass(Box::new(passage))));
         self.publish(now, clock, &mut effects);
         self.keep_again(&mut effects);
+        self.promote_again(now, &mut effects);
         self.update(&mut effects);
         self.get_ready(now, &mut effects);
         self.tell_secondaries(now, &mut effects);
@@ -293,8 +301,9 @@ impl Owner {
     /// When to call [`Owner::handle`] with a [`Event::Tick`] at the latest, of the deadlines of this machine.
     pub fn next_tick(&self) -> Option<Instant> {
         let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + self.publish_every);
-        let told = self.next_told();
-        [self.files.next(), self.folders.next(), publish, self.tidy_at, self.tell_at, told].into_iter().flatten().min()
+        let (told, promotion) = (self.next_told(), self.next_promotion());
+        let all = [self.files.next(), self.folders.next(), publish, self.tidy_at, self.tell_at, told, promotion];
+        all.into_iter().flatten().min()
     }
 
     /// When to do so of the instants of plans.
@@ -585,6 +594,7 @@ impl Owner {
         }
         let overtaken = self.overtaken(&apex, &news, clock);
         let Some((timeline, mut running)) = news.into_parts(&mut self.shared) else { return };
+        self.say_if_handed_over(&apex, running.as_ref(), (&before, &cause), &timeline, clock);
         self.pass(&apex, (&timeline, running.as_ref()), before, cause, clock);
         if let Some(known) = self.zones.get_mut(&apex) {
             known.serial = Serial(timeline.at(clock).serial);
@@ -638,38 +648,6 @@ impl Owner {
                 }
             }
         }
-    }
-
-    /// Publishes what is loaded (rule 5).
-    fn publish(&mut self, now: Instant, clock: clock::Instant, effects: &mut Vec<Effect>) {
-        let more = self.loading > 0 || !self.queue.is_empty();
-        let is_early = self.published_at.is_some_and(|at| now.saturating_duration_since(at) < self.publish_every);
-        let waits = more && is_early;
-        if !self.unpublished.is_empty() && !waits {
-            // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
-            self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
-            self.published_at = Some(now);
-            let changes = std::mem::take(&mut self.unpublished);
-            self.published(&changes, now, clock);
-            effects.push(Effect::Publish(changes));
-        }
-        if self.unpublished.is_empty() {
-            effects.extend(self.done.drain(..).map(|(ticket, answer)| Effect::Answer(ticket, answer)));
-            if !self.said.is_empty() {
-                effects.push(Effect::Say(std::mem::take(&mut self.said)));
-            }
-        }
-    }
-
-    fn get_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let busy = self.loading > 0 || !self.queue.is_empty() || !self.scanning.is_empty();
-        if self.is_ready || busy {
-            return;
-        }
-        self.is_ready = true;
-        effects.push(Effect::Ready(self.zones.counts()));
-        // The watch begins now: what changed before is found by looking once more.
-        self.folders.by(self.top.to_path_buf(), now);
     }
 }
 

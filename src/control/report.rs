@@ -13,6 +13,7 @@ use super::names;
 use super::owner::BY_GATES;
 use super::running::Itinerary;
 use super::secondary::Remark;
+use super::store::promotion::Promotion;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
 use crate::timeline::guard::Sentry;
@@ -111,6 +112,25 @@ impl Report {
 
     pub(super) fn heard_of_again(apex: &Name, from: SocketAddr) -> Report {
         Report::new(Level::Info, format!("{}: {from} was heard of again", names::shown(apex.as_ref())))
+    }
+
+    pub(super) fn changed_in_a_hand_over(apex: &Name, until: Instant) -> Report {
+        let zone = names::shown(apex.as_ref());
+        let until = shown_instant(until.rounded_up());
+        let text = format!(
+            "{zone}: its data has changed while its name servers change: until {until} resolvers may ask the old ones, which must \
+             have the same; `watari zone freeze {zone}` holds updates for so long"
+        );
+        Report::new(Level::Warn, text)
+    }
+
+    pub(super) fn promoted(promotion: &Promotion) -> Report {
+        let Promotion { apex, serial, by, source, .. } = promotion;
+        let zone = names::shown(apex.as_ref());
+        let text = format!(
+            "{zone}: it is ours from now on, with serial {serial}, and no longer fetched from {source}; by {by}"
+        );
+        Report::new(Level::Info, text)
     }
 
     pub(super) fn mended(apex: &Name, serial: Serial) -> Report {

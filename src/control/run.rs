@@ -13,10 +13,11 @@
 //! the socket bounds.
 
 mod inform;
+mod promote;
 mod questions;
 mod update;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -39,6 +40,7 @@ use super::names::NameMap;
 use super::notifier::Told;
 use super::owner::{Effect, Event, Owner, Scanned, Service, Ticket};
 use super::portfolio::{self, Reading};
+use super::promotion::{self, Listens};
 use super::registry::Count;
 use super::report::{Level, Report};
 use super::running::{Archive, Running};
@@ -46,6 +48,7 @@ use super::secondary::{Fetch, Fetcher};
 use super::settings::Notify;
 use super::shared::Shared;
 use super::socket::{self, Caller};
+use super::store::promotion::{Ended, Promotion};
 use super::store::{Record, Store, StoreError};
 use super::tree::Tree;
 use super::updates::{self, Written};
@@ -122,6 +125,9 @@ impl socket::Handler for Handle {
 enum Note {
     Records(Vec<Record>),
     Updates(Vec<Record>, Vec<Written>),
+    /// A zone becomes ours: nothing that updates made of it before counts any more.
+    Promotion(Promotion),
+    Ended(Name, Ended),
     Reached(clock::Instant),
 }
 
@@ -167,6 +173,9 @@ pub struct Control {
     meter: Arc<Meter>,
     notices: Arc<Notices>,
     fetcher: Option<Fetcher>,
+    listens: Listens,
+    /// Zones that have become ours, and whose other file could not be put aside.
+    promoted: Arc<HashSet<Name>>,
     loads: Loads,
     rereads: u64,
     clock: Arc<Ratchet>,
@@ -187,11 +196,12 @@ impl Control {
     pub fn new(
         (top, state): (&Path, &Path),
         limits: Limits,
-        store: Store,
+        mut store: Store,
         (published, rights): (Arc<Published<Catalog>>, Arc<Published<Rights>>),
         (clock, meter): (Arc<Ratchet>, Arc<Meter>),
         history: history::Limits,
     ) -> Result<Control, StoreError> {
+        let promoted = Arc::new(promotion::recover(&mut store, top)?);
         let (mut running, mut shared) = (NameMap::<Arc<Running>>::default(), Shared::default());
         store.each_run(|apex, run, promised| {
             running.insert(apex, Arc::new(Running::known(run, shared.promises(promised))));
@@ -207,7 +217,10 @@ impl Control {
             owner: owner.with_overlaid(overlaid),
             petitions: Arc::new(updates::Inbox::new(clock.clone(), wake)),
             top: top.into(),
-            loader: Arc::new(Loader::new(top, limits.zone_file_size, archive.clone()).with_history(history)),
+            loader: {
+                let loader = Loader::new(top, limits.zone_file_size, archive.clone());
+                Arc::new(loader.with_history(history).with_promoted(promoted.clone()))
+            },
             history: (history, Keeper::new(history, &store, &archive)?),
             limits,
             archive,
@@ -228,6 +241,8 @@ impl Control {
             meter,
             notices: Arc::default(),
             fetcher: None,
+            listens: Arc::default(),
+            promoted,
             loads: Loads::default(),
             rereads: 0,
             clock,
@@ -254,6 +269,11 @@ impl Control {
         let queue = self.queue.0.clone();
         notices.on_first(move || _ = queue.send(Word::Notified));
         (self.fetcher, self.notices) = (Some(fetcher), notices);
+    }
+
+    /// From now on people are told that this server is reached at `addresses`.
+    pub fn listens(&mut self, addresses: &[SocketAddr]) {
+        self.listens = addresses.into();
     }
 
     /// A way to ask something of this while it runs.
@@ -331,7 +351,7 @@ impl Control {
         self.limits = limits;
         self.tell(Event::Grace(self.limits.removal_grace), ready);
         let loader = Loader::new(&self.top, self.limits.zone_file_size, self.archive.clone());
-        self.loader = Arc::new(loader.with_history(self.history.0));
+        self.loader = Arc::new(loader.with_history(self.history.0).with_promoted(self.promoted.clone()));
     }
 
     /// Notes whether the system's clock was set.
@@ -380,6 +400,10 @@ impl Control {
                 Effect::Write(records, written) => _ = self.journal.send(Note::Updates(records, written)),
                 Effect::Update(job) => self.update(job),
                 Effect::Sync(sync) => self.sync(sync),
+                Effect::Prepare(preparing) => self.prepare(preparing),
+                Effect::BeginPromotion(promotion) => self.begin_promotion(promotion),
+                Effect::Settle(prepared) => self.settle(prepared),
+                Effect::EndPromotion(apex, ended) => self.end_promotion(apex, ended),
                 Effect::Say(answers) => self.say(answers),
                 Effect::Reached(at) => _ = self.journal.send(Note::Reached(at)),
                 Effect::Consider(consider) => self.consider(consider),
@@ -535,6 +559,7 @@ fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Note> {
     let kept = thread.spawn(move || {
         while let Ok(first) = notes.recv() {
             let (mut all, mut written, mut reached) = (Vec::new(), Vec::new(), None);
+            let (mut promotions, mut ended) = (Vec::new(), Vec::new());
             let mut next = Some(first);
             while let Some(note) = next {
                 match note {
@@ -543,16 +568,27 @@ fn keep_journal(mut store: Store, queue: Sender<Word>) -> Sender<Note> {
                         all.extend(records);
                         written.extend(updates);
                     }
+                    Note::Promotion(promotion) => {
+                        let apex = promotion.apex.clone();
+                        written.push(Written { apex, standing: None, layers: Vec::new() });
+                        promotions.push(promotion);
+                    }
+                    Note::Ended(apex, how) => ended.push((apex, how)),
                     Note::Reached(at) => reached = reached.max(Some(at)),
                 }
                 next = if all.len() + written.len() < RECORDS_MAX { notes.try_recv().ok() } else { None };
             }
             if !all.is_empty() || !written.is_empty() {
-                let failure = store.append_with(&all, &written).err().map(|error| with_causes(&error));
+                let failure = store.append_with(&all, &written, &promotions).err().map(|error| with_causes(&error));
                 let updated = written.into_iter().map(|written| written.apex);
                 let mut apexes: Vec<_> = all.into_iter().map(|record| record.apex).chain(updated).collect();
                 apexes.dedup();
                 _ = queue.send(Word::Event(Event::Journalled { apexes, failure }));
+            }
+            for (apex, ended) in ended {
+                if let Err(error) = store.end_promotion(&apex, ended) {
+                    tracing::error!("{}", with_causes(&error));
+                }
             }
             if let Some(at) = reached
                 && let Err(error) = store.reach(at)

@@ -18,8 +18,8 @@ use super::store::change::{Change, Source};
 use crate::clock::Instant;
 use crate::timeline::conduct::{self, Decided, Decision, HEADWAY, Outcome, Past, PlanText, Refusal, Sources};
 use crate::timeline::guard::Guard;
-use crate::timeline::run::{self, Entry, Promised};
-use crate::timeline::{self, Run, Schedule, Serial, StepKind, Timeline};
+use crate::timeline::run::{self, EndingKind, Entry, Promised};
+use crate::timeline::{self, Authority, Run, Schedule, Serial, StepKind, Timeline};
 use crate::wire::{Name, NameRef};
 use crate::zone::Zone;
 
@@ -49,6 +49,8 @@ pub struct Itinerary {
     pub secondaries: Box<[SocketAddr]>,
     /// D: how long the last of them may take to follow.
     pub lag: Duration,
+    /// Until when resolvers may ask the old name servers, if it changes those.
+    pub old_servers_until: Option<Instant>,
     /// What it has looked at, if anything.
     pub guard: Option<Arc<Guard>>,
     kinds: Box<[StepKind]>,
@@ -65,6 +67,7 @@ impl Itinerary {
             horizon: schedule.horizon(),
             secondaries: schedule.secondaries.as_slice().into(),
             lag: Duration::from_secs(u64::from(schedule.lag.0)),
+            old_servers_until: schedule.authority.as_ref().map(Authority::old_servers_until),
             kinds: schedule.steps.iter().map(|step| step.kind).collect(),
             guard: schedule.guard.map(Arc::from),
             what: names.join(", ").into(),
@@ -96,6 +99,14 @@ fn shown(owner: &Name, apex: NameRef<'_>) -> String {
 }
 
 impl Running {
+    /// Until when resolvers may ask other name servers for the zone than it will have, if that is after `now`: until then all
+    /// must have the same data.
+    pub fn hands_over_until(&self, now: Instant) -> Option<Instant> {
+        let goes_on = self.run.ending.is_none_or(|ending| ending.kind == EndingKind::Finished);
+        let until = self.itinerary.as_ref().filter(|_| goes_on)?.old_servers_until?;
+        Some(until).filter(|until| *until > now)
+    }
+
     /// A run that the journal knew when the server was started.
     pub fn known(run: Run, promised: Arc<[Promised]>) -> Running {
         Running { run, timeline: None, promised, itinerary: None, overtaken: None }

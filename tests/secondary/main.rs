@@ -10,5 +10,7 @@ mod faults;
 mod malformed;
 mod ours;
 mod primary;
+mod promote;
+mod promote_killed;
 mod restarts;
 mod scripted;

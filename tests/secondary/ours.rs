@@ -67,3 +67,13 @@ pub(crate) fn records(address: SocketAddr) -> Vec<Record> {
     records.dedup();
     records
 }
+
+/// What `address` answers for A records of these names in `a.example`.
+pub(crate) fn served(address: SocketAddr, names: &[&str]) -> Vec<Vec<Record>> {
+    let answer = |name: &&str| {
+        let question = Query::new(&format!("{name}.a.example"), 1).bytes(11);
+        let answer = client::exchange(address, &question, std::time::Duration::from_secs(5)).expect("an answer");
+        Message::parse(&answer).unwrap().answer
+    };
+    names.iter().map(answer).collect()
+}

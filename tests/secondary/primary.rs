@@ -67,6 +67,24 @@ impl Primary {
         self.wait();
     }
 
+    /// Starts it anew with `clause` in the place of what it has of the zone, and waits until it has it.
+    pub(crate) fn follow(&mut self, clause: &str) {
+        let path = self.folder.join("config");
+        let config = fs::read_to_string(&path).unwrap();
+        let begins = match self.kind {
+            Kind::Bind => "zone \"a.example\"",
+            Kind::Knot => "remote:\n",
+            _ => "zone:\n",
+        };
+        let (before, _) = config.split_once(begins).unwrap();
+        let folder = match self.kind {
+            Kind::Knot => format!("template:\n  - id: default\n    storage: {}\n", self.folder.display()),
+            _ => String::new(),
+        };
+        fs::write(path, format!("{before}{folder}{clause}")).unwrap();
+        self.start_again();
+    }
+
     /// What `NAME.secondary.toml` says of it.
     pub(crate) fn named(&self) -> String {
         match self.is_signed {
@@ -126,7 +144,9 @@ fn configuration(kind: Kind, folder: &Path, address: SocketAddr, secondary: Sock
             )
         }
         Kind::Nsd => {
-            let with = if is_signed { KEY_NAME } else { "NOKEY" };
+            // As `watari key new` prints its name; NSD compares names of keys letter by letter.
+            let key = format!("{KEY_NAME}.");
+            let with = if is_signed { &*key } else { "NOKEY" };
             let mut text = format!(
                 "server:\n    ip-address: 127.0.0.1@{port}\n    server-count: 1\n    username: \"\"\n    chroot: \"\"\n\
                  \x20   pidfile: \"\"\n    database: \"\"\n    zonelistfile: \"{folder}/zone.list\"\n\
@@ -135,7 +155,7 @@ fn configuration(kind: Kind, folder: &Path, address: SocketAddr, secondary: Sock
             );
             _ = write!(
                 text,
-                "key:\n    name: {KEY_NAME}\n    algorithm: hmac-sha256\n    secret: \"{SECRET}\"\n\
+                "key:\n    name: {key}\n    algorithm: hmac-sha256\n    secret: \"{SECRET}\"\n\
                  zone:\n    name: a.example\n    zonefile: {folder}/a.example.zone\n    store-ixfr: yes\n    create-ixfr: yes\n\
                  \x20   notify: 127.0.0.1@{to} {with}\n    notify-retry: 5\n    provide-xfr: 127.0.0.1 {with}\n"
             );

@@ -270,3 +270,38 @@ fn a_zone_is_synced_frozen_and_thawed() {
     assert_eq!((server.data("late.a.example", "TXT").as_str(), serial(&server)), ("\"z\"", 101));
     assert!(!server.command(&["zone", "thaw", "a.example", "--yes"]).0);
 }
+
+#[test]
+fn while_name_servers_change_data_does_not_change_without_words_and_can_be_held() {
+    let mut server = serve(ZONE);
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1);
+    let plan = format!(
+        "version = 1\nat = \"{at}\"\nlate = \"accept\"\n[authority]\nfrom = [\"ns\"]\nto = [\"ns.new.example.\"]\n\
+         parent_ttl = \"2d\"\nds = \"absent\"\n"
+    );
+    server.write("a.example.plan.toml", &plan);
+    update(&server, "update add before.a.example 60 TXT x");
+    let words = "its data has changed while its name servers change: until ";
+    assert!(!server.log().contains(words), "nothing is under way: {}", server.log());
+    server.until("it is armed", |server| server.command(&["arm", "a.example", "--yes"]).0);
+    update(&server, "update add during.a.example 60 TXT x");
+    server.until("it is said", |server| server.log().matches(words).count() == 1);
+    server.write("a.example.zone", &ZONE.replace(" 10 ", " 100 "));
+    server.until("a serial alone is no data", |server| serial(server) >= 100);
+    assert_eq!(server.log().matches(words).count(), 1, "{}", server.log());
+    server.write("a.example.zone", &(ZONE.replace(" 10 ", " 200 ") + "edit A 192.0.2.77\n"));
+    server.until("it is said of an edit, too", |server| server.log().matches(words).count() == 2);
+
+    // Held, the data stands still while the plan goes on.
+    let (done, said) = server.command(&["zone", "freeze", "a.example", "--yes"]);
+    assert!(done, "{said}");
+    let (refused, said) = nsupdate(&server, "all.", &[], "update add late.a.example 60 TXT z");
+    assert!(!refused && said.contains("REFUSED"), "{said}");
+    server
+        .until("the log says why", |server| server.log().contains("is refused: it is frozen until `watari zone thaw`"));
+    let (_, status) = server.command(&["status", "a.example"]);
+    assert!(status.contains("frozen: updates are REFUSED until `watari zone thaw a.example`"), "{status}");
+    server.until("the name servers are the new ones", |server| server.data("a.example", "NS") == "ns.new.example.");
+    assert_eq!(server.data("during.a.example", "TXT"), "\"x\"");
+    assert_eq!(server.data("late.a.example", "TXT"), "");
+}

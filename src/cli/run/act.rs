@@ -72,6 +72,7 @@ fn question(verb: Verb) -> &'static str {
         Verb::Freeze => "Freeze it?",
         Verb::Thaw => "Thaw it?",
         Verb::Sync => "Write it anew?",
+        Verb::Promote => "Make it ours?",
         Verb::Status => "Go on?",
     }
 }

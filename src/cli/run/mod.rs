@@ -1,4 +1,5 @@
-//! `watari arm`, `status`, `hold`, `resume`, `rollback`, `abort`: what an operator does to plans that a server obeys.
+//! `watari arm`, `status`, `hold`, `resume`, `rollback`, `abort`, `promote`: what an operator does to plans and zones of a server
+//! that runs.
 //!
 //! The server does it; here it is asked over its control socket, shown, and asked again to act. What the commands share:
 //! finding the socket, and saying why that failed.
@@ -7,6 +8,7 @@ mod act;
 mod commands;
 mod keep;
 mod person;
+mod promote;
 mod status;
 
 use std::io::{self, Write};
@@ -21,6 +23,7 @@ use crate::control::{names, portfolio};
 
 pub(super) use commands::{Abort, Approve, Arm, Hold, Resume, Rollback};
 pub(super) use keep::{Freeze, Sync, Thaw};
+pub(super) use promote::Promote;
 pub(super) use status::Status;
 
 /// Where the server is found.

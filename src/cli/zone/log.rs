@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::{Place, ZoneError};
 use crate::cli::{Exit, print_json, print_text, style};
+use crate::clock::Instant;
 use crate::control::names;
 use crate::control::store::change::Change;
+use crate::control::store::promotion::{Ended, Promotion};
 use crate::timeline::show;
 
 /// Print the changes of a zone, the last first: when, which serials, how many records went and came, and why.
@@ -42,31 +44,54 @@ pub(in crate::cli) struct Log {
 
 pub(super) fn run(arguments: &Log) -> Result<Exit, ZoneError> {
     let (apex, store) = super::open(&arguments.name, &arguments.place)?;
-    let changes = store.changes(&apex, arguments.limit.unwrap_or(usize::MAX))?;
+    let limit = arguments.limit.unwrap_or(usize::MAX);
+    let (changes, promotions) = (store.changes(&apex, limit)?, store.promotions(&apex)?);
+    let is_done = |promotion: &&Promotion| promotion.ended == Some(Ended::Done);
+    let promotions = promotions.iter().filter(is_done).map(Entry::Promotion);
+    let mut entries: Vec<_> = promotions.chain(changes.iter().map(Entry::Change)).collect();
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.at()));
+    entries.truncate(limit);
     if arguments.json {
-        print_json(&changes.iter().map(Line::of).collect::<Vec<_>>())?;
-    } else if changes.is_empty() && arguments.limit != Some(0) {
+        print_json(&entries.iter().map(Line::of).collect::<Vec<_>>())?;
+    } else if entries.is_empty() && limit > 0 {
         let nothing = ZoneError::NoChange { zone: names::shown(apex.as_ref()) };
         style::note(&nothing.to_string(), nothing.help().as_deref());
     } else {
         let time_zone = TimeZone::system();
-        print_text(|out| changes.iter().try_for_each(|change| writeln!(out, "{}", line(change, &time_zone))))?;
+        print_text(|out| entries.iter().try_for_each(|entry| writeln!(out, "{}", line(entry, &time_zone))))?;
     }
     Ok(Exit::Fine)
 }
 
-fn line(change: &Change, time_zone: &TimeZone) -> String {
-    let Change { at, before, after, source, by, .. } = change;
-    let (removed, added) = match change.counts {
-        Some((removed, added)) => (format!("-{removed}"), format!("+{added}")),
-        None => ("-?".to_owned(), "+?".to_owned()),
+/// What is a line of its own.
+enum Entry<'a> {
+    Change(&'a Change),
+    /// The zone was fetched until then, and is ours since.
+    Promotion(&'a Promotion),
+}
+
+impl Entry<'_> {
+    fn at(&self) -> Instant {
+        match self {
+            Entry::Change(change) => change.at,
+            Entry::Promotion(promotion) => promotion.at,
+        }
+    }
+}
+
+fn line(entry: &Entry<'_>, time_zone: &TimeZone) -> String {
+    let Line { before, after, removed, added, source, by, .. } = Line::of(entry);
+    let count = |sign: char, count: Option<u64>| match count {
+        Some(count) => format!("{sign}{count}"),
+        None => format!("{sign}?"),
     };
-    let moment = show::moment(at.whole_seconds(), time_zone);
+    let (removed, added) = (count('-', removed), count('+', added));
+    let moment = show::moment(entry.at().whole_seconds(), time_zone);
     let serials = format!("{before} → {after}");
     format!("{moment}  {serials:<23}  {removed:>5} {added:>5}  {source:<8}  {by}")
 }
 
-/// A change in JSON.
+/// An entry in JSON.
 #[derive(Serialize)]
 struct Line<'a> {
     at: String,
@@ -81,17 +106,30 @@ struct Line<'a> {
     records: bool,
 }
 
-impl Line<'_> {
-    fn of(change: &Change) -> Line<'_> {
-        Line {
-            at: show::rfc3339(change.at),
-            before: change.before.0,
-            after: change.after.0,
-            removed: change.counts.map(|(removed, _)| removed),
-            added: change.counts.map(|(_, added)| added),
-            source: change.source.name(),
-            by: &change.by,
-            records: change.has_delta,
+impl<'a> Line<'a> {
+    fn of(entry: &Entry<'a>) -> Line<'a> {
+        let at = show::rfc3339(entry.at());
+        match *entry {
+            Entry::Change(change) => Line {
+                at,
+                before: change.before.0,
+                after: change.after.0,
+                removed: change.counts.map(|(removed, _)| removed),
+                added: change.counts.map(|(_, added)| added),
+                source: change.source.name(),
+                by: &change.by,
+                records: change.has_delta,
+            },
+            Entry::Promotion(Promotion { serial, by, .. }) => Line {
+                at,
+                before: serial.0,
+                after: serial.0,
+                removed: Some(0),
+                added: Some(0),
+                source: "promoted",
+                by,
+                records: false,
+            },
         }
     }
 }

@@ -13,12 +13,14 @@ use crate::control::load::{Loaded, Request};
 use crate::control::lookout::Look;
 use crate::control::notifier::{self, Heard};
 use crate::control::portfolio::Reading;
+use crate::control::promotion::{Prepared, Preparing, Promote, Refused, Settled};
 use crate::control::registry::Count;
 use crate::control::report::Report;
 use crate::control::running::Running;
 use crate::control::secondary::{Fed, Fetch, Fetched};
 use crate::control::socket::Reply;
 use crate::control::store::Record;
+use crate::control::store::promotion::{Ended, Promotion};
 use crate::control::tree::{Files, Tree};
 use crate::control::updates::keep::{Keep, Sync};
 use crate::control::updates::{Job, Petitioned, Said, Updated, Written};
@@ -55,6 +57,12 @@ pub enum Event {
     Asked(Asked),
     /// That was worked out.
     Considered(Box<Considered>),
+    /// A person asks for a zone that is fetched to become ours.
+    Promote(Promote),
+    /// What that takes is worked out, or what stands against it.
+    Prepared(Result<Box<Prepared>, Refused>),
+    /// Its files are as they should be, or could not be made so.
+    Settled(Box<Prepared>, Result<Settled, String>),
     /// A secondary said which serial it serves, or why it can't.
     Said {
         /// The zone.
@@ -188,6 +196,14 @@ pub enum Effect {
     Update(Job),
     /// Write a zone file with updates in it.
     Sync(Sync),
+    /// Work out what it takes for a zone to become ours.
+    Prepare(Box<Preparing>),
+    /// Put into the journal that it becomes ours; nothing that updates made of it before counts any more.
+    BeginPromotion(Promotion),
+    /// Write its zone file, and put aside the one that said from whom it was fetched.
+    Settle(Box<Prepared>),
+    /// Put into the journal what became of that.
+    EndPromotion(Name, Ended),
     /// Answer what asked for updates.
     Say(Vec<(Petitioned, Said)>),
     /// Steps of plans were served until this instant: put into the journal that it was reached, so that no clock which

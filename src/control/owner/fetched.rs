@@ -93,6 +93,7 @@ impl Owner {
     /// A zone was asked for.
     pub(super) fn fetched(&mut self, mut fetched: Fetched, clock: clock::Instant) {
         let apex = fetched.apex.clone();
+        self.note_remarks(&apex, &fetched.remarks);
         for remark in std::mem::take(&mut fetched.remarks) {
             self.reporter.remarked(&apex, remark);
         }

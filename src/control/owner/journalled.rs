@@ -5,6 +5,7 @@ use super::event::{Answer, Considered, Effect};
 use super::{Owner, recorded};
 use crate::clock;
 use crate::control::load::{Loaded, Outcome};
+use crate::control::promotion::Prepared;
 use crate::control::report::Report;
 use crate::control::updates::keep::Keep;
 use crate::control::updates::{Overlaid, Updated};
@@ -18,6 +19,7 @@ pub(super) enum Pending {
     Told(Box<Told>),
     Updated(Box<Updated>),
     Kept(Box<(Keep, Overlaid)>),
+    Promotion(Box<Prepared>),
 }
 
 impl Owner {
@@ -73,6 +75,7 @@ impl Owner {
                 let (keep, after) = *kept;
                 self.kept(keep, after, failure, effects);
             }
+            (Some(Pending::Promotion(prepared)), failure) => self.promotion_journalled(prepared, failure, effects),
             (None, _) => {}
         }
         self.ask_again(effects);

@@ -101,7 +101,7 @@ impl Owner {
     }
 
     /// Nobody else touches the zone from now on.
-    fn hold_zone(&mut self, apex: &Name) {
+    pub(super) fn hold_zone(&mut self, apex: &Name) {
         if let Some(known) = self.zones.get_mut(apex) {
             known.phase = Phase::Loading;
             self.loading += 1;

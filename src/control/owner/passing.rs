@@ -6,10 +6,11 @@ use super::Owner;
 use crate::clock::Instant;
 use crate::control::history::{Before, Cause, Passage, Stand};
 use crate::control::names::Role;
+use crate::control::report::Report;
 use crate::control::running::{News, Running};
 use crate::control::store::change::Source;
 use crate::control::tree::Files;
-use crate::timeline::Timeline;
+use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
 
 /// Where that comes from which files say.
@@ -50,6 +51,27 @@ impl Owner {
             }
         };
         self.passages.push(Passage { apex: apex.clone(), at: clock, before, after, known, cause, itinerary });
+    }
+
+    /// Says that data changes while name servers do: the others must have it too.
+    pub(super) fn say_if_handed_over(
+        &mut self,
+        apex: &Name,
+        running: Option<&Running>,
+        (before, cause): (&Before, &Cause),
+        after: &Timeline,
+        clock: Instant,
+    ) {
+        let until = running.and_then(|running| running.hands_over_until(clock));
+        let (Some(until), Before::Since(since), Source::File | Source::Update) = (until, before, cause.source) else {
+            return;
+        };
+        // A SOA record goes and comes with each serial.
+        let serial = self.zones.get(apex).map(|known| known.serial);
+        let alone = if serial == Some(Serial(after.at(clock).serial)) { (0, 0) } else { (1, 1) };
+        if since.counts != alone {
+            self.reporter.say(Report::changed_in_a_hand_over(apex, until));
+        }
     }
 
     /// Takes note of the step that `timeline` takes at `at`.

@@ -56,7 +56,11 @@ impl Owner {
                     Some(Said::refused(Rcode::SERVFAIL, Some(ExtendedError::NOT_READY), "it is not served"))
                 }
                 _ if self.overlaid.get(&apex).is_some_and(|overlaid| overlaid.standing.is_frozen) => {
-                    Some(Said::refused(Rcode::REFUSED, Some(ExtendedError::PROHIBITED), "it is frozen"))
+                    Some(Said::refused(
+                        Rcode::REFUSED,
+                        Some(ExtendedError::PROHIBITED),
+                        "it is frozen until `watari zone thaw`",
+                    ))
                 }
                 _ => None,
             };

@@ -12,6 +12,7 @@ use crate::control::metrics;
 use crate::control::names;
 use crate::control::owner::{Act, Answer, Asked, Consider, Considered, Event, Ticket};
 use crate::control::portfolio::Portfolio;
+use crate::control::promotion::Promote;
 use crate::control::registry::Count;
 use crate::control::running;
 use crate::control::secondary::told;
@@ -66,13 +67,19 @@ impl Control {
                 self.tell_standing(apex, request.styled, caller);
                 return None;
             }
-            Verb::Freeze | Verb::Thaw | Verb::Sync if portfolio.is_some() => {
+            Verb::Freeze | Verb::Thaw | Verb::Sync | Verb::Promote if portfolio.is_some() => {
                 caller.reply(Reply::refused("that is done zone by zone").help("name a zone"));
                 return None;
             }
             Verb::Freeze => return Some(self.kept_by(keep::Verb::Freeze, apex, request, caller)),
             Verb::Thaw => return Some(self.kept_by(keep::Verb::Thaw, apex, request, caller)),
             Verb::Sync => return Some(self.kept_by(keep::Verb::Sync, apex, request, caller)),
+            Verb::Promote => {
+                let by = caller.by().to_owned();
+                let ticket = self.ticket(caller, request.styled);
+                let (act, even_expired) = (request.act.clone(), request.expired);
+                return Some(Event::Promote(Promote { ticket, apex, by, act, even_expired }));
+            }
             Verb::Arm => Decision::Arm,
             Verb::Hold => Decision::Hold { why: request.why.clone().unwrap_or_default() },
             Verb::Approve => Decision::Approve { gate: request.gate.clone() },

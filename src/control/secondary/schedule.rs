@@ -69,12 +69,18 @@ pub struct Fetching {
     /// When it is asked for next.
     pub next: Instant,
     failures: u32,
+    /// How many fetches of it have ended.
+    pub ended: u64,
+    /// Whether it is not asked for now, since it becomes ours.
+    is_held: bool,
     /// The number of the fetch under way.
     under_way: Option<u64>,
     begun_at: Instant,
     /// The primary that is asked first: who notified, or who had it last.
     first: usize,
     is_notified: bool,
+    /// Whether it is to be asked for at once when the fetch under way has ended.
+    is_asked_again: bool,
 }
 
 /// The timers of a SOA record, within the bounds of who configured it.
@@ -147,10 +153,13 @@ impl Secondaries {
             is_expired: false,
             next,
             failures: 0,
+            ended: 0,
+            is_held: false,
             under_way: None,
             begun_at: Instant::MIN,
             first: 0,
             is_notified: false,
+            is_asked_again: false,
         };
         let mut served = None;
         if let Some(Kept { copy, refreshed_at, source }) = found {
@@ -182,6 +191,34 @@ impl Secondaries {
         true
     }
 
+    /// Has `apex` asked for at once, and once more if that is under way. Gives how many fetches of it will have ended when
+    /// what comes of that is known.
+    pub fn ask(&mut self, apex: &Name, now: Instant) -> Option<u64> {
+        let known = self.zones.get_mut(apex)?;
+        let is_under_way = known.under_way.is_some();
+        known.is_asked_again |= is_under_way;
+        let ended = known.ended + 1 + u64::from(is_under_way);
+        self.plan(apex, now);
+        Some(ended)
+    }
+
+    /// Nobody asks for `apex`, nor does it expire, until it is let go of.
+    pub fn hold(&mut self, apex: &Name) {
+        let Some(known) = self.zones.get_mut(apex) else { return };
+        known.is_held = true;
+        self.due.remove(&(known.next, apex.clone()));
+        self.expiries.remove(&(known.expires_at(), apex.clone()));
+    }
+
+    /// It is as if it had not been held.
+    pub fn let_go(&mut self, apex: &Name) {
+        let Some(known) = self.zones.get_mut(apex) else { return };
+        known.is_held = false;
+        let next = known.next;
+        self.plan(apex, next);
+        self.watch_expiry(apex);
+    }
+
     /// Somebody who has the zone says that it has changed, perhaps to this serial.
     pub fn notified(&mut self, apex: &Name, serial: Option<u32>, from: SocketAddr, now: Instant) {
         let Some(known) = self.zones.get_mut(apex) else { return };
@@ -205,7 +242,7 @@ impl Secondaries {
         let Some(known) = self.zones.get_mut(apex) else { return };
         self.due.remove(&(known.next, apex.clone()));
         known.next = next;
-        if known.under_way.is_none() {
+        if known.under_way.is_none() && !known.is_held {
             self.due.insert((next, apex.clone()));
         }
     }
@@ -261,6 +298,7 @@ impl Secondaries {
             return Came::Nothing;
         };
         known.under_way = None;
+        known.ended += 1;
         self.under_way = self.under_way.saturating_sub(1);
         let before = known.expires_at();
         let mut came = Came::Nothing;
@@ -288,7 +326,7 @@ impl Secondaries {
             (None, failures) => FIRST_MAX.min(Duration::from_secs(1 << failures.saturating_sub(1).min(16))),
         };
         let shorter = spread(&apex, number, pause / 10);
-        let next = match known.is_notified {
+        let next = match known.is_notified || std::mem::take(&mut known.is_asked_again) {
             true => now.max(known.begun_at.after(NOTIFIED_MIN)),
             false => now.after(pause.saturating_sub(shorter)),
         };

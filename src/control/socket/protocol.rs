@@ -50,11 +50,13 @@ pub enum Verb {
     Thaw,
     /// Write a zone's file with its updates.
     Sync,
+    /// Make a zone that is fetched ours.
+    Promote,
 }
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Verb; 10] = [
+    pub const ALL: [Verb; 11] = [
         Verb::Arm,
         Verb::Status,
         Verb::Hold,
@@ -65,6 +67,7 @@ impl Verb {
         Verb::Freeze,
         Verb::Thaw,
         Verb::Sync,
+        Verb::Promote,
     ];
 
     /// As it is written.
@@ -80,6 +83,7 @@ impl Verb {
             Verb::Freeze => "freeze",
             Verb::Thaw => "thaw",
             Verb::Sync => "sync",
+            Verb::Promote => "promote",
         }
     }
 }
@@ -101,6 +105,9 @@ pub struct Request {
     /// The gate that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<String>,
+    /// Whether a zone is meant although it has expired.
+    #[serde(default)]
+    pub expired: bool,
     /// The token of what was shown and is to be done; without it, it is only shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<String>,
@@ -112,7 +119,7 @@ pub struct Request {
 impl Request {
     /// Asks to be shown `verb`, of all zones.
     pub fn new(verb: Verb) -> Request {
-        Request { verb, zone: None, at: None, why: None, gate: None, act: None, styled: false }
+        Request { verb, zone: None, at: None, why: None, gate: None, expired: false, act: None, styled: false }
     }
 }
 

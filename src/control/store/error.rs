@@ -127,6 +127,12 @@ pub enum StoreError {
         /// The zone.
         apex: String,
     },
+    /// What is kept of a zone's promotion is not what this program writes.
+    #[error("what is kept of the promotion of {apex} has no sense")]
+    Promotion {
+        /// The zone.
+        apex: String,
+    },
     /// Something in the history is not what this program writes.
     #[error("the history has no sense at change {id}: {what}")]
     Change {
@@ -184,7 +190,10 @@ impl StoreError {
             StoreError::Migrate { source, .. } => {
                 return Some(of_database(source).unwrap_or("it was left at the version before").to_owned());
             }
-            StoreError::Understand { .. } | StoreError::Updates { .. } | StoreError::Change { .. } => {
+            StoreError::Understand { .. }
+            | StoreError::Updates { .. }
+            | StoreError::Promotion { .. }
+            | StoreError::Change { .. } => {
                 "something else has written to it, or it is damaged: put a copy of the database in its place"
             }
             StoreError::Open { source, .. }

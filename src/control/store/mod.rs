@@ -21,6 +21,7 @@ pub mod change;
 mod error;
 mod journal;
 mod lock;
+pub mod promotion;
 mod received;
 mod schema;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use self::lock::Lock;
+use self::promotion::{Ended, Promotion};
 use self::schema::{MIGRATIONS, Version};
 use super::updates::{Overlaid, Written};
 use crate::clock::Instant;
@@ -204,14 +206,19 @@ impl Store {
     /// [`StoreError`]: of the database, of a record that no run is there for, or of a run that would begin without its
     /// plan.
     pub fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
-        self.append_with(records, &[])
+        self.append_with(records, &[], &[])
     }
 
-    /// The same, together with what updates have made of zones.
+    /// The same, together with what updates have made of zones, and which zones become ours.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn append_with(&mut self, records: &[Record], written: &[Written]) -> Result<(), StoreError> {
+    pub fn append_with(
+        &mut self,
+        records: &[Record],
+        written: &[Written],
+        promotions: &[Promotion],
+    ) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = transaction.map_err(StoreError::Append)?;
         for record in records {
@@ -219,6 +226,9 @@ impl Store {
         }
         for written in written {
             updates::write(&transaction, written).map_err(StoreError::Append)?;
+        }
+        for promotion in promotions {
+            promotion::begin(&transaction, promotion).map_err(StoreError::Append)?;
         }
         transaction.commit().map_err(StoreError::Append)
     }
@@ -229,6 +239,34 @@ impl Store {
     /// [`StoreError::Read`], [`StoreError::Updates`].
     pub fn overlays(&self) -> Result<Vec<(Name, Overlaid)>, StoreError> {
         updates::all(&self.connection)
+    }
+
+    /// Puts down what became of the promotion of `apex` that is under way. Of a zone that is ours nothing is kept as
+    /// fetched.
+    ///
+    /// # Errors
+    /// [`StoreError::Append`], [`StoreError::Keep`].
+    pub fn end_promotion(&mut self, apex: &Name, ended: Ended) -> Result<(), StoreError> {
+        if ended == Ended::Done {
+            received::forget(&mut self.connection, apex).map_err(StoreError::Keep)?;
+        }
+        promotion::end(&self.connection, apex, ended).map_err(StoreError::Append)
+    }
+
+    /// The promotions that are under way: those that a crash has cut short.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Promotion`].
+    pub fn promotions_under_way(&self) -> Result<Vec<Promotion>, StoreError> {
+        promotion::under_way(&self.connection)
+    }
+
+    /// The promotions of `apex`, the last first.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Promotion`].
+    pub fn promotions(&self, apex: &Name) -> Result<Vec<Promotion>, StoreError> {
+        promotion::of_zone(&self.connection, apex)
     }
 
     /// Puts down that time has come to `at`, if that is news.

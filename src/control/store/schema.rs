@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings a database from each version to the next, beginning with an empty one.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 const VERSION_1: &str = "
 -- What was done to the tables: the highest version is theirs.
@@ -122,6 +122,22 @@ CREATE TABLE received_part (
     content       BLOB NOT NULL,                             -- records as in a message, nothing compressed
     PRIMARY KEY (received_id, number)
 ) STRICT;
+";
+
+const VERSION_6: &str = "
+-- Zones that were fetched from others and became ours. A row is written before a file of the zone is touched.
+CREATE TABLE promotion (
+    id         INTEGER NOT NULL PRIMARY KEY, -- counted up: the order in which they were decided
+    apex       TEXT NOT NULL,                -- the zone, in presentation form, lower case, with its final dot
+    at         INTEGER NOT NULL,             -- when it was decided: nanoseconds since 1970
+    decided_by TEXT NOT NULL,                -- by whom, for people
+    serial     INTEGER NOT NULL,             -- the serial that is carried on
+    source     TEXT NOT NULL,                -- from whom it was fetched last, for people
+    file       BLOB NOT NULL,                -- its zone file: the octets of the path below the folder of zones
+    digest     TEXT NOT NULL,                -- SHA-256 of what is written there, 64 hexadecimal digits
+    ended      TEXT                          -- done, given up; NULL while it is under way
+) STRICT;
+CREATE INDEX promotion_of_apex ON promotion (apex, id);
 ";
 
 /// How far the tables of a database have come.

@@ -199,7 +199,7 @@ fn a_journal_without_sense_is_not_guessed_at() {
 fn looking_up_reads_no_table_from_end_to_end() {
     let (_folder, store) = empty();
     let queries = journal::QUERIES.into_iter().chain(updates::QUERIES).chain(change::QUERIES);
-    for query in queries.chain(received::QUERIES) {
+    for query in queries.chain(received::QUERIES).chain(promotion::QUERIES) {
         let mut plan = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
         let values = ["a.example.", "1", "1"].into_iter().take(plan.parameter_count());
         let mut rows = plan.query(rusqlite::params_from_iter(values)).unwrap();

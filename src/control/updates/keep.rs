@@ -153,9 +153,14 @@ fn as_json(apex: &Name, overlaid: Option<&Overlaid>) -> Value {
 /// `reply`, which says where a zone's plan stands, with what updates have made of it.
 pub fn told(mut reply: Reply, apex: &Name, overlaid: Option<&Overlaid>) -> Reply {
     let Some(overlaid) = overlaid else { return reply };
-    let frozen = if overlaid.standing.is_frozen { "; frozen, none are taken" } else { "" };
     let serial = overlaid.standing.serial;
-    reply.text.push_str(&format!("\n  over the file lies {}; serial {serial}{frozen}\n", counted(overlaid)));
+    if !overlaid.overlay.is_empty() {
+        reply.text.push_str(&format!("\n  over the file lies {}; serial {serial}\n", counted(overlaid)));
+    }
+    if overlaid.standing.is_frozen {
+        let zone = names::shown(apex.as_ref());
+        reply.text.push_str(&format!("\n  frozen: updates are REFUSED until `watari zone thaw {zone}`\n"));
+    }
     if let (Value::Object(data), Value::Object(mut own)) = (&mut reply.data, as_json(apex, Some(overlaid))) {
         data.extend(own.remove("updates").map(|updates| ("updates".to_owned(), updates)));
     }
