@@ -8,15 +8,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
+use watari::answer::{Answerer, Arrival, Catalog, Identity, Served, Transport};
 use watari::clock::Instant;
 use watari::timeline::Timeline;
 use watari::wire::{Rcode, Rtype};
 
 use fixture::{COMPANY, HOSTING, NSEC, NSEC3, request, zone};
 
-const NOW: Instant = Instant::from_unix_seconds(1_796_083_200);
-const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5353);
+/// A datagram from this host.
+const ARRIVAL: Arrival = Arrival {
+    now: Instant::from_unix_seconds(1_796_083_200),
+    peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5353),
+    transport: Transport::Udp,
+};
 /// Zones in the catalog of a hosting company.
 const HOSTED: usize = 10_000;
 
@@ -44,12 +48,12 @@ fn measure(criterion: &mut Criterion, group: &str, catalog: &Catalog, cases: &[(
     let mut answerer = Answerer::new(Identity::default());
     let mut out = [0; 1232];
     for (name, request, expected) in cases {
-        let mut answer = || answerer.answer(catalog, NOW, PEER, Transport::Udp, black_box(request), &mut out);
+        let mut answer = || answerer.answer(catalog, &ARRIVAL, black_box(request), &mut out);
         let len = answer();
         assert!(len > 12, "{name} is answered");
         assert_eq!([out[7], out[9], out[11]], expected.counts, "the records of {name}");
         assert_eq!(u16::from(out[3] & 0xf), expected.rcode.0, "the RCODE of {name}");
-        let mut answer = || answerer.answer(catalog, NOW, PEER, Transport::Udp, black_box(request), &mut out);
+        let mut answer = || answerer.answer(catalog, &ARRIVAL, black_box(request), &mut out);
         group.bench_function(*name, |bencher| bencher.iter(&mut answer));
     }
     group.finish();
@@ -102,7 +106,7 @@ fn hosted(criterion: &mut Criterion) {
     criterion.bench_function("answer hosted/hit in 10,000 zones", |bencher| {
         bencher.iter(|| {
             let request = next.next().expect("a cycle has no end");
-            answerer.answer(&catalog, NOW, PEER, Transport::Udp, request, &mut out)
+            answerer.answer(&catalog, &ARRIVAL, request, &mut out)
         });
     });
 }

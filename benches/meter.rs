@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use watari::answer::{Catalog, Identity, Served};
 use watari::clock::{Instant, Ratchet};
-use watari::net::{Authority, Published, Respond, Service, Transport};
+use watari::net::{Arrival, Authority, Published, Respond, Service, Transport};
 use watari::timeline::{self, Run, Timeline};
 use watari::wire::Rtype;
 
@@ -74,7 +74,8 @@ fn answers(respond: &mut impl Respond, peers: &[SocketAddr], request: &[u8], row
             now = now.after(Duration::from_nanos(1000));
             peer = peers.next().copied().expect("a cycle has no end");
         }
-        octets += respond.respond(now, peer, Transport::Udp, black_box(request), &mut out);
+        let arrival = Arrival { now, peer, transport: Transport::Udp };
+        octets += respond.respond(&arrival, black_box(request), &mut out);
     }
     octets
 }

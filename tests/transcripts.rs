@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::op::Message;
-use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
+use watari::answer::{Answerer, Arrival, Catalog, Identity, Served, Transport};
 use watari::clock::Instant;
 use watari::control::desk::{self, ClockState};
 use watari::control::discipline::Synchronisation;
@@ -374,7 +374,8 @@ impl World {
         let mut answerer = Answerer::new(Identity::default());
         let from = options.iter().find_map(|option| option.strip_prefix("+from="));
         let peer: IpAddr = from.map_or(Ipv4Addr::LOCALHOST.into(), |from| from.parse().expect("an address"));
-        let length = answerer.answer(&catalog, self.now(), (peer, 5353).into(), transport, &request, &mut out);
+        let arrival = Arrival { now: self.now(), peer: (peer, 5353).into(), transport };
+        let length = answerer.answer(&catalog, &arrival, &request, &mut out);
         if length == 0 {
             return ";; no answer\n".to_owned();
         }

@@ -5,7 +5,6 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 use support::drawn;
 use watari::answer::noted::{Asked, Kind};
-use watari::answer::{Access, Answerer, Catalog, Identity, Reply, Rights, Served, Transfer, Transport};
+use watari::answer::{Access, Answerer, Arrival, Catalog, Identity, Reply, Rights, Served, Transfer, Transport};
 use watari::clock::Instant;
 use watari::timeline::{Cap, Countdown, Edition, PatchId, Timeline};
 use watari::wire::tsig::{Algorithm, FollowFault, Followed, Follower, Key, Secret, Signer};
@@ -70,9 +69,9 @@ fn trusting(rights: Rights) -> Answerer {
 
 fn reply(timeline: &Arc<Timeline>, now: Instant, transport: Transport, request: &[u8]) -> (Reply, Vec<u8>) {
     let catalog = Catalog::default().with([Served::Zone(Arc::clone(timeline))]);
-    let peer: SocketAddr = "192.0.2.1:5300".parse().unwrap();
+    let arrival = Arrival { now, peer: "192.0.2.1:5300".parse().unwrap(), transport };
     let mut out = vec![0; 65_535];
-    let reply = answerer(&["192.0.2.0/24"]).reply(&catalog, now, peer, transport, request, &mut out);
+    let reply = answerer(&["192.0.2.0/24"]).reply(&catalog, &arrival, request, &mut out);
     if let Reply::Message(len) = reply {
         out.truncate(len);
     }
@@ -459,8 +458,8 @@ fn who_is_not_allowed_learns_nothing() {
             {
                 let request = request(name(apex).wire(), serial, true);
                 let mut out = [0; 512];
-                let peer = peer.parse().unwrap();
-                let reply = answerer(networks).reply(&catalog, Instant::MIN, peer, transport, &request, &mut out);
+                let arrival = Arrival { now: Instant::MIN, peer: peer.parse().unwrap(), transport };
+                let reply = answerer(networks).reply(&catalog, &arrival, &request, &mut out);
                 let Reply::Message(len) = reply else { panic!("a transfer to {peer}") };
                 let message = op::Message::from_vec(&out[..len]).unwrap();
                 assert_eq!(message.metadata.response_code, op::ResponseCode::Refused);
@@ -496,11 +495,11 @@ fn rfc8945_5_3_1_who_signs_has_each_message_signed_as_of_its_time() {
     (0..400).for_each(|number| text += &format!("many TXT {number} {}\n", "x".repeat(200)));
     let timeline = loaded("example.test", &text);
     let catalog = Catalog::default().with([Served::Zone(Arc::clone(&timeline))]);
-    let peer: SocketAddr = "192.0.2.1:5300".parse().unwrap();
+    let arrival = Arrival { now: at(T), peer: "192.0.2.1:5300".parse().unwrap(), transport: TCP };
     for (room, edns) in [(1000, false), (1000, true), (65_535, true)] {
         let (request, mut follower) = signed(request(name("example.test").wire(), None, edns));
         let mut out = vec![0; 65_535];
-        let reply = knowing(&["192.0.2.0/24"]).reply(&catalog, at(T), peer, TCP, &request, &mut out);
+        let reply = knowing(&["192.0.2.0/24"]).reply(&catalog, &arrival, &request, &mut out);
         let Reply::Transfer(mut transfer) = reply else { panic!("no transfer") };
         let mut messages = Vec::new();
         // An hour for each: a time of the beginning would be out of time.
@@ -527,7 +526,7 @@ fn a_signature_opens_nothing_and_a_wrong_one_closes() {
     let mut said = |networks: &[&str], request: &[u8], now| {
         let mut answerer = knowing(networks);
         let peer = "192.0.2.1:5300".parse().unwrap();
-        match answerer.reply(&catalog, now, peer, TCP, request, &mut out) {
+        match answerer.reply(&catalog, &Arrival { now, peer, transport: TCP }, request, &mut out) {
             Reply::Message(len) => (Rcode(u16::from(out[3] & 0xf)), out[..len].to_vec()),
             Reply::Transfer(_) | Reply::Petition(_) => panic!("no message"),
         }
@@ -551,18 +550,18 @@ fn a_signature_opens_nothing_and_a_wrong_one_closes() {
 fn a_transfer_is_noted_and_one_that_is_not_to_be_had_is_signed_too() {
     let timeline = loaded("example.test", SMALL);
     let catalog = Catalog::default().with([Served::Zone(timeline)]);
-    let peer: SocketAddr = "192.0.2.1:5300".parse().unwrap();
+    let arrival = Arrival { now: at(T), peer: "192.0.2.1:5300".parse().unwrap(), transport: TCP };
     let mut out = vec![0; 65_535];
     for edns in [false, true] {
         let (request, mut follower) = signed(request(name("example.test").wire(), None, edns));
         let mut follower_again = follower.clone();
         let mut answerer = knowing(&["192.0.2.0/24"]);
-        let reply = answerer.reply(&catalog, at(T), peer, TCP, &request, &mut out);
+        let reply = answerer.reply(&catalog, &arrival, &request, &mut out);
         assert!(matches!(reply, Reply::Transfer(_)));
         let told = Kind::told(answerer.noted().kind.number());
         assert_eq!((told.asked, told.rcode, told.edns), (Asked::Type(Rtype::AXFR), Some(Rcode::NOERROR), edns));
         // Who can send but one message refuses it.
-        let len = answerer.answer(&catalog, at(T), peer, TCP, &request, &mut out);
+        let len = answerer.answer(&catalog, &arrival, &request, &mut out);
         let told = Kind::told(answerer.noted().kind.number());
         assert_eq!((told.rcode, out[3] & 0xf), (Some(Rcode::SERVFAIL), 2));
         assert_eq!(follower.message(&out[..len], at(T)), Ok(Followed::Signed));

@@ -52,7 +52,7 @@ impl Answerer {
     pub(super) fn notify(
         &mut self,
         catalog: &Catalog,
-        arrival: Arrival<'_>,
+        arrival: &Arrival,
         (request, key): (&Request, Option<NameRef<'_>>),
         received: &[u8],
         out: &mut [u8],
@@ -76,13 +76,13 @@ impl Answerer {
     fn hear(
         &mut self,
         catalog: &Catalog,
-        arrival: Arrival<'_>,
+        arrival: &Arrival,
         apex: &Name,
         key: Option<NameRef<'_>>,
         serial: Option<u32>,
     ) -> Rcode {
         let Some(feeds) = catalog.feeds(apex) else { return Rcode::NOTAUTH };
-        let from = *arrival.peer;
+        let from = arrival.peer;
         // An IPv4 address may come as an IPv6 one.
         let address = from.ip().to_canonical();
         let is_of = |feed: &Feed| {

@@ -92,11 +92,14 @@ impl Transport {
 }
 
 /// How a request came, when, and from whom.
-#[derive(Clone, Copy)]
-struct Arrival<'r> {
-    now: Instant,
-    peer: &'r SocketAddr,
-    transport: Transport,
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// When, which is as of when it is answered.
+    pub now: Instant,
+    /// From whom.
+    pub peer: SocketAddr,
+    /// How.
+    pub transport: Transport,
 }
 
 /// What is said to a request.
@@ -146,20 +149,12 @@ impl Answerer {
     /// refused; see [`Answerer::reply`]. What is answered later says nothing here, and is to be
     /// [taken](Answerer::take_petition).
     #[inline]
-    pub fn answer(
-        &mut self,
-        catalog: &Catalog,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        out: &mut [u8],
-    ) -> usize {
-        match self.reply(catalog, now, peer, transport, request, out) {
+    pub fn answer(&mut self, catalog: &Catalog, arrival: &Arrival, request: &[u8], out: &mut [u8]) -> usize {
+        match self.reply(catalog, arrival, request, out) {
             Reply::Message(len) => len,
             Reply::Transfer(mut transfer) => {
                 self.noted.kind = transfer.refused_kind();
-                transfer.refuse(now, out)
+                transfer.refuse(arrival.now, out)
             }
             Reply::Petition(petition) => {
                 self.petition = Some(petition);
@@ -175,34 +170,18 @@ impl Answerer {
 
     /// As [`Answerer::answer`], for whom can send more than one message.
     #[inline]
-    pub fn reply(
-        &mut self,
-        catalog: &Catalog,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        out: &mut [u8],
-    ) -> Reply {
+    pub fn reply(&mut self, catalog: &Catalog, arrival: &Arrival, request: &[u8], out: &mut [u8]) -> Reply {
         match receive(request, &mut self.name) {
             Received::Silence => {
                 self.noted.kind = Kind::SILENCE;
                 Reply::Message(0)
             }
-            Received::Query(query) => {
-                let arrival = Arrival { now, peer: &peer, transport };
-                self.query(catalog, arrival, &query, request, out, None)
-            }
-            Received::Signed(signed, at) => {
-                let arrival = Arrival { now, peer: &peer, transport };
-                self.signed(catalog, arrival, (&signed, at), request, out)
-            }
+            Received::Query(query) => self.query(catalog, arrival, &query, request, out, None),
+            Received::Signed(signed, at) => self.signed(catalog, arrival, (&signed, at), request, out),
             Received::Other(other) if other.opcode() == Opcode::UPDATE => {
-                let arrival = Arrival { now, peer: &peer, transport };
                 self.petition(catalog, arrival, &other, request, out, (None, None))
             }
             Received::Other(other) if other.opcode() == Opcode::NOTIFY => {
-                let arrival = Arrival { now, peer: &peer, transport };
                 Reply::Message(self.notify(catalog, arrival, (&other, None), request, out, 0))
             }
             Received::Other(other) => {
@@ -249,7 +228,7 @@ impl Answerer {
     fn query(
         &mut self,
         catalog: &Catalog,
-        arrival: Arrival<'_>,
+        arrival: &Arrival,
         query: &Request,
         request: &[u8],
         out: &mut [u8],

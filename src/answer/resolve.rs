@@ -27,7 +27,7 @@ pub(super) const QUESTION_AT: u16 = 12;
 /// An answer under way.
 pub(super) struct Resolution<'r, 'm> {
     pub(super) catalog: &'r Catalog,
-    pub(super) arrival: Arrival<'r>,
+    pub(super) arrival: &'r Arrival,
     pub(super) query: &'r Request,
     /// The name that is looked for now: the question's, then the target of each alias.
     pub(super) name: &'r mut Suffixes,
@@ -190,7 +190,7 @@ impl Resolution<'_, '_> {
         }
         let entry = Entry {
             now: self.arrival.now,
-            peer: *self.arrival.peer,
+            peer: self.arrival.peer,
             name: self.name.hash(0),
             qtype: self.query.qtype,
             is_first: first,
@@ -332,7 +332,7 @@ impl Resolution<'_, '_> {
                 continue;
             }
             let Some(found) = catalog.find(self.name, 0) else { continue };
-            let Some(view) = found.view(self.arrival.now, self.arrival.peer) else { continue };
+            let Some(view) = found.view(self.arrival.now, &self.arrival.peer) else { continue };
             let apex_at = self.message.suffix_of(name_at, found.skipped);
             let scene = Scene { view, name_at, apex_at, below: found.skipped, signed: true };
             if let Lookup::Wildcard { skipped, .. } = view.look_up(self.name) {

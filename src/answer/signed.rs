@@ -19,7 +19,7 @@ impl Answerer {
     pub(super) fn signed(
         &mut self,
         catalog: &Catalog,
-        arrival: Arrival<'_>,
+        arrival: &Arrival,
         (request, at): (&Request, SignedAt),
         received: &[u8],
         out: &mut [u8],

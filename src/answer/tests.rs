@@ -38,15 +38,19 @@ fn ask(question: &str, rtype: Rtype) -> String {
     ask_of(&catalog(), question, rtype)
 }
 
+/// A datagram from this host.
+fn arrival(now: Instant, port: u16) -> Arrival {
+    Arrival { now, peer: (Ipv4Addr::LOCALHOST, port).into(), transport: Transport::Udp }
+}
+
 fn ask_of(catalog: &Catalog, question: &str, rtype: Rtype) -> String {
     let mut request = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     request.extend_from_slice(name(question).wire());
     request.extend_from_slice(&rtype.0.to_be_bytes());
     request.extend_from_slice(&[0, 1]);
     let mut out = [0; 1232];
-    let peer = (Ipv4Addr::LOCALHOST, 5353).into();
     let mut answerer = Answerer::new(Identity::default());
-    let len = answerer.answer(catalog, Instant::MIN, peer, Transport::Udp, &request, &mut out);
+    let len = answerer.answer(catalog, &arrival(Instant::MIN, 5353), &request, &mut out);
     let message = Message::from_vec(&out[..len]).unwrap();
     let section = |records: &[hickory_proto::rr::Record]| {
         records

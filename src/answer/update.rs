@@ -90,7 +90,7 @@ impl Answerer {
     pub(super) fn petition(
         &mut self,
         catalog: &Catalog,
-        arrival: Arrival<'_>,
+        arrival: &Arrival,
         request: &Request,
         received: &[u8],
         out: &mut [u8],
@@ -111,7 +111,7 @@ impl Answerer {
                     request: *request,
                     question: received.get(..request.question_end).unwrap_or_default().into(),
                     signer,
-                    peer: *arrival.peer,
+                    peer: arrival.peer,
                     is_address_sure: requestor.is_address_sure,
                 }));
             }

@@ -1,11 +1,10 @@
 //! The service that Watari is: answers from the catalog that was published last.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::noted::COUNTS;
-use crate::answer::{Answerer, Catalog, Identity, Reply, Rights, Transport};
+use crate::answer::{Answerer, Arrival, Catalog, Identity, Reply, Rights};
 use crate::clock::{Instant, Ratchet};
 use crate::wire::Rcode;
 use crate::wire::edns::ExtendedError;
@@ -123,9 +122,9 @@ pub struct Clerk {
 impl Clerk {
     /// Counts the last answer.
     #[inline]
-    fn count(&mut self, now: Instant, peer: SocketAddr, transport: Transport) {
-        if COUNTS && !self.tally.count(transport, self.answerer.noted().kind) {
-            self.meter(now, peer, transport);
+    fn count(&mut self, arrival: &Arrival) {
+        if COUNTS && !self.tally.count(arrival.transport, self.answerer.noted().kind) {
+            self.meter(arrival);
         }
         if self.answerer.is_notified() {
             self.hand_on();
@@ -141,27 +140,27 @@ impl Clerk {
 
     /// Counts the last answer, which held something of zones whose plan runs. Not inline: nearly all answers pass by it.
     #[inline(never)]
-    fn meter(&mut self, now: Instant, peer: SocketAddr, transport: Transport) {
+    fn meter(&mut self, arrival: &Arrival) {
         let noted = self.answerer.noted();
-        self.tally.count_met(transport, noted.kind);
+        self.tally.count_met(arrival.transport, noted.kind);
         match noted.handed() {
             [] => self.tally.repeat(),
             [handed] => {
                 let labels = |below| self.answerer.asked_labels(below);
-                if !self.tally.meter(now, peer.ip(), handed, labels) {
+                if !self.tally.meter(arrival.now, arrival.peer.ip(), handed, labels) {
                     self.answerer.forget_entry();
                 }
                 self.answerer.forget_handed();
             }
-            _ => self.meter_many(now, peer),
+            _ => self.meter_many(arrival),
         }
     }
 
     /// The same of an answer from several such zones. Nothing repeats it.
     #[cold]
-    fn meter_many(&mut self, now: Instant, peer: SocketAddr) {
+    fn meter_many(&mut self, arrival: &Arrival) {
         for handed in self.answerer.noted().handed() {
-            self.tally.meter(now, peer.ip(), handed, |below| self.answerer.asked_labels(below));
+            self.tally.meter(arrival.now, arrival.peer.ip(), handed, |below| self.answerer.asked_labels(below));
         }
         self.answerer.forget_entry();
         self.answerer.forget_handed();
@@ -193,30 +192,16 @@ impl Respond for Clerk {
     }
 
     #[inline]
-    fn respond(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        response: &mut [u8],
-    ) -> usize {
-        let len = self.answerer.answer(self.catalog.value(), now, peer, transport, request, response);
-        self.count(now, peer, transport);
+    fn respond(&mut self, arrival: &Arrival, request: &[u8], response: &mut [u8]) -> usize {
+        let len = self.answerer.answer(self.catalog.value(), arrival, request, response);
+        self.count(arrival);
         len
     }
 
-    fn reply(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        response: &mut [u8],
-    ) -> Reply {
+    fn reply(&mut self, arrival: &Arrival, request: &[u8], response: &mut [u8]) -> Reply {
         // NOTE: a transfer is counted as it begins, also one for which there is then no place: the log tells of those.
-        let reply = self.answerer.reply(self.catalog.value(), now, peer, transport, request, response);
-        self.count(now, peer, transport);
+        let reply = self.answerer.reply(self.catalog.value(), arrival, request, response);
+        self.count(arrival);
         reply
     }
 }

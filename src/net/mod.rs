@@ -37,5 +37,5 @@ pub use meter::Meter;
 pub use notices::Notices;
 pub use published::Published;
 pub use server::{Config, Server};
-pub use service::{Petition, Respond, Service, Transport};
+pub use service::{Arrival, Petition, Respond, Service, Transport};
 pub use tcp::{Credentials, CredentialsError, Limits, Tls};

@@ -3,13 +3,11 @@
 //! Sockets know nothing of zones, and answers know nothing of sockets. Between them stand these two traits, so that
 //! either can be tested without the other.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::back::Back;
 use super::meter::Ending;
-pub use crate::answer::Petition;
-pub use crate::answer::Transport;
+pub use crate::answer::{Arrival, Petition, Transport};
 pub(super) use crate::answer::{Reply, Transfer};
 use crate::clock::Instant;
 
@@ -63,24 +61,10 @@ pub trait Respond {
     /// nothing.
     ///
     /// A datagram too long to be a request is passed as its header alone, so that nobody takes a part for the whole.
-    fn respond(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        response: &mut [u8],
-    ) -> usize;
+    fn respond(&mut self, arrival: &Arrival, request: &[u8], response: &mut [u8]) -> usize;
 
     /// As [`Respond::respond`], to a request that came over a connection, where the answer may be many messages.
-    fn reply(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        response: &mut [u8],
-    ) -> Reply {
-        Reply::Message(self.respond(now, peer, transport, request, response))
+    fn reply(&mut self, arrival: &Arrival, request: &[u8], response: &mut [u8]) -> Reply {
+        Reply::Message(self.respond(arrival, request, response))
     }
 }

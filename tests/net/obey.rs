@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use watari::clock::Instant;
-use watari::net::{Config, Respond, Server, Service, Transport, bind};
+use watari::net::{Arrival, Config, Respond, Server, Service, bind};
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -70,14 +70,8 @@ impl Respond for Obedient {
         self.service.refreshes.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn respond(
-        &mut self,
-        now: Instant,
-        peer: SocketAddr,
-        transport: Transport,
-        request: &[u8],
-        response: &mut [u8],
-    ) -> usize {
+    fn respond(&mut self, arrival: &Arrival, request: &[u8], response: &mut [u8]) -> usize {
+        let &Arrival { now, peer, transport } = arrival;
         assert_eq!(now, Instant::from_unix_seconds(1));
         assert!(peer.ip().is_loopback());
         let Some(letter) = request.get(4) else { return 0 };

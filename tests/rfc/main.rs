@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, Record};
-use watari::answer::{Answerer, Catalog, Identity, Served, Transport};
+use watari::answer::{Answerer, Arrival, Catalog, Identity, Served, Transport};
 use watari::clock::Instant;
 use watari::timeline::Timeline;
 use watari::wire::Name;
@@ -65,8 +65,8 @@ impl Server {
     fn octets(&mut self, transport: Transport, request: &[u8]) -> Vec<u8> {
         let mut out = vec![0; if transport == Transport::Udp { 1232 } else { 65535 }];
         let now = Instant::from_unix_seconds(1_790_000_000);
-        let peer = (Ipv4Addr::LOCALHOST, 5353).into();
-        let length = self.answerer.answer(&self.catalog, now, peer, transport, request, &mut out);
+        let arrival = Arrival { now, peer: (Ipv4Addr::LOCALHOST, 5353).into(), transport };
+        let length = self.answerer.answer(&self.catalog, &arrival, request, &mut out);
         out.truncate(length);
         out
     }

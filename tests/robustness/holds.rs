@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hickory_proto::op::Message;
-use watari::answer::{Access, Answerer, Catalog, Identity, Petition, Reply, Rights, Served, Transport};
+use watari::answer::{Access, Answerer, Arrival, Catalog, Identity, Petition, Reply, Rights, Served, Transport};
 use watari::clock::Instant;
 use watari::diag;
 use watari::timeline::{self, Run, Timeline};
@@ -134,7 +134,7 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     }
     let update = Arc::new(update);
     answerer.set_rights(Rights { keyring: [key()].into_iter().collect(), transfer: everybody, update: update.clone() });
-    let length = match answerer.reply(catalog(), now, peer, transport, request, ours) {
+    let length = match answerer.reply(catalog(), &Arrival { now, peer, transport }, request, ours) {
         Reply::Message(length) => length,
         Reply::Transfer(mut transfer) => {
             assert_ne!(transport, Transport::Udp);

@@ -62,9 +62,8 @@ fn request(question: &str, rtype: Rtype) -> Vec<u8> {
 fn noted(at: i64, question: &str, rtype: Rtype) -> Vec<(String, What, Vec<u8>)> {
     let (catalog, request) = (both_moving(), request(question, rtype));
     let mut answerer = Answerer::new(Identity::default());
-    let (now, peer) = (Instant::from_unix_seconds(at), (Ipv4Addr::LOCALHOST, 5353).into());
     let mut out = [0; 1232];
-    answerer.answer(&catalog, now, peer, Transport::Udp, &request, &mut out);
+    answerer.answer(&catalog, &arrival(Instant::from_unix_seconds(at), 5353), &request, &mut out);
     let of = |handed: &Handed| {
         let apexes = ["example.com", "example.net"];
         let apex = apexes.iter().find(|apex| NameHash::of(name(apex).as_ref()) == handed.apex).unwrap();
@@ -130,8 +129,7 @@ fn what_is_asked_again_is_noted_once() {
     let mut answerer = Answerer::new(Identity::default());
     let mut out = [0; 1232];
     let mut ask = |at: i64, port: u16, request: &[u8]| {
-        let (now, peer) = (Instant::from_unix_seconds(at), (Ipv4Addr::LOCALHOST, port).into());
-        answerer.answer(&catalog, now, peer, Transport::Udp, request, &mut out);
+        answerer.answer(&catalog, &arrival(Instant::from_unix_seconds(at), port), request, &mut out);
         let noted = answerer.noted();
         let told = (noted.kind.unmet_number().is_none(), noted.handed().len());
         answerer.forget_handed();
@@ -157,14 +155,7 @@ fn what_is_asked_again_is_noted_once() {
     assert_eq!(ask(61, 2, &elsewhere), (false, 0));
     assert_eq!(ask(61, 2, &request("b.example.net", Rtype::A)), (true, 0), "no plan between");
     answerer.forget_entry();
-    answerer.answer(
-        &catalog,
-        Instant::from_unix_seconds(61),
-        (Ipv4Addr::LOCALHOST, 2).into(),
-        Transport::Udp,
-        &www,
-        &mut out,
-    );
+    answerer.answer(&catalog, &arrival(Instant::from_unix_seconds(61), 2), &www, &mut out);
     assert_eq!(answerer.noted().handed().len(), 1);
 }
 
@@ -174,9 +165,8 @@ fn the_kind_is_that_of_the_last_answer() {
     let catalog = catalog();
     let mut answerer = Answerer::new(Identity::default());
     let mut out = [0; 1232];
-    let peer = (Ipv4Addr::LOCALHOST, 5353).into();
     let mut told = |request: &[u8]| -> Told {
-        answerer.answer(&catalog, Instant::MIN, peer, Transport::Udp, request, &mut out);
+        answerer.answer(&catalog, &arrival(Instant::MIN, 5353), request, &mut out);
         Kind::told(answerer.noted().kind.number())
     };
     let question = |qtype: u8| [&[0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0][..], &[qtype, 0, 1]].concat();

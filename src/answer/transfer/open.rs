@@ -39,7 +39,7 @@ pub(in crate::answer) enum Opened {
 pub(in crate::answer) fn open(
     access: &Access,
     catalog: &Catalog,
-    arrival: Arrival<'_>,
+    arrival: &Arrival,
     key: Option<NameRef<'_>>,
     query: &Request,
     question: &Suffixes,

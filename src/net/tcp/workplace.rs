@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::answer::RecordTooLong;
 use crate::net::back::Back;
 use crate::net::guard::{Panicked, guarded};
-use crate::net::service::{Reply, Respond, Service, Transfer, Transport};
+use crate::net::service::{Arrival, Reply, Respond, Service, Transfer, Transport};
 use crate::wire::HEADER_LEN;
 
 /// The length of the length before each message (RFC 1035 § 4.2.2), in octets.
@@ -116,7 +116,7 @@ impl<S: Service> Workplace<S> {
                 self.service.now()
             });
             let (prefix, room) = self.output[filled..][..PREFIX_LEN + MESSAGE_LEN_MAX].split_at_mut(PREFIX_LEN);
-            match guarded(|| self.responder.reply(now, peer, transport, request, room)) {
+            match guarded(|| self.responder.reply(&Arrival { now, peer, transport }, request, room)) {
                 Ok(Reply::Message(0)) => {}
                 Ok(Reply::Message(len)) => filled += prefixed(prefix, len),
                 Ok(Reply::Transfer(begun)) => {

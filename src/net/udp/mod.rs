@@ -31,7 +31,7 @@ pub(super) use way::Way;
 use super::back::Back;
 use super::guard::{Occasionally, guarded};
 use super::option;
-use super::service::{Respond, Service, Transport};
+use super::service::{Arrival, Respond, Service, Transport};
 use crate::answer::FORESEEN_MAX;
 use crate::clock;
 
@@ -271,7 +271,7 @@ struct Desk<'a, S: Service> {
 impl<S: Service> Answers for Desk<'_, S> {
     #[inline]
     fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize {
-        self.responder.respond(self.now, peer, Transport::Udp, request, response)
+        self.responder.respond(&Arrival { now: self.now, peer, transport: Transport::Udp }, request, response)
     }
 
     #[cold]

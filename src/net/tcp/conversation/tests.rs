@@ -11,7 +11,7 @@ use super::super::Limits;
 use super::super::clients::Clients;
 use super::*;
 use crate::clock;
-use crate::net::service::Respond;
+use crate::net::service::{Arrival, Respond};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -33,14 +33,7 @@ impl Service for Octets {
 impl Respond for Octets {
     fn refresh(&mut self) {}
 
-    fn respond(
-        &mut self,
-        _now: clock::Instant,
-        _peer: SocketAddr,
-        _transport: Transport,
-        request: &[u8],
-        _response: &mut [u8],
-    ) -> usize {
+    fn respond(&mut self, _arrival: &Arrival, request: &[u8], _response: &mut [u8]) -> usize {
         usize::from(u16::from_be_bytes([request[0], request[1]]))
     }
 }
