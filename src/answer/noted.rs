@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::Arrival;
 use crate::clock::Instant;
 use crate::wire::{Rcode, Rtype};
 use crate::zone::NameHash;
@@ -230,18 +231,13 @@ pub(super) enum Noting {
 }
 
 /// Who came first into a zone whose plan runs, when, and with which question. Alike, the answers are alike from there on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) now: Instant,
-    pub(super) peer: SocketAddr,
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    now: Instant,
+    peer: SocketAddr,
     /// The name that is looked for there.
-    pub(super) name: NameHash,
-    pub(super) qtype: Rtype,
-    /// Whether that is the question's name, and no alias led there.
-    pub(super) is_first: bool,
-    pub(super) dnssec_ok: bool,
-    /// How many octets the records may fill.
-    pub(super) limit: usize,
+    name: NameHash,
+    manner: Manner,
 }
 
 impl Entry {
@@ -250,11 +246,20 @@ impl Entry {
         now: Instant::MIN,
         peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
         name: NameHash(0),
-        qtype: Rtype(0),
-        is_first: false,
-        dnssec_ok: false,
-        limit: 0,
+        manner: Manner(0),
     };
+}
+
+/// What of a question besides its name makes a difference to what is handed out, as one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Manner(u64);
+
+impl Manner {
+    /// `is_first`: no alias led to the name; `limit`: how many octets the records may fill.
+    #[inline]
+    pub(super) fn new(qtype: Rtype, is_first: bool, dnssec_ok: bool, limit: usize) -> Manner {
+        Manner((limit as u64) << 32 | u64::from(dnssec_ok) << 17 | u64::from(is_first) << 16 | u64::from(qtype.0))
+    }
 }
 
 /// A zone whose plan runs, before it is known what of it is in the answer.
@@ -291,12 +296,15 @@ impl Noted {
         self.entry = Entry::NOBODYS;
     }
 
-    /// Whether `entry` is the last one once more, and if so whether anything was handed out then.
-    pub(super) fn again(&mut self, entry: Entry) -> Option<bool> {
-        if entry == self.entry {
+    /// Whether the last entry is repeated, and if so whether anything was handed out then.
+    #[inline]
+    pub(super) fn again(&mut self, arrival: &Arrival, name: NameHash, manner: Manner) -> Option<bool> {
+        let &Arrival { now, peer, .. } = arrival;
+        let entry = &self.entry;
+        if entry.now == now && entry.name == name && entry.manner == manner && entry.peer == peer {
             return Some(self.handed_any);
         }
-        (self.entry, self.handed_any) = (entry, false);
+        (self.entry, self.handed_any) = (Entry { now, peer, name, manner }, false);
         None
     }
 

@@ -15,7 +15,7 @@ use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 
 use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
-use super::noted::{Entry, METERS, Noted, Noting};
+use super::noted::{METERS, Manner, Noted, Noting};
 use super::request::Request;
 use super::{Arrival, Transport, additional, proof};
 
@@ -184,20 +184,14 @@ impl Resolution<'_, '_> {
     }
 
     /// Whether all that there is to note was noted when the same was asked the last time.
+    #[inline]
     fn is_again(&mut self, first: bool) -> bool {
         if self.message.noting != Noting::Nothing {
             return self.message.noting == Noting::Again;
         }
-        let entry = Entry {
-            now: self.arrival.now,
-            peer: self.arrival.peer,
-            name: self.name.hash(0),
-            qtype: self.query.qtype,
-            is_first: first,
-            dnssec_ok: self.query.edns.is_some_and(|edns| edns.dnssec_ok),
-            limit: self.message.limit(),
-        };
-        let Some(handed_any) = self.noted.again(entry) else { return false };
+        let dnssec_ok = self.query.edns.is_some_and(|edns| edns.dnssec_ok);
+        let manner = Manner::new(self.query.qtype, first, dnssec_ok, self.message.limit());
+        let Some(handed_any) = self.noted.again(self.arrival, self.name.hash(0), manner) else { return false };
         self.message.noting = Noting::Again;
         if handed_any {
             self.message.kind = self.message.kind.met();

@@ -145,24 +145,21 @@ impl Clerk {
         self.tally.count_met(arrival.transport, noted.kind);
         match noted.handed() {
             [] => self.tally.repeat(),
-            [handed] => {
-                let labels = |below| self.answerer.asked_labels(below);
-                if !self.tally.meter(arrival.now, arrival.peer.ip(), handed, labels) {
-                    self.answerer.forget_entry();
-                }
-                self.answerer.forget_handed();
-            }
-            _ => self.meter_many(arrival),
+            _ => self.meter_anew(arrival),
         }
     }
 
-    /// The same of an answer from several such zones. Nothing repeats it.
-    #[cold]
-    fn meter_many(&mut self, arrival: &Arrival) {
-        for handed in self.answerer.noted().handed() {
-            self.tally.meter(arrival.now, arrival.peer.ip(), handed, |below| self.answerer.asked_labels(below));
+    #[inline(never)]
+    fn meter_anew(&mut self, arrival: &Arrival) {
+        let handed = self.answerer.noted().handed();
+        let mut can_repeat = handed.len() == 1;
+        for handed in handed {
+            let labels = |below| self.answerer.asked_labels(below);
+            can_repeat &= self.tally.meter(arrival.now, arrival.peer.ip(), handed, labels);
         }
-        self.answerer.forget_entry();
+        if !can_repeat {
+            self.answerer.forget_entry();
+        }
         self.answerer.forget_handed();
     }
 }
