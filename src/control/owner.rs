@@ -34,6 +34,7 @@ mod fetched;
 mod inform;
 mod journalled;
 mod keep;
+mod members;
 mod passing;
 mod portfolio;
 mod promote;
@@ -45,6 +46,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::catalog_zone::Consumers;
 use super::followers::Followers;
 use super::history::{Before, Cause, Passage};
 use super::load::{Loaded, Outcome, Request};
@@ -120,6 +122,10 @@ pub struct Owner {
     notifier: Notifier,
     lookout: Lookout,
     secondaries: Secondaries,
+    /// Whose zones we have because catalog zones list them.
+    consumers: Consumers,
+    /// Where those are that have no files.
+    nowhere: Arc<Path>,
     /// Whether a plan has taken a step that the journal does not know to be reached.
     has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
@@ -176,6 +182,8 @@ impl Owner {
             notifier: Notifier::default(),
             lookout: Lookout::default(),
             secondaries: Secondaries::default(),
+            consumers: Consumers::default(),
+            nowhere: Path::new("").into(),
             has_stepped: false,
             done: Vec::new(),
             overlaid: NameMap::default(),
@@ -274,6 +282,7 @@ impl Owner {
         }
         self.see_who_follows(clock, &mut effects);
         self.look_out(clock, &mut effects);
+        self.members_are_due(clock, &mut effects);
         self.fetch(clock, &mut effects);
         self.load(&mut effects);
         effects.extend(self.passages.drain(..).map(|passage| Effect::Pass(Box::new(passage))));
@@ -281,9 +290,9 @@ impl Owner {
         self.keep_again(&mut effects);
         self.promote_again(now, &mut effects);
         self.update(&mut effects);
-        self.get_ready(now, &mut effects);
+        self.get_ready((now, clock), &mut effects);
         self.tell_secondaries(now, &mut effects);
-        if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() {
+        if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() && !self.secondaries.is_crowded() {
             self.reporter.rest();
             if std::mem::take(&mut self.handled) >= TIDY_FROM {
                 self.tidy_at = Some(now + TIDY_AFTER);
@@ -309,7 +318,8 @@ impl Owner {
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
         let change = self.changes.first().map(|due| due.at).filter(|_| self.tell_at.is_none());
-        [change, self.followers.next(), self.lookout.next(), self.secondaries.next()].into_iter().flatten().min()
+        let next = [self.followers.next(), self.lookout.next(), self.secondaries.next(), self.consumers.next()];
+        [change].into_iter().chain(next).flatten().min()
     }
 
     /// How many zones stand how.
@@ -462,7 +472,11 @@ impl Owner {
             return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
         }
         if known.files != files {
+            let was_member = known.files.is_member;
             known.files = files;
+            if was_member {
+                self.has_file_now(&apex);
+            }
             self.enqueue(&apex);
         }
     }
@@ -499,6 +513,7 @@ impl Owner {
                     base: known.zone.clone(),
                     running: self.running.get(&apex).cloned(),
                     overlaid: self.overlaid.get(&apex).cloned(),
+                    member: known.files.is_member.then(|| self.consumers.fetched_from(&apex)).flatten(),
                     apex,
                 });
             }
@@ -541,13 +556,13 @@ impl Owner {
             self.zones.set_includes(&apex, includes);
         }
         if matches!(outcome, Outcome::Ready { .. } | Outcome::Gone) {
-            self.is_fetched_no_more(&apex);
+            self.is_fetched_no_more(&apex, clock);
         }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
             Outcome::Secondary { from, found, content } => {
                 known.content = content;
-                self.is_fetched(apex, *from, found, faults, clock);
+                self.is_fetched(apex, from, found, faults, clock);
             }
             Outcome::Ready { news, content, before } => {
                 let zone_changed = known.content.zone != content.zone;
@@ -581,8 +596,9 @@ impl Owner {
             Outcome::Gone => {
                 self.zones.remove(&apex);
                 self.follow(&apex, None, clock);
-                self.reporter.gone(&apex, before != Standing::New, faults);
-                self.unpublished.push((apex, Service::Gone));
+                self.reporter.gone(&apex, before != Standing::New, "its file has gone", faults);
+                self.unpublished.push((apex.clone(), Service::Gone));
+                self.is_vacant(&apex, clock);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::catalog::{self, Consumption};
 use super::fields::{Entry, Fields, Source, Value};
 use super::{document, in_order, quantity};
 use crate::diag::Diagnostic;
@@ -39,6 +40,8 @@ pub struct Secondary {
     pub refresh_min: Duration,
     /// How often at least.
     pub refresh_max: Duration,
+    /// If it is a catalog zone: how its members are fetched.
+    pub catalog: Option<Arc<Consumption>>,
 }
 
 /// One who has a zone.
@@ -62,18 +65,52 @@ pub fn parse(path: &Arc<str>, text: &[u8]) -> (Option<Secondary>, Vec<Diagnostic
     top.number(&mut source, "version", 1..=1);
     let key = top.text(&mut source, "key").and_then(|written| name(&mut source, &written));
     let primaries = primaries(&mut source, &mut top, key.as_ref());
-    let secondary = Secondary {
+    let mut secondary = Secondary {
         primaries: primaries.into(),
         size_max: top.quantity(&mut source, "size-max", quantity::size, "1GiB").unwrap_or(SIZE_MAX),
         records_max: top.number(&mut source, "records-max", 1..=1 << 31).map_or(RECORDS_MAX, |max| max as u64),
         time_max: top.quantity(&mut source, "time-max", quantity::duration, "1h").unwrap_or(TIME_MAX),
         refresh_min: top.quantity(&mut source, "refresh-min", quantity::duration, "1s").unwrap_or(REFRESH_MIN),
         refresh_max: top.quantity(&mut source, "refresh-max", quantity::duration, "24h").unwrap_or(REFRESH_MAX),
+        catalog: None,
     };
+    secondary.catalog = catalog::read(&mut source, &mut top, &secondary, key.as_ref()).map(Arc::new);
     top.finish(&mut source);
     let faults = in_order(source.faults);
     let is_sound = !faults.iter().any(Diagnostic::is_error);
     (is_sound.then_some(secondary), faults)
+}
+
+/// What `fields` say of how zones are fetched; what they don't say is as in `base`, and `key` its key.
+pub(super) fn read_over(
+    source: &mut Source<'_>,
+    fields: &mut Fields<'_>,
+    base: &Secondary,
+    key: Option<&Name>,
+) -> Secondary {
+    let own = fields.text(source, "key").and_then(|written| name(source, &written));
+    let primaries = match fields.has("primaries") {
+        true => primaries(source, fields, own.as_ref().or(key)).into(),
+        false => {
+            let keyed = |primary: &Primary| Primary { key: own.clone().or(primary.key.clone()), ..primary.clone() };
+            base.primaries.iter().map(keyed).collect()
+        }
+    };
+    let mut quantity = |name, read: fn(&str) -> Option<Duration>, example, base| {
+        fields.quantity(source, name, read, example).unwrap_or(base)
+    };
+    let time_max = quantity("time-max", quantity::duration, "1h", base.time_max);
+    let refresh_min = quantity("refresh-min", quantity::duration, "1s", base.refresh_min);
+    let refresh_max = quantity("refresh-max", quantity::duration, "24h", base.refresh_max);
+    Secondary {
+        primaries,
+        size_max: fields.quantity(source, "size-max", quantity::size, "1GiB").unwrap_or(base.size_max),
+        records_max: fields.number(source, "records-max", 1..=1 << 31).map_or(base.records_max, |max| max as u64),
+        time_max,
+        refresh_min,
+        refresh_max,
+        catalog: None,
+    }
 }
 
 fn primaries(source: &mut Source<'_>, top: &mut Fields<'_>, key: Option<&Name>) -> Vec<Primary> {

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::{Copy, Fetch, Fetched, Remark, Success, Unfit};
 use crate::answer::Rights;
 use crate::clock::Ratchet;
+use crate::control::catalog_zone::Noted;
 use crate::control::config::secondary::Primary;
 use crate::control::history::{Limits, Since};
 use crate::control::run::with_causes;
@@ -98,6 +99,13 @@ impl Fetcher {
     pub fn forget(&self, apex: Name) {
         let shared = self.shared.clone();
         self.handle.spawn_blocking(move || shared.keep(&apex, |store| store.forget(&apex)));
+    }
+
+    /// Puts down who is a member of which catalog zone.
+    pub fn note_members(&self, notes: Vec<(Name, Noted)>) {
+        let shared = self.shared.clone();
+        let Some((first, _)) = notes.first().cloned() else { return };
+        self.handle.spawn_blocking(move || shared.keep(&first, |store| store.note_members(&notes)));
     }
 }
 
