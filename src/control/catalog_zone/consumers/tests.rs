@@ -122,9 +122,9 @@ fn members_come_and_go_and_nothing_follows_from_what_is_the_same() {
     assert!(world.has_kept("b."));
     // It is there at once when it is listed again; under another label it begins anew.
     assert_eq!(world.after("c.", &["1=a.", "2=b."], 3), "fetch b., leave e.");
-    assert_eq!(world.consumers.fetched_from(&name("b.")).unwrap().1, true);
+    assert!(world.consumers.fetched_from(&name("b.")).unwrap().1);
     assert_eq!(world.after("c.", &["1=a.", "9=e."], 4), "fetch e., leave b.");
-    assert_eq!(world.consumers.fetched_from(&name("e.")).unwrap().1, false);
+    assert!(!world.consumers.fetched_from(&name("e.")).unwrap().1);
     // What is not listed again is let go of.
     assert_eq!(world.due(4 + 7 * 24 * 3600), "");
     assert!(!world.has_kept("b.") && world.has_kept("a."));
