@@ -85,10 +85,13 @@ fn knot_lists_its_zones_and_ours_follows_with_groups_to_settings() {
     assert!(told.contains("serial 7;") && told.contains("member of catalog.example, group keyed"), "{told}");
     // One comes, one goes, one loses its group and with it the key.
     let members = [("b.example", None, true), ("c.example", None, false)];
-    knot.write("b.example", &zone(8));
     knot.configure(&listed_by_knot(&knot.folder, &members));
     knot.reload();
     until_served(&mut ours, &[("a.example", REFUSED), ("b.example", Ok(7)), ("c.example", Ok(7))]);
+    let is_in_none = |ours: &Watari| !ours.command(&["status", "b.example"]).1.contains("group keyed");
+    until(&mut ours, "it is in no group", is_in_none);
+    knot.write("b.example", &zone(8));
+    knot.reload();
     until(&mut ours, "b.example can't be fetched", |ours| ours.log().contains("b.example: it can't be fetched"));
     let (_, told) = ours.command(&["status", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
