@@ -180,7 +180,7 @@ impl Resolution<'_, '_> {
     #[inline(never)]
     fn closed<'a>(&mut self, of: Match<'a>, first: bool) -> Result<Option<View<'a>>, Option<ExtendedError>> {
         let Some(timeline) = of.closed() else { return Ok(None) };
-        let Arrival { now, peer, transport } = self.arrival;
+        let Arrival { now, peer, transport } = *self.arrival;
         let is_encrypted = transport.is_encrypted() || self.query.qtype == Rtype::SOA;
         let caller = Caller { address: peer.ip(), key: self.key, is_encrypted };
         if self.access.allows(&caller) {
