@@ -5,7 +5,7 @@
 //! `docs/configuration.md` explains each key.
 
 mod access;
-pub mod catalog;
+pub mod authentication;
 mod fields;
 mod keys;
 mod quantity;
