@@ -47,6 +47,7 @@ fn every_command_that_the_documents_and_the_help_show_is_understood() {
         "docs/transfers.md",
         "docs/updates.md",
         "docs/secondaries.md",
+        "docs/catalogs.md",
         "CHANGELOG.md",
     ] {
         let document = read(name);

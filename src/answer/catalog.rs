@@ -22,6 +22,8 @@ use crate::zone::{NameHash, Suffixes, Ttl, View, Zone};
 pub enum Served {
     /// The zone, as a function of time.
     Zone(Arc<Timeline>),
+    /// The same, but only to who may have it transferred: it is a catalog zone (RFC 9432 § 7).
+    Closed(Arc<Timeline>),
     /// Nothing yet: the zone is known, but has never been loaded. It is answered with SERVFAIL.
     Unavailable(Arc<Name>),
 }
@@ -31,6 +33,7 @@ pub enum Served {
 enum Stored {
     Fixed(Zone),
     Changing(Arc<Timeline>),
+    Closed(Arc<Timeline>),
     Unavailable(Arc<Name>),
 }
 
@@ -39,6 +42,7 @@ impl From<Served> for Stored {
         match served {
             Served::Zone(timeline) if timeline.is_fixed() => Stored::Fixed(timeline.zone().clone()),
             Served::Zone(timeline) => Stored::Changing(timeline),
+            Served::Closed(timeline) => Stored::Closed(timeline),
             Served::Unavailable(apex) => Stored::Unavailable(apex),
         }
     }
@@ -48,7 +52,7 @@ impl Stored {
     fn apex(&self) -> NameRef<'_> {
         match self {
             Stored::Fixed(zone) => zone.apex(),
-            Stored::Changing(timeline) => timeline.zone().apex(),
+            Stored::Changing(timeline) | Stored::Closed(timeline) => timeline.zone().apex(),
             Stored::Unavailable(apex) => apex.as_ref().as_ref(),
         }
     }
@@ -56,7 +60,7 @@ impl Stored {
     fn size(&self) -> usize {
         match self {
             Stored::Fixed(zone) => zone.size(),
-            Stored::Changing(timeline) => timeline.zone().size(),
+            Stored::Changing(timeline) | Stored::Closed(timeline) => timeline.zone().size(),
             Stored::Unavailable(_) => 0,
         }
     }
@@ -66,7 +70,7 @@ impl Stored {
     fn is_at(&self, name: &[u8]) -> bool {
         match self {
             Stored::Fixed(zone) => zone.apex_lower() == name,
-            Stored::Changing(timeline) => timeline.zone().apex_lower() == name,
+            Stored::Changing(timeline) | Stored::Closed(timeline) => timeline.zone().apex_lower() == name,
             Stored::Unavailable(apex) => apex.wire().eq_ignore_ascii_case(name),
         }
     }
@@ -131,7 +135,7 @@ pub struct Match<'a> {
 }
 
 impl<'a> Match<'a> {
-    /// The zone as it is served to `peer` at `now`; `None` if it was never loaded.
+    /// The zone as it is served to `peer` at `now`; `None` if it was never loaded, or is not for everybody.
     #[inline]
     pub fn view(self, now: Instant, peer: &SocketAddr) -> Option<View<'a>> {
         self.view_with(|timeline| timeline.view(now, peer.ip()))
@@ -143,7 +147,16 @@ impl<'a> Match<'a> {
         match &self.entry.stored {
             Stored::Fixed(zone) => Some(zone.view()),
             Stored::Changing(timeline) => Some(changing(timeline)),
-            Stored::Unavailable(_) => None,
+            Stored::Closed(_) | Stored::Unavailable(_) => None,
+        }
+    }
+
+    /// The timeline, if the zone is for those only who may have it transferred. Then nobody else is given a view of it.
+    #[cold]
+    pub(super) fn closed(self) -> Option<&'a Timeline> {
+        match &self.entry.stored {
+            Stored::Closed(timeline) => Some(timeline),
+            _ => None,
         }
     }
 
@@ -159,7 +172,7 @@ impl Match<'_> {
     pub(super) fn hold(self, now: Instant) -> Option<Held> {
         match &self.entry.stored {
             Stored::Fixed(zone) => Some(Held::Fixed(zone.clone())),
-            Stored::Changing(timeline) => Some(Held::of(timeline, now)),
+            Stored::Changing(timeline) | Stored::Closed(timeline) => Some(Held::of(timeline, now)),
             Stored::Unavailable(_) => None,
         }
     }
@@ -181,7 +194,7 @@ impl<'a> Place<'a> {
     pub(super) fn zone(self) -> Option<&'a Zone> {
         match &self.0.as_ref()?.stored {
             Stored::Fixed(zone) => Some(zone),
-            Stored::Changing(timeline) => Some(timeline.zone()),
+            Stored::Changing(timeline) | Stored::Closed(timeline) => Some(timeline.zone()),
             Stored::Unavailable(_) => None,
         }
     }
@@ -230,7 +243,7 @@ impl Catalog {
         suffixes.set(apex.wire()).ok()?;
         match &self.exact(&suffixes, 0)?.stored {
             Stored::Fixed(zone) => Some(zone),
-            Stored::Changing(timeline) => Some(timeline.zone()),
+            Stored::Changing(timeline) | Stored::Closed(timeline) => Some(timeline.zone()),
             Stored::Unavailable(_) => None,
         }
     }

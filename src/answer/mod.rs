@@ -279,7 +279,8 @@ impl Answerer {
             let (name, message) = (&mut self.name, &mut message);
             let expansions = Expansions::default();
             let noted = &mut self.noted;
-            let mut resolution = Resolution { catalog, arrival, query, name, message, expansions, noted };
+            let (access, key) = (&self.rights.transfer, signer.map(|signer| signer.key().name()));
+            let mut resolution = Resolution { catalog, arrival, query, name, message, expansions, noted, access, key };
             options[2] = resolution.run().map(OptOption::ExtendedError);
         }
         let (len, kind) = message.finish(query, &options);

@@ -10,9 +10,10 @@
 
 use crate::timeline::Timeline;
 use crate::wire::edns::ExtendedError;
-use crate::wire::{Class, Rcode, Rtype};
+use crate::wire::{Class, NameRef, Rcode, Rtype};
 use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 
+use super::access::{Access, Caller};
 use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
 use super::noted::{METERS, Manner, Noted, Noting};
@@ -34,6 +35,9 @@ pub(super) struct Resolution<'r, 'm> {
     pub(super) message: &'r mut Message<'m>,
     pub(super) expansions: Expansions,
     pub(super) noted: &'r mut Noted,
+    /// Who may have zones transferred, and the key with which the question was verified to be signed.
+    pub(super) access: &'r Access,
+    pub(super) key: Option<NameRef<'r>>,
 }
 
 /// The links of a chain that a signed wildcard made: their proofs wait until the answer section is
@@ -146,7 +150,7 @@ impl Resolution<'_, '_> {
         {
             (view, skipped) = (Some(of_parent), parent.skipped);
         }
-        let Some(view) = view else {
+        let Some(view) = view.map_or_else(|| self.closed(found, first), |view| Ok(Some(view)))? else {
             return Err(first.then(|| {
                 self.message.rcode = Rcode::SERVFAIL;
                 ExtendedError::NOT_READY
@@ -168,6 +172,24 @@ impl Resolution<'_, '_> {
     #[inline]
     fn view<'a>(&mut self, of: Match<'a>, first: bool) -> Option<View<'a>> {
         of.view_with(|timeline| self.view_of_changing(of, timeline, first))
+    }
+
+    /// The same of a zone that is not for everybody: a catalog zone (RFC 9432 § 7). Who may have it transferred may ask for
+    /// it too; for its serial, as a secondary does, also where the transfer must be encrypted.
+    #[cold]
+    #[inline(never)]
+    fn closed<'a>(&mut self, of: Match<'a>, first: bool) -> Result<Option<View<'a>>, Option<ExtendedError>> {
+        let Some(timeline) = of.closed() else { return Ok(None) };
+        let Arrival { now, peer, transport } = *self.arrival;
+        let is_encrypted = transport.is_encrypted() || self.query.qtype == Rtype::SOA;
+        let caller = Caller { address: peer.ip(), key: self.key, is_encrypted };
+        if self.access.allows(&caller) {
+            return Ok(Some(timeline.view(now, peer.ip())));
+        }
+        Err(first.then(|| {
+            self.message.rcode = Rcode::REFUSED;
+            ExtendedError::PROHIBITED
+        }))
     }
 
     /// The same of a zone that changes. That its plan runs is noted here, where no other zone comes by.

@@ -51,6 +51,8 @@ pub struct Request {
     pub running: Option<Arc<Running>>,
     /// What updates have made of it, if there were any.
     pub overlaid: Option<Arc<Overlaid>>,
+    /// Of a member of a catalog zone: from whom it is fetched, and whether what is kept under its name is its own.
+    pub member: Option<(Arc<Secondary>, bool)>,
 }
 
 /// What came of it.
@@ -98,7 +100,7 @@ pub enum Outcome {
     /// It is fetched from others.
     Secondary {
         /// From whom.
-        from: Box<Secondary>,
+        from: Arc<Secondary>,
         /// What is kept of it, if nothing is served.
         found: Option<Box<Kept>>,
         /// What its file says.
@@ -181,7 +183,10 @@ impl Loader {
     }
 
     fn load_into(&self, request: Request, now: Instant, buffer: &mut Vec<u8>) -> Loaded {
-        let Request { apex, files, serving, base, running, overlaid } = request;
+        let Request { apex, files, serving, base, running, overlaid, member } = request;
+        if files.is_member {
+            return self.member(apex, member, serving);
+        }
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
             Ok(metadata)
@@ -361,14 +366,22 @@ impl Loader {
         let plan = Fingerprint::default().with(u64::from(has_plan));
         let content = Content { zone: Fingerprint::default().with_bytes(buffer), plan };
         let loaded = Loaded { disk, plan: has_plan, ..Loaded::unusable(apex, faults) };
-        let Some(from) = from.map(Box::new) else { return loaded };
+        let Some(from) = from.map(Arc::new) else { return loaded };
         if serving == Some(content) {
             return Loaded { outcome: Outcome::Unchanged, ..loaded };
         }
-        let mut loaded = loaded;
-        loaded.faults.extend(from.faults());
         let found = if serving.is_none() { self.archive.received(&loaded.apex).map(Box::new) } else { None };
         Loaded { outcome: Outcome::Secondary { from, found, content }, ..loaded }
+    }
+
+    /// What there is of a member of a catalog zone.
+    fn member(&self, apex: Name, member: Option<(Arc<Secondary>, bool)>, serving: Option<Content>) -> Loaded {
+        // Its catalog zone can't be used now; nobody says from whom it could be fetched.
+        let Some((from, has_kept)) = member else { return Loaded::unusable(apex, Vec::new()) };
+        let is_kept = has_kept && serving.is_none();
+        let found = if is_kept { self.archive.received_of_member(&apex).map(Box::new) } else { None };
+        let outcome = Outcome::Secondary { from, found, content: Content::default() };
+        Loaded { outcome, ..Loaded::unusable(apex, Vec::new()) }
     }
 
     fn missing(&self, apex: Name, files: &Files, path: &Path) -> Loaded {

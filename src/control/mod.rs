@@ -1,5 +1,6 @@
 //! The one owner of state: files in, catalog out.
 
+pub mod catalog_zone;
 pub mod config;
 mod credentials;
 pub mod desk;

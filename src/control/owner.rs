@@ -31,9 +31,11 @@ mod decide;
 mod due;
 mod event;
 mod fetched;
+mod folders;
 mod inform;
 mod journalled;
 mod keep;
+mod members;
 mod passing;
 mod portfolio;
 mod promote;
@@ -45,11 +47,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::catalog_zone::Consumers;
 use super::followers::Followers;
 use super::history::{Before, Cause, Passage};
 use super::load::{Loaded, Outcome, Request};
 use super::lookout::Lookout;
-use super::names::{self, NameMap, Role};
+use super::names::{self, NameMap};
 use super::notifier::Notifier;
 use super::portfolio::Portfolios;
 use super::registry::{Count, Phase, Registry, Standing};
@@ -120,6 +123,10 @@ pub struct Owner {
     notifier: Notifier,
     lookout: Lookout,
     secondaries: Secondaries,
+    /// Whose zones we have because catalog zones list them.
+    consumers: Consumers,
+    /// Where those are that have no files.
+    nowhere: Arc<Path>,
     /// Whether a plan has taken a step that the journal does not know to be reached.
     has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
@@ -176,6 +183,8 @@ impl Owner {
             notifier: Notifier::default(),
             lookout: Lookout::default(),
             secondaries: Secondaries::default(),
+            consumers: Consumers::default(),
+            nowhere: Path::new("").into(),
             has_stepped: false,
             done: Vec::new(),
             overlaid: NameMap::default(),
@@ -251,7 +260,6 @@ impl Owner {
             Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
-                self.secondaries.try_again(clock);
                 self.scan(self.top.to_path_buf(), &mut effects);
             }
             Event::Grace(grace) => {
@@ -275,6 +283,7 @@ impl Owner {
         }
         self.see_who_follows(clock, &mut effects);
         self.look_out(clock, &mut effects);
+        self.members_are_due(clock, &mut effects);
         self.fetch(clock, &mut effects);
         self.load(&mut effects);
         effects.extend(self.passages.drain(..).map(|passage| Effect::Pass(Box::new(passage))));
@@ -282,9 +291,9 @@ impl Owner {
         self.keep_again(&mut effects);
         self.promote_again(now, &mut effects);
         self.update(&mut effects);
-        self.get_ready(now, &mut effects);
+        self.get_ready((now, clock), &mut effects);
         self.tell_secondaries(now, &mut effects);
-        if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() {
+        if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() && !self.secondaries.is_crowded() {
             self.reporter.rest();
             if std::mem::take(&mut self.handled) >= TIDY_FROM {
                 self.tidy_at = Some(now + TIDY_AFTER);
@@ -310,7 +319,8 @@ impl Owner {
     /// When to do so of the instants of plans.
     pub fn next_change(&self) -> Option<clock::Instant> {
         let change = self.changes.first().map(|due| due.at).filter(|_| self.tell_at.is_none());
-        [change, self.followers.next(), self.lookout.next(), self.secondaries.next()].into_iter().flatten().min()
+        let next = [self.followers.next(), self.lookout.next(), self.secondaries.next(), self.consumers.next()];
+        [change].into_iter().chain(next).flatten().min()
     }
 
     /// How many zones stand how.
@@ -389,85 +399,6 @@ impl Owner {
         self.enqueue(&apex);
     }
 
-    fn scan(&mut self, folder: PathBuf, effects: &mut Vec<Effect>) {
-        // Reading the top reads all: what waits below it needs no reading of its own.
-        if let Some(again) = self.scanning.get_mut(&folder) {
-            *again = true;
-            return;
-        }
-        self.scanning.insert(folder.clone(), false);
-        // A folder below the top that asks for it may be another than the one that was.
-        let anew = *folder != *self.top || std::mem::take(&mut self.anew);
-        let (under, stat, included) = (folder.into(), self.is_ready, self.zones.included());
-        effects.push(Effect::Scan { under, stat, included, anew });
-    }
-
-    fn scanned(&mut self, scanned: Scanned, now: Instant, effects: &mut Vec<Effect>) {
-        let Scanned { under, tree, included } = scanned;
-        if self.scanning.remove(&*under) == Some(true) {
-            self.scan(under.to_path_buf(), effects);
-        }
-        let is_top = under == self.top;
-        if tree.is_unreadable {
-            // A folder that came and went again is nobody's loss; without the top one nothing can be said (rule 2).
-            if is_top {
-                self.reporter.standing(tree.faults, true);
-                self.anew = true;
-                return self.look_again(now);
-            }
-        } else {
-            self.reporter.standing(tree.faults, is_top);
-        }
-        if is_top {
-            self.written_twice = tree.twice.into_iter().collect();
-        }
-        let regroup = self.portfolios_found(&under, tree.portfolios, now);
-        let gone: Vec<PathBuf> = self
-            .zones
-            .below(&under)
-            .filter(|(apex, _)| !tree.zones.contains_key(*apex))
-            .map(|(apex, known)| known.files.path(apex, Role::Zone))
-            .collect();
-        for path in gone {
-            self.files.saw(path, Change::Gone, now);
-        }
-        self.zones.reserve(tree.zones.len().saturating_sub(self.zones.len()));
-        self.queue.reserve(if self.is_ready { 0 } else { tree.zones.len() });
-        self.handled += tree.zones.len();
-        for (apex, files) in tree.zones {
-            self.found(apex, files, is_top, now);
-        }
-        if regroup {
-            self.regroup();
-        }
-        for (path, disk) in included {
-            for apex in self.zones.including_changed(&path, disk) {
-                self.enqueue(&apex);
-            }
-        }
-        if !self.is_watched {
-            self.look_again(now);
-        }
-    }
-
-    /// A reading of a folder found the files of a zone.
-    fn found(&mut self, apex: Name, mut files: Files, is_top: bool, now: Instant) {
-        files.portfolio = self.portfolios.of(&apex);
-        let Some(known) = self.zones.get_mut(&apex) else {
-            self.queue.push_back(apex.clone());
-            self.zones.insert(apex, files).phase = Phase::Queued;
-            return;
-        };
-        if !is_top && (&known.files.folder, &known.files.spelled) != (&files.folder, &files.spelled) {
-            // Which of the two counts, only a look at all folders says.
-            return self.folders.saw(self.top.to_path_buf(), Change::Created, now);
-        }
-        if known.files != files {
-            known.files = files;
-            self.enqueue(&apex);
-        }
-    }
-
     fn enqueue(&mut self, apex: &Name) {
         let Some(known) = self.zones.get_mut(apex) else { return };
         match known.phase {
@@ -500,6 +431,7 @@ impl Owner {
                     base: known.zone.clone(),
                     running: self.running.get(&apex).cloned(),
                     overlaid: self.overlaid.get(&apex).cloned(),
+                    member: known.files.is_member.then(|| self.consumers.fetched_from(&apex)).flatten(),
                     apex,
                 });
             }
@@ -542,13 +474,13 @@ impl Owner {
             self.zones.set_includes(&apex, includes);
         }
         if matches!(outcome, Outcome::Ready { .. } | Outcome::Gone) {
-            self.is_fetched_no_more(&apex);
+            self.is_fetched_no_more(&apex, clock);
         }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
             Outcome::Secondary { from, found, content } => {
                 known.content = content;
-                self.is_fetched(apex, *from, found, faults, clock);
+                self.is_fetched(apex, from, found, faults, clock);
             }
             Outcome::Ready { news, content, before } => {
                 let zone_changed = known.content.zone != content.zone;
@@ -582,8 +514,9 @@ impl Owner {
             Outcome::Gone => {
                 self.zones.remove(&apex);
                 self.follow(&apex, None, clock);
-                self.reporter.gone(&apex, before != Standing::New, faults);
-                self.unpublished.push((apex, Service::Gone));
+                self.reporter.gone(&apex, before != Standing::New, "its file has gone", faults);
+                self.unpublished.push((apex.clone(), Service::Gone));
+                self.is_vacant(&apex, clock);
             }
         }
     }

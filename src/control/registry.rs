@@ -158,7 +158,7 @@ impl Registry {
 
     /// Puts a zone in whose files were just found.
     pub fn insert(&mut self, apex: Name, files: Files) -> &mut Known {
-        if !self.folders.contains(&files.folder) {
+        if !files.is_member && !self.folders.contains(&files.folder) {
             self.folders.insert(files.folder.clone());
         }
         self.zones.entry(apex).or_insert_with(|| Known::new(files))
@@ -205,7 +205,9 @@ impl Registry {
     /// The zones whose files are in `folder` or below it.
     pub fn below<'a>(&'a self, folder: &'a Path) -> impl Iterator<Item = (&'a Name, &'a Known)> {
         let any = self.folders.iter().any(|known| known.starts_with(folder));
-        self.zones.iter().filter(move |(_, known)| any && known.files.folder.starts_with(folder))
+        self.zones
+            .iter()
+            .filter(move |(_, known)| any && !known.files.is_member && known.files.folder.starts_with(folder))
     }
 
     /// Notes which files the zone at `apex` includes, with what they were when they were read.
@@ -252,7 +254,8 @@ mod tests {
 
     fn files(folder: &str) -> Files {
         let (folder, disk) = (Path::new(folder).into(), Fingerprint::default());
-        Files { folder, spelled: None, zone: true, plan: false, secondary: false, portfolio: None, disk }
+        let (plan, secondary, is_member, portfolio) = (false, false, false, None);
+        Files { folder, spelled: None, zone: true, plan, secondary, is_member, portfolio, disk }
     }
 
     fn name(text: &str) -> Name {

@@ -352,8 +352,8 @@ impl Reporter {
         self.say(Report { level: Level::Error, text, diagnostics: faults });
     }
 
-    /// A zone's file has gone.
-    pub(super) fn gone(&mut self, apex: &Name, was_known: bool, faults: Vec<Diagnostic>) {
+    /// A zone has gone: `why`.
+    pub(super) fn gone(&mut self, apex: &Name, was_known: bool, why: &str, faults: Vec<Diagnostic>) {
         for fault in faults {
             self.say(Report::of_fault(fault));
         }
@@ -363,7 +363,7 @@ impl Reporter {
         self.gone += 1;
         if self.gone <= SHOWN_MAX {
             let zone = names::shown(apex.as_ref());
-            self.say(Report::new(Level::Info, format!("{zone}: no longer served, its file has gone")));
+            self.say(Report::new(Level::Info, format!("{zone}: no longer served, {why}")));
         }
     }
 
@@ -384,10 +384,7 @@ impl Reporter {
             self.say(Report::new(Level::Error, text));
         }
         if let Some(more) = more(std::mem::take(&mut self.gone)) {
-            self.say(Report::new(
-                Level::Info,
-                format!("{more} more zones are no longer served, their files have gone"),
-            ));
+            self.say(Report::new(Level::Info, format!("{more} more zones are no longer served")));
         }
     }
 }

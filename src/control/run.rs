@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::catalog_zone::Consumers;
 use super::desk::ClockState;
 use super::discipline;
 use super::gathering::Gathering;
@@ -211,10 +212,11 @@ impl Control {
         let queue = mpsc::channel();
         let waker = queue.0.clone();
         let wake = move || _ = waker.send(Word::Petitioned);
+        let members = Consumers::known(store.members()?, clock.now());
         let mut owner = Owner::new(top, rayon::current_num_threads(), limits.removal_grace, running);
         owner.inform(limits.told.clone(), Instant::now());
         Ok(Control {
-            owner: owner.with_overlaid(overlaid),
+            owner: owner.with_overlaid(overlaid).with_members(members),
             petitions: Arc::new(updates::Inbox::new(clock.clone(), wake)),
             top: top.into(),
             loader: {
@@ -302,7 +304,6 @@ impl Control {
                 Ok(Word::Ask(Ask::Reread)) => {
                     tracing::info!("asked to look at every file again");
                     self.rereads += 1;
-                    self.fetcher.iter().for_each(Fetcher::reread);
                     if let Some(limits) = limits() {
                         self.limit(limits, &mut ready);
                     }
@@ -415,6 +416,9 @@ impl Control {
                 Effect::Feed(changes) => {
                     self.catalog = self.catalog.fed(changes);
                     self.published.publish(self.catalog.clone());
+                }
+                Effect::NoteMembers(notes) => {
+                    self.fetcher.iter().for_each(|fetcher| fetcher.note_members(notes.clone()));
                 }
                 Effect::Forget(apex) => self.fetcher.iter().for_each(|fetcher| fetcher.forget(apex.clone())),
                 Effect::Answer(ticket, answer) => self.answer(ticket, answer),
@@ -630,6 +634,7 @@ fn ask_serials(queue: Sender<Word>) -> Sender<(Name, SocketAddr)> {
 fn changed(catalog: &Catalog, changes: Vec<(Name, Service)>) -> Catalog {
     let serve = |(apex, service): (Name, Service)| match service {
         Service::Timeline(timeline) => Some(Served::Zone(timeline)),
+        Service::Closed(timeline) => Some(Served::Closed(timeline)),
         Service::Failed => Some(Served::Unavailable(Arc::new(apex))),
         Service::Gone => None,
     };

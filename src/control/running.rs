@@ -329,6 +329,11 @@ impl Archive {
         self.read(|store| store.received(apex)).flatten()
     }
 
+    /// What is kept of `apex`, which is fetched as a member of a catalog zone.
+    pub fn received_of_member(&self, apex: &Name) -> Option<Kept> {
+        self.read(|store| store.received_of_member(apex)).flatten()
+    }
+
     fn read<T, E: std::error::Error + 'static>(&self, read: impl FnOnce(&Store) -> Result<T, E>) -> Option<T> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         read(store.as_ref()?).map_err(|error| tracing::error!("{}", super::run::with_causes(&error))).ok()

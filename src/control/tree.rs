@@ -38,6 +38,8 @@ pub struct Files {
     pub plan: bool,
     /// Whether a file says from whom the zone is fetched.
     pub secondary: bool,
+    /// Whether there is no file at all: it is a member of a catalog zone that is obeyed.
+    pub is_member: bool,
     /// To which portfolio it belongs, as far as that was looked at.
     pub portfolio: Option<Arc<Membership>>,
     /// What the files are on the disk, if they were looked at; of a file that is gone, nothing.
@@ -250,7 +252,8 @@ fn stat(apex: &Name, files: &Files) -> Fingerprint {
 pub fn files(folder: &Arc<Path>, apex: &Name, stem: &str) -> Files {
     let spelled = (names::stem(apex.as_ref()) != stem).then(|| stem.into());
     let disk = Fingerprint::default();
-    Files { folder: folder.clone(), spelled, zone: false, plan: false, secondary: false, portfolio: None, disk }
+    let (zone, plan, secondary, is_member, portfolio) = (false, false, false, false, None);
+    Files { folder: folder.clone(), spelled, zone, plan, secondary, is_member, portfolio, disk }
 }
 
 /// What to say of a file whose name names no zone.

@@ -14,6 +14,7 @@ pub mod diff;
 mod hash;
 pub mod intake;
 mod lookup;
+pub mod members;
 mod order;
 mod patch;
 mod render;

@@ -14,5 +14,3 @@ mod promote;
 mod promote_killed;
 mod restarts;
 mod scripted;
-mod terminator;
-mod xot;

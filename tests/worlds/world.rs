@@ -331,6 +331,7 @@ impl World {
                 | Effect::BeginPromotion(_)
                 | Effect::Settle(_)
                 | Effect::EndPromotion(..)
+                | Effect::NoteMembers(_)
                 | Effect::Notify(_)
                 | Effect::ReadPortfolio(..)
                 | Effect::Report(_)
@@ -376,7 +377,7 @@ impl World {
 
     /// What a loader that reads now will say.
     fn read(&self, request: Request, now: Instant) -> Loaded {
-        let Request { apex, files, serving, running, base, overlaid: _ } = request;
+        let Request { apex, files, serving, running, base, overlaid: _, member: _ } = request;
         let (zone_text, plan) = (self.disk.zone.text(), self.disk.plan().filter(|_| files.plan));
         let content = Content {
             zone: fingerprint(&zone_text),
@@ -430,7 +431,7 @@ impl World {
         let Some(machine) = &mut self.machine else { return Ok(()) };
         for (_, service) in changes {
             machine.timeline = match service {
-                Service::Timeline(timeline) => Some(timeline),
+                Service::Timeline(timeline) | Service::Closed(timeline) => Some(timeline),
                 Service::Failed | Service::Gone => None,
             };
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::Notified;
+use crate::control::catalog_zone::Noted;
 use crate::control::fingerprint::Fingerprint;
 use crate::control::herald::Notice;
 use crate::control::history::Passage;
@@ -217,6 +218,8 @@ pub enum Effect {
     Fetch(Fetch),
     /// From now on zones are fetched from those, or from nobody.
     Feed(Vec<Fed>),
+    /// Put down who is a member of which catalog zone.
+    NoteMembers(Vec<(Name, Noted)>),
     /// Let go of what is kept of a zone that was fetched.
     Forget(Name),
     /// Look at what a plan has looked at.
@@ -257,6 +260,8 @@ pub struct Consider {
 pub enum Service {
     /// From its timeline.
     Timeline(Arc<Timeline>),
+    /// The same, but only to who may have it transferred.
+    Closed(Arc<Timeline>),
     /// With SERVFAIL.
     Failed,
     /// Not at all.

@@ -11,7 +11,7 @@ use crate::control::history::{Before, Cause, Passage, Stand};
 use crate::control::names;
 use crate::control::registry::Standing;
 use crate::control::report::{Level, Report};
-use crate::control::secondary::{Came, Copy, Due, Fetched, Fetching, Kept};
+use crate::control::secondary::{Came, Copy, Due, Fetched, Fetching, Kept, Secondaries};
 use crate::control::store::change::Source;
 use crate::diag::Diagnostic;
 use crate::timeline::Serial;
@@ -19,8 +19,8 @@ use crate::wire::Name;
 
 impl Owner {
     /// The zones that are fetched.
-    pub fn secondaries(&self) -> impl Iterator<Item = (&Name, &Fetching)> {
-        self.secondaries.iter()
+    pub fn secondaries(&self) -> &Secondaries {
+        &self.secondaries
     }
 
     /// How the zone `apex` is fetched, if it is.
@@ -32,7 +32,7 @@ impl Owner {
     pub(super) fn is_fetched(
         &mut self,
         apex: Name,
-        from: Secondary,
+        from: Arc<Secondary>,
         found: Option<Box<Kept>>,
         faults: Vec<Diagnostic>,
         clock: clock::Instant,
@@ -43,10 +43,12 @@ impl Owner {
         }
         // What was its own plan is obeyed no more.
         self.follow(&apex, None, clock);
+        self.obeys(&apex, from.catalog.clone(), clock);
         let served = self.secondaries.set(&apex, from, found.map(|found| *found), clock);
         if let Some(copy) = served {
             return self.serve_copy(apex, &copy, None, clock);
         }
+        self.reads_again(&apex, clock);
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match known.standing {
             Standing::New => {
@@ -59,7 +61,8 @@ impl Owner {
     }
 
     /// The zone `apex` has a file of its own, or has gone.
-    pub(super) fn is_fetched_no_more(&mut self, apex: &Name) {
+    pub(super) fn is_fetched_no_more(&mut self, apex: &Name, clock: clock::Instant) {
+        self.obeys(apex, None, clock);
         self.secondaries.remove(apex);
     }
 
@@ -151,10 +154,15 @@ impl Owner {
         }
         self.follow(&apex, None, clock);
         self.followers.forget(&apex);
-        self.unpublished.push((apex, Service::Timeline(timeline)));
+        let is_catalog = self.consumers.is_catalog(&apex);
+        let service = if is_catalog { Service::Closed } else { Service::Timeline };
+        self.unpublished.push((apex.clone(), service(timeline)));
         // One that came is not to wait for others that are being read.
         if self.is_ready {
             self.published_at = None;
+        }
+        if is_catalog {
+            self.lists(&apex, copy, clock);
         }
     }
 }

@@ -30,7 +30,9 @@ impl Owner {
     pub(super) fn published(&mut self, changes: &[(Name, Service)], now: Instant, clock: clock::Instant) {
         for (apex, service) in changes {
             match service {
-                Service::Timeline(timeline) => self.has_serial(apex, Serial(timeline.at(clock).serial), now),
+                Service::Timeline(timeline) | Service::Closed(timeline) => {
+                    self.has_serial(apex, Serial(timeline.at(clock).serial), now)
+                }
                 Service::Failed => {}
                 Service::Gone => self.notifier.forget(apex),
             }

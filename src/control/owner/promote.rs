@@ -56,6 +56,18 @@ impl Owner {
                     .help(format!("`{zone}.secondary.toml` in the folder of zones has it fetched first")),
             });
         };
+        if let Some(member) = self.consumers.member(&promote.apex) {
+            let catalog = names::shown(member.catalog.as_ref());
+            return Some(Reply::refused(format!("{zone} is a member of {catalog}, and fetched for as long as that lists it")).help(
+                format!("give it a `{zone}.secondary.toml` of its own first: it keeps what it has, and can become ours then"),
+            ));
+        }
+        if self.consumers.is_catalog(&promote.apex) {
+            return Some(
+                Reply::refused(format!("{zone} is a catalog zone, and with it its members would go"))
+                    .help("take `[catalog]` out of its file first, when its members have files of their own"),
+            );
+        }
         if fetching.copy.is_none() {
             let why = fetching.error.as_deref().map_or_else(String::new, |error| format!(": {error}"));
             return Some(
@@ -192,7 +204,7 @@ impl Owner {
         let done = prepared.done(&settled);
         let Prepared { promotion, zone, content, since, .. } = *prepared;
         let old = self.secondaries.get(&apex).and_then(|known| known.copy.clone());
-        self.is_fetched_no_more(&apex);
+        self.is_fetched_no_more(&apex, clock);
         self.overlaid.remove(&apex);
         let timeline = Arc::new(Timeline::fixed(zone));
         let portfolio = self.portfolios.of(&apex);

@@ -28,12 +28,13 @@ impl Owner {
         }
     }
 
-    pub(super) fn get_ready(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn get_ready(&mut self, (now, clock): (Instant, clock::Instant), effects: &mut Vec<Effect>) {
         let busy = self.loading > 0 || !self.queue.is_empty() || !self.scanning.is_empty();
         if self.is_ready || busy {
             return;
         }
         self.is_ready = true;
+        self.members_without_catalog(clock);
         effects.push(Effect::Ready(self.zones.counts()));
         // The watch begins now: what changed before is found by looking once more.
         self.folders.by(self.top.to_path_buf(), now);

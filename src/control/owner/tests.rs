@@ -179,7 +179,7 @@ impl World {
                     self.publications += 1;
                     for (apex, service) in changes {
                         match service {
-                            Service::Timeline(timeline) => {
+                            Service::Timeline(timeline) | Service::Closed(timeline) => {
                                 self.served.insert(apex, Some(timeline.at(self.clock()).serial));
                             }
                             Service::Failed => _ = self.served.insert(apex, None),
@@ -216,7 +216,7 @@ impl World {
                 }
                 Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
                 Effect::Tidy | Effect::Write(..) | Effect::Update(_) | Effect::Say(_) | Effect::Sync(_) => {}
-                Effect::Fetch(_) | Effect::Feed(_) | Effect::Forget(_) => {}
+                Effect::Fetch(_) | Effect::Feed(_) | Effect::Forget(_) | Effect::NoteMembers(_) => {}
                 Effect::Prepare(_) | Effect::BeginPromotion(_) | Effect::Settle(_) | Effect::EndPromotion(..) => {}
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Control, GATHERINGS_MAX, Word};
+use crate::control::catalog_zone;
 use crate::control::desk;
 use crate::control::gathering::{self, Gathering};
 use crate::control::informed;
@@ -31,7 +32,10 @@ impl Control {
                 Verb::Status => {
                     let now = self.clock.now();
                     let reply = desk::overview(self.owner.running(), &self.clock_state(), now);
-                    let reply = told::beside(reply, self.owner.secondaries(), now);
+                    let consumers = self.owner.consumers();
+                    let zones = self.owner.secondaries().iter().map(|(a, fetching)| (a, fetching, consumers.origin(a)));
+                    let reply = told::beside(reply, zones, now);
+                    let reply = catalog_zone::told::beside(reply, consumers, self.owner.secondaries(), None);
                     caller.reply(informed::of_all(reply, self.owner.notifier()));
                 }
                 _ => caller.reply(Reply::refused("which zone is meant is not said").help("name it")),
@@ -60,7 +64,9 @@ impl Control {
                 return None;
             }
             Verb::Status if let Some(fetching) = self.owner.secondary(&apex) => {
-                caller.reply(told::standing(&apex, fetching, self.clock.now()));
+                let consumers = self.owner.consumers();
+                let reply = told::standing(&apex, fetching, consumers.origin(&apex).as_ref(), self.clock.now());
+                caller.reply(catalog_zone::told::beside(reply, consumers, self.owner.secondaries(), Some(&apex)));
                 return None;
             }
             Verb::Status => {

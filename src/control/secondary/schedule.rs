@@ -135,8 +135,14 @@ impl Secondaries {
 
     /// From now on `apex` is fetched as `from` says; `found` is what is kept of it, for whom has nothing. Gives what is
     /// to be served of it, if that is not served already.
-    pub fn set(&mut self, apex: &Name, from: Secondary, found: Option<Kept>, now: Instant) -> Option<Arc<Copy>> {
-        let from = Arc::new(from);
+    pub fn set(
+        &mut self,
+        apex: &Name,
+        from: impl Into<Arc<Secondary>>,
+        found: Option<Kept>,
+        now: Instant,
+    ) -> Option<Arc<Copy>> {
+        let from = from.into();
         if let Some(known) = self.zones.get_mut(apex) {
             (known.from, known.first) = (from, 0);
             self.plan(apex, now);
@@ -180,14 +186,20 @@ impl Secondaries {
         served
     }
 
-    /// It is no longer fetched.
+    /// It is no longer fetched, and nothing of it is to be kept.
     pub fn remove(&mut self, apex: &Name) -> bool {
+        let is_fetched = self.release(apex);
+        self.forgotten.extend(is_fetched.then(|| apex.clone()));
+        is_fetched
+    }
+
+    /// It is no longer fetched.
+    pub fn release(&mut self, apex: &Name) -> bool {
         let Some(known) = self.zones.remove(apex) else { return false };
         self.due.remove(&(known.next, apex.clone()));
         self.expiries.remove(&(known.expires_at(), apex.clone()));
         self.under_way -= usize::from(known.under_way.is_some());
         self.fed.push((apex.clone(), None));
-        self.forgotten.push(apex.clone());
         true
     }
 
@@ -200,14 +212,6 @@ impl Secondaries {
         let ended = known.ended + 1 + u64::from(is_under_way);
         self.plan(apex, now);
         Some(ended)
-    }
-
-    /// Has those asked for that did not come the last time: what that needs may be there by now.
-    pub fn try_again(&mut self, now: Instant) {
-        let failed = self.zones.iter().filter(|(_, known)| known.error.is_some()).map(|(apex, _)| apex.clone());
-        for apex in failed.collect::<Vec<_>>() {
-            self.plan(&apex, now);
-        }
     }
 
     /// Nobody asks for `apex`, nor does it expire, until it is let go of.
@@ -342,6 +346,11 @@ impl Secondaries {
         self.plan(&apex, next);
         self.watch_expiry(&apex);
         came
+    }
+
+    /// Whether so many are being asked for that one that comes is no news by itself.
+    pub fn is_crowded(&self) -> bool {
+        self.under_way >= FETCHES_MAX / 2
     }
 
     /// From whom zones are fetched now, as far as that is news.

@@ -153,6 +153,12 @@ pub enum StoreError {
         /// The zone.
         apex: Name,
     },
+    /// What is known of a member of a catalog zone makes no sense.
+    #[error("what is known of {apex}, a member of a catalog zone, makes no sense")]
+    Member {
+        /// The zone, as it is written there.
+        apex: String,
+    },
     /// Something in the journal is not what this program writes.
     #[error("the journal has no sense at run {run}: {what}")]
     Understand {
@@ -204,6 +210,9 @@ impl StoreError {
                 return of_database(source).map(str::to_owned);
             }
             StoreError::Received { .. } => "it is fetched anew",
+            StoreError::Member { .. } => {
+                "take it out of the table `member`: it is enrolled anew when its catalog zone is read"
+            }
             StoreError::NoRun { .. } | StoreError::Beginning { .. } => return None,
         };
         Some(help.to_owned())

@@ -21,6 +21,7 @@ pub mod change;
 mod error;
 mod journal;
 mod lock;
+mod members;
 pub mod promotion;
 mod received;
 mod schema;
@@ -41,6 +42,7 @@ use self::promotion::{Ended, Promotion};
 use self::schema::{MIGRATIONS, Version};
 use super::updates::{Overlaid, Written};
 use crate::clock::Instant;
+use crate::control::catalog_zone::{Enrolled, Noted};
 use crate::control::secondary::{Copy, Kept};
 use crate::timeline::conduct::PlanText;
 use crate::timeline::run::{Entry, Promised, Run};
@@ -189,15 +191,44 @@ impl Store {
     /// # Errors
     /// [`StoreError::Keep`].
     pub fn forget(&mut self, apex: &Name) -> Result<(), StoreError> {
-        received::forget(&mut self.connection, apex).map_err(StoreError::Keep)
+        let mut forget = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            received::forget(&transaction, apex)?;
+            transaction.commit()
+        };
+        forget().map_err(StoreError::Keep)
     }
 
-    /// What is kept of `apex`.
+    /// What is kept of `apex`; nothing of a member of a catalog zone that is one no longer.
     ///
     /// # Errors
     /// [`StoreError::Read`], [`StoreError::Received`].
     pub fn received(&self, apex: &Name) -> Result<Option<Kept>, StoreError> {
-        received::read(&self.connection, apex)
+        received::read(&self.connection, apex, false)
+    }
+
+    /// What is kept of `apex`, which is a member of a catalog zone, perhaps again.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Received`].
+    pub fn received_of_member(&self, apex: &Name) -> Result<Option<Kept>, StoreError> {
+        received::read(&self.connection, apex, true)
+    }
+
+    /// Puts down who is a member of which catalog zone, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Keep`].
+    pub fn note_members(&mut self, notes: &[(Name, Noted)]) -> Result<(), StoreError> {
+        members::note(&mut self.connection, notes).map_err(StoreError::Keep)
+    }
+
+    /// Who is a member of which catalog zone, or was one not long ago.
+    ///
+    /// # Errors
+    /// [`StoreError::Read`], [`StoreError::Member`].
+    pub fn members(&self) -> Result<Vec<(Name, Enrolled)>, StoreError> {
+        members::all(&self.connection)
     }
 
     /// Appends `records` in this order, all or nothing; they are on the disk when this returns.
@@ -248,7 +279,7 @@ impl Store {
     /// [`StoreError::Append`], [`StoreError::Keep`].
     pub fn end_promotion(&mut self, apex: &Name, ended: Ended) -> Result<(), StoreError> {
         if ended == Ended::Done {
-            received::forget(&mut self.connection, apex).map_err(StoreError::Keep)?;
+            self.forget(apex)?;
         }
         promotion::end(&self.connection, apex, ended).map_err(StoreError::Append)
     }

@@ -11,7 +11,7 @@
 //! 3. When the differences are as many octets as half of the zone, or [`DIFFERENCES_MAX`], it is written anew.
 //! 4. What is here can be fetched again: the server may lose the last of it with the power, and nothing of it without.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::StoreError;
 use super::journal::key;
@@ -33,6 +33,11 @@ SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3 FROM received_part WHERE receive
 const COUNTS: &str = "UPDATE received SET is_whole = 1 WHERE id = ?1";
 const CURRENT: &str =
     "SELECT id, refreshed_at, source FROM received WHERE apex = ?1 AND is_whole = 1 ORDER BY id DESC LIMIT 1";
+/// The same, but nothing of what was kept of a member of a catalog zone that is one no longer.
+const CURRENT_OF_OWN: &str = "
+SELECT id, refreshed_at, source FROM received WHERE apex = ?1 AND is_whole = 1
+    AND NOT EXISTS (SELECT 1 FROM member WHERE member.apex = ?1 AND leaves_at IS NOT NULL)
+ORDER BY id DESC LIMIT 1";
 const SIZES: &str = "
 SELECT COALESCE(SUM(CASE WHEN is_difference = 0 THEN LENGTH(content) END), 0),
        COALESCE(SUM(CASE WHEN is_difference = 1 THEN LENGTH(content) END), 0),
@@ -49,7 +54,7 @@ const HALVES: &str = "DELETE FROM received WHERE is_whole = 0";
 
 /// All that is ever asked.
 #[cfg(test)]
-pub(super) const QUERIES: [&str; 3] = [CURRENT, SIZES, PARTS];
+pub(super) const QUERIES: [&str; 4] = [CURRENT, CURRENT_OF_OWN, SIZES, PARTS];
 
 /// Writes `copy`, a zone that came whole; or what changed last in it, if that is known.
 pub(super) fn keep(
@@ -106,8 +111,12 @@ fn append(
 }
 
 fn current(connection: &Connection, apex: &Name) -> rusqlite::Result<Option<(i64, i64, String)>> {
+    current_by(connection, CURRENT, apex)
+}
+
+fn current_by(connection: &Connection, query: &str, apex: &Name) -> rusqlite::Result<Option<(i64, i64, String)>> {
     let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    connection.prepare_cached(CURRENT)?.query_row([key(apex)], row).optional()
+    connection.prepare_cached(query)?.query_row([key(apex)], row).optional()
 }
 
 /// Puts down that `source` was heard of at `at`, and has nothing newer.
@@ -118,12 +127,11 @@ pub(super) fn refreshed(connection: &Connection, apex: &Name, (at, source): (Ins
     Ok(())
 }
 
-/// Lets go of what we have of `apex`.
-pub(super) fn forget(connection: &mut Connection, apex: &Name) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+/// Lets go of what we have of `apex`, within `transaction`.
+pub(super) fn forget(transaction: &Transaction<'_>, apex: &Name) -> rusqlite::Result<()> {
     transaction.prepare_cached(PARTS_OF_OTHERS)?.execute((key(apex), -1))?;
     transaction.prepare_cached(OTHERS)?.execute((key(apex), -1))?;
-    transaction.commit()
+    Ok(())
 }
 
 /// Lets go of zones that did not come to their end.
@@ -134,9 +142,12 @@ pub(super) fn sweep(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// What we have of `apex`.
-pub(super) fn read(connection: &Connection, apex: &Name) -> Result<Option<Kept>, StoreError> {
-    let Some((id, at, source)) = current(connection, apex).map_err(StoreError::Read)? else { return Ok(None) };
+/// What we have of `apex`, which is a member of a catalog zone, or not.
+pub(super) fn read(connection: &Connection, apex: &Name, is_member: bool) -> Result<Option<Kept>, StoreError> {
+    let query = if is_member { CURRENT } else { CURRENT_OF_OWN };
+    let Some((id, at, source)) = current_by(connection, query, apex).map_err(StoreError::Read)? else {
+        return Ok(None);
+    };
     let nonsense = || StoreError::Received { apex: apex.clone() };
     let mut builder = ZoneBuilder::new(apex.as_ref());
     let (mut since, mut has_changed) = (Chain::default(), false);

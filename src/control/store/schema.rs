@@ -13,7 +13,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings a database from each version to the next, beginning with an empty one.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
 
 const VERSION_1: &str = "
 -- What was done to the tables: the highest version is theirs.
@@ -138,6 +138,18 @@ CREATE TABLE promotion (
     ended      TEXT                          -- done, given up; NULL while it is under way
 ) STRICT;
 CREATE INDEX promotion_of_apex ON promotion (apex, id);
+";
+
+const VERSION_7: &str = "
+-- Zones that are members of catalog zones which are obeyed, or were not long ago.
+CREATE TABLE member (
+    apex      TEXT NOT NULL PRIMARY KEY, -- the zone, in presentation form, lower case, with its final dot
+    catalog   TEXT NOT NULL,             -- the catalog zone, likewise
+    label     BLOB NOT NULL,             -- the label under which that lists it
+    groups    TEXT NOT NULL,             -- its groups: JSON, a list of texts
+    goes_to   TEXT,                      -- the catalog zone to which it may go
+    leaves_at INTEGER                    -- from when it is not served, if it is listed no longer: nanoseconds since 1970
+) STRICT;
 ";
 
 /// How far the tables of a database have come.

@@ -122,6 +122,7 @@ impl Sync {
             running: running.clone(),
             overlaid: overlaid.clone(),
             base: None,
+            member: None,
         };
         if !matches!(loader.load(request, now).outcome, Outcome::Unchanged) {
             return Err(format!("{} is not what is served: it was edited meanwhile, or can't be used", path.display()));

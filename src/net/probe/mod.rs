@@ -24,6 +24,7 @@ mod command;
 mod dns;
 mod http;
 mod patience;
+mod said;
 mod smtp;
 mod tcp;
 mod tls;

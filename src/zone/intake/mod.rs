@@ -153,8 +153,7 @@ impl Intake {
                 Some(_) => return Err(Fault::Trailing),
             }
         }
-        // Between others it may be nothing but padding (RFC 9103 § 7.9.1).
-        if is_empty && matches!(self.state, State::Begin) {
+        if is_empty {
             return Err(Fault::Empty);
         }
         if let State::First(soa) = &self.state

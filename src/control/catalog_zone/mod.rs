@@ -1,0 +1,12 @@
+//! Catalog zones (RFC 9432): zones that list which zones a secondary is to have. Not to be taken for the table
+//! [`Catalog`](crate::answer::Catalog) from which answers are given.
+//!
+//! ```text
+//!  a catalog zone comes ─► its members (zone::members) ─► consumers: what has changed ─► the owner ─► fetched, as any zone
+//!                                                            └─► the database: who is a member of what
+//! ```
+
+pub mod consumers;
+pub mod told;
+
+pub use consumers::{Consumers, Decision, Enrolled, Noted, Refused};
