@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::config::secondary;
+use super::config::secondary::{self, Secondary};
 use super::include::Includes;
 use super::load::{came_at, plan_without_zone, secondary_and_zone, secondary_with_plan, unreadable};
 use super::names::{self, Role};
@@ -129,7 +129,11 @@ impl Examiner<'_> {
     fn primaries(&self, path: &Path) -> Vec<Diagnostic> {
         let mut content = Vec::new();
         match read::whole(path, self.size_max, &mut content) {
-            Ok(_) => secondary::parse(&path.to_string_lossy().into(), &content).1,
+            Ok(_) => {
+                let (secondary, mut faults) = secondary::parse(&path.to_string_lossy().into(), &content);
+                faults.extend(secondary.iter().flat_map(Secondary::faults));
+                faults
+            }
             Err(error) => vec![unreadable(path, &error)],
         }
     }

@@ -370,6 +370,8 @@ impl Loader {
         if serving == Some(content) {
             return Loaded { outcome: Outcome::Unchanged, ..loaded };
         }
+        let mut loaded = loaded;
+        loaded.faults.extend(from.faults());
         let found = if serving.is_none() { self.archive.received(&loaded.apex).map(Box::new) } else { None };
         Loaded { outcome: Outcome::Secondary { from, found, content }, ..loaded }
     }

@@ -260,6 +260,7 @@ impl Owner {
             Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
+                self.secondaries.try_again(clock);
                 self.scan(self.top.to_path_buf(), &mut effects);
             }
             Event::Grace(grace) => {

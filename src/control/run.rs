@@ -304,6 +304,7 @@ impl Control {
                 Ok(Word::Ask(Ask::Reread)) => {
                     tracing::info!("asked to look at every file again");
                     self.rereads += 1;
+                    self.fetcher.iter().for_each(Fetcher::reread);
                     if let Some(limits) = limits() {
                         self.limit(limits, &mut ready);
                     }

@@ -19,15 +19,20 @@ mod back;
 pub mod bind;
 pub mod fetch;
 mod guard;
+mod judge;
 pub mod meter;
 pub mod notices;
 mod option;
 pub mod probe;
 pub mod published;
+mod said;
 mod server;
 mod service;
 mod tcp;
 mod udp;
+
+/// What DNS over TLS calls itself (IANA's registry of ALPN protocol identifiers).
+const DOT: &[u8] = b"dot";
 
 pub use authority::{Authority, Counter};
 pub use back::Back;

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ours;
-use crate::primary::{KEY_NAME, Primary, SECRET};
+use crate::primary::Primary;
 use crate::support::drawn::Seed;
 use crate::support::peer::{Kind, free_address};
-use crate::support::program;
-use crate::support::watari::PATIENCE;
 
 /// How often the zone is changed at each primary.
 const ROUNDS: usize = 40;
@@ -87,18 +85,9 @@ fn follows(kind: Kind, is_signed: bool) {
             false => ours::records(primary.address),
             true => {
                 // Our reader signs nothing; what they have is read by somebody who does.
-                let shown = |port: u16, with: &[&str]| {
-                    let port = port.to_string();
-                    let zone = ["@127.0.0.1", "-p", &port, "a.example", "AXFR", "+noall", "+answer", "+onesoa"];
-                    let shown = program::run("dig", folder.path(), &[with, &zone].concat(), PATIENCE).stdout;
-                    let mut lines: Vec<_> = shown.lines().map(str::to_lowercase).collect();
-                    lines.sort();
-                    lines
-                };
-                let key = format!("hmac-sha256:{KEY_NAME}:{SECRET}");
-                let lines = shown(primary.address.port(), &["-y", &key]);
+                let lines = ours::lines(primary.address, true);
                 assert!(lines.len() > 5, "{lines:?}");
-                assert_eq!(shown(address.port(), &[]), lines, "round {round} of {}", kind.name());
+                assert_eq!(ours::lines(address, false), lines, "round {round} of {}", kind.name());
                 Vec::new()
             }
         };

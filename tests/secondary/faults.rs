@@ -6,13 +6,18 @@ use std::process::{Command, Stdio};
 use crate::support::golden::assert_golden;
 use crate::support::watari::write;
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("both.example.secondary.toml", "primaries = [\"192.0.2.1\"]\n"),
     ("both.example.zone", "$TTL 60\n@ SOA ns h 1 60 60 60 60\n@ NS ns\nns A 192.0.2.1\n"),
     ("nobody.example.secondary.toml", "version = 1\n"),
     ("plan.example.plan.toml", "version = 1\n"),
     ("plan.example.secondary.toml", "primaries = \"192.0.2.1\"\n"),
     ("sound.example.secondary.toml", "version = 1\nprimaries = [{ address = \"192.0.2.1\", key = \"k.example\" }]\n"),
+    (
+        "tls.example.secondary.toml",
+        "primaries = [\n  { address = \"192.0.2.1\", tls = { ca = \"ca.pem\" } },\n  { address = \"192.0.2.2\", tls = { pin = \"AAAA\" } \
+         },\n  { address = \"192.0.2.3\", tls = { name = \"ns.example\", key = \"k\" } },\n]\n",
+    ),
     (
         "wrong.example.secondary.toml",
         "version = 2\nprimaries = [\"ns1.example\", { addres = \"192.0.2.1\" }]\nsize-max = \"1 byte\"\nprimary = 1\n",

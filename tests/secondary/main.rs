@@ -14,3 +14,5 @@ mod promote;
 mod promote_killed;
 mod restarts;
 mod scripted;
+mod terminator;
+mod xot;

@@ -9,8 +9,9 @@ use std::path::Path;
 use crate::primary::{KEY_NAME, SECRET};
 use crate::support::client;
 use crate::support::message::{Message, Record, rcode};
+use crate::support::program;
 use crate::support::query::Query;
-use crate::support::watari::{Watari, write};
+use crate::support::watari::{PATIENCE, Watari, write};
 
 /// Our server in `folder`, at `address`; it fetches `a.example` as `secondary` says.
 pub(crate) fn start(folder: tempfile::TempDir, address: SocketAddr, secondary: &str) -> Watari {
@@ -76,4 +77,17 @@ pub(crate) fn served(address: SocketAddr, names: &[&str]) -> Vec<Vec<Record>> {
         Message::parse(&answer).unwrap().answer
     };
     names.iter().map(answer).collect()
+}
+
+/// What `dig` shows of all records of `a.example` at `address`, asked with the key or without, a record a line, in order and in
+/// lower case.
+pub(crate) fn lines(address: SocketAddr, is_signed: bool) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, key) = (address.port().to_string(), format!("hmac-sha256:{KEY_NAME}:{SECRET}"));
+    let with: &[&str] = if is_signed { &["-y", &key] } else { &[] };
+    let zone = ["@127.0.0.1", "-p", &port, "a.example", "AXFR", "+noall", "+answer", "+onesoa"];
+    let shown = program::dig(folder.path(), &[with, &zone].concat(), PATIENCE).stdout;
+    let mut lines: Vec<_> = shown.lines().map(str::to_lowercase).collect();
+    lines.sort();
+    lines
 }

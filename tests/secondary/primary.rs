@@ -67,6 +67,14 @@ impl Primary {
         self.wait();
     }
 
+    /// Starts it anew with the configuration that `change` makes of its own.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(String) -> String) {
+        let path = self.folder.join("config");
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+        self.running.kill();
+        self.start_again();
+    }
+
     /// Starts it anew with `clause` in the place of what it has of the zone, and waits until it has it.
     pub(crate) fn follow(&mut self, clause: &str) {
         let path = self.folder.join("config");

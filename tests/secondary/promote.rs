@@ -17,7 +17,7 @@ use crate::support::client;
 use crate::support::message::{Message, rcode};
 use crate::support::peer::{Kind, free_address};
 use crate::support::query::Query;
-use crate::support::watari::Watari;
+use crate::support::watari::{PATIENCE, Watari};
 
 /// A zone with what is easily lost on the way to a file and back.
 fn zone(serial: u32) -> String {
@@ -286,5 +286,15 @@ fn what_lies_over_a_big_zone_becomes_ours_with_it() {
     let edited = file.replacen("3          ; serial", "4          ; serial", 1) + "new A 192.0.2.4\n";
     fs::write(ours.path("a.example.zone"), edited).unwrap();
     ours.until("the edit is served", |_| ours::serial(address) == Some(4));
+    assert_eq!((soas_since(&ours, 1), soas_since(&ours, 3)), (4, 4), "{}", ours.log());
+    // Nor does a restart end them.
+    ours.signal("-TERM");
+    let begun = std::time::Instant::now();
+    while ours.running.is_alive() {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    let mut ours = ours::start_again(ours::kill(ours), address);
+    ours.port = address.port().to_string();
     assert_eq!((soas_since(&ours, 1), soas_since(&ours, 3)), (4, 4), "{}", ours.log());
 }

@@ -5,6 +5,7 @@
 //! `docs/configuration.md` explains each key.
 
 mod access;
+pub mod authentication;
 pub mod catalog;
 mod fields;
 mod keys;

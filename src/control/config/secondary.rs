@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::authentication::{self, WrittenAuthentication};
 use super::catalog::{self, Consumption};
 use super::fields::{Entry, Fields, Source, Value};
 use super::{document, in_order, quantity};
@@ -13,6 +14,8 @@ use crate::diag::Diagnostic;
 use crate::net::ask::DNS_PORT;
 use crate::wire::Name;
 
+/// The port of name servers over TLS (RFC 7858 § 3.1).
+const DOT_PORT: u16 = 853;
 /// The most primaries of one zone.
 const PRIMARIES_MAX: usize = 16;
 /// The most octets of a transfer, if nothing is said.
@@ -51,6 +54,23 @@ pub struct Primary {
     pub address: SocketAddr,
     /// The key with which that is signed.
     pub key: Option<Name>,
+    /// How it is known over TLS, if it is asked over that.
+    pub tls: Option<Box<WrittenAuthentication>>,
+}
+
+impl Secondary {
+    /// What is wrong with the files that it names.
+    pub fn faults(&self) -> impl Iterator<Item = Diagnostic> {
+        self.primaries.iter().filter_map(|primary| primary.tls.as_ref()).flat_map(|tls| tls.faults())
+    }
+}
+
+impl Primary {
+    /// Where it would be told that a zone has changed: never over TLS.
+    pub fn notified_at(&self) -> SocketAddr {
+        let port = if self.tls.is_some() { DNS_PORT } else { self.address.port() };
+        SocketAddr::new(self.address.ip(), port)
+    }
 }
 
 /// Reads the file `path` with this `text`; `None` if it has an error.
@@ -123,8 +143,8 @@ fn primaries(source: &mut Source<'_>, top: &mut Fields<'_>, key: Option<&Name>) 
     }
     let mut primaries: Vec<Primary> = Vec::new();
     for item in items.into_iter().flatten() {
-        let (written, key) = match item {
-            Entry::Text(written) => (written, key.cloned()),
+        let (written, key, tls) = match item {
+            Entry::Text(written) => (written, key.cloned(), None),
             Entry::Table(mut fields, span) => {
                 let written = fields.text(source, "address");
                 let own = fields.text(source, "key").and_then(|written| name(source, &written));
@@ -132,14 +152,16 @@ fn primaries(source: &mut Source<'_>, top: &mut Fields<'_>, key: Option<&Name>) 
                     let message = "a primary has no address".to_owned();
                     source.value_fault(span, message, "", "write `{ address = \"192.0.2.1\", key = \"NAME\" }`");
                 }
+                let tls = authentication::read(source, &mut fields).map(Box::new);
                 fields.finish(source);
                 match written {
-                    Some(written) => (written, own.or_else(|| key.cloned())),
+                    Some(written) => (written, own.or_else(|| key.cloned()), tls),
                     None => continue,
                 }
             }
         };
-        let Some(address) = address(&written.value) else {
+        let port = if tls.is_some() { DOT_PORT } else { DNS_PORT };
+        let Some(address) = address(&written.value, port) else {
             let message = format!("`{}` is no address of a primary", written.value);
             source.value_fault(written.span, message, "", "write it as `192.0.2.1` or `[2001:db8::1]:5353`");
             continue;
@@ -152,14 +174,15 @@ fn primaries(source: &mut Source<'_>, top: &mut Fields<'_>, key: Option<&Name>) 
             source.value_fault(written.span, message, "too many", "name those that are nearest");
             break;
         } else {
-            primaries.push(Primary { address, key });
+            primaries.push(Primary { address, key, tls });
         }
     }
     primaries
 }
 
-fn address(text: &str) -> Option<SocketAddr> {
-    let alone = |text: &str| text.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, DNS_PORT));
+/// The address in `text`, with this `port` if it has none.
+fn address(text: &str, port: u16) -> Option<SocketAddr> {
+    let alone = |text: &str| text.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, port));
     text.parse().ok().or_else(|| alone(text)).filter(|address| address.port() > 0)
 }
 
@@ -177,6 +200,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::diag::render;
+    use crate::net::fetch::Pin;
+    use std::path::Path;
 
     fn faults(text: &str) -> String {
         render(&parse(&"a.example.secondary.toml".into(), text.as_bytes()).1, false)
@@ -206,6 +231,51 @@ mod tests {
         assert_eq!((secondary.size_max, secondary.records_max), (1 << 20, 1000));
         assert_eq!((secondary.refresh_min.as_secs(), secondary.refresh_max.as_secs()), (10, 3600));
         assert_eq!(secondary.time_max.as_secs(), 300);
+    }
+
+    #[test]
+    fn how_a_primary_is_known_over_tls_is_read() {
+        let pin = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let text = format!(
+            "primaries = [{{ address = \"192.0.2.1\", tls = {{ name = \"ns.example\", ca = \"ca.pem\", pin = \"{pin}\" }} }},\n\
+             {{ address = \"192.0.2.2:8853\", tls = {{ pin = [\"{pin}\"], certificate = \"c\", key = \"/k\", alpn = false }} }}]\n"
+        );
+        let (secondary, faults) = parse(&"zones/x.secondary.toml".into(), text.as_bytes());
+        assert_eq!(faults, []);
+        let secondary = secondary.unwrap();
+        let addresses: Vec<_> = secondary.primaries.iter().map(|primary| primary.address.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.1:853", "192.0.2.2:8853"]);
+        let notified: Vec<_> = secondary.primaries.iter().map(|primary| primary.notified_at().to_string()).collect();
+        assert_eq!(notified, ["192.0.2.1:53", "192.0.2.2:53"]);
+        let [first, second] = [0, 1].map(|at| &secondary.primaries[at].tls.as_ref().unwrap().how);
+        let pin: Pin = std::array::from_fn(|at| at as u8);
+        assert_eq!(
+            (first.name.as_deref(), first.pins.as_ref(), first.alpn),
+            (Some("ns.example"), [pin].as_slice(), true)
+        );
+        assert_eq!(first.ca.as_deref(), Some(Path::new("zones/ca.pem")));
+        let own = second.own.as_ref().unwrap();
+        assert_eq!((own.0.as_path(), own.1.as_path()), (Path::new("zones/c"), Path::new("/k")));
+        assert_eq!((second.name.as_deref(), second.pins.as_ref(), second.alpn), (None, [pin].as_slice(), false));
+    }
+
+    #[test]
+    fn over_tls_with_whoever_answers_is_refused() {
+        let of = |tls: &str| faults(&format!("primaries = [{{ address = \"192.0.2.1\", tls = {tls} }}]\n"));
+        for tls in ["{}", "{ ca = \"ca.pem\" }", "{ certificate = \"c\", key = \"k\" }"] {
+            assert!(of(tls).contains("error[secondary-tls]: over TLS with whoever answers"), "{tls}: {}", of(tls));
+        }
+        for (tls, said) in [
+            ("true", "`primaries.tls` is a table, not true or false"),
+            ("{ name = \"ns.example.\" }", ""),
+            ("{ name = \"no name\" }", "`no name` is no name that a certificate can be for"),
+            ("{ pin = \"AAAA\" }", "`AAAA` is no pin"),
+            ("{ pin = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\", ca = \"c\" }", "`ca` counts for a `name`"),
+            ("{ name = \"a.example\", key = \"k\" }", "`certificate` and `key` go together"),
+            ("{ nam = \"a.example\" }", "`primaries.tls.nam` is not a setting"),
+        ] {
+            assert!(of(tls).contains(said), "{tls}: {}", of(tls));
+        }
     }
 
     #[test]

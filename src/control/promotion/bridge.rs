@@ -25,14 +25,15 @@ pub(super) struct Bridge {
 
 impl Bridge {
     pub(super) fn to(apex: &Name, primary: &Primary, around: &Surroundings) -> Bridge {
-        let Primary { address, key } = primary;
+        let Primary { key, .. } = primary;
+        let address = primary.notified_at();
         let caller = Caller { address: address.ip(), key: key.as_ref().map(Name::as_ref), is_encrypted: false };
-        let is_it = |target: &crate::control::notifier::Target| target.address == *address && target.key == *key;
+        let is_it = |target: &crate::control::notifier::Target| target.address == address && target.key == *key;
         let told = &around.told.secondaries;
         Bridge {
             zone: names::shown(apex.as_ref()),
-            primary: *address,
-            ours: seen_from(*address, &around.listens),
+            primary: address,
+            ours: seen_from(address, &around.listens),
             key: key.clone(),
             is_allowed: around.rights.transfer.allows(&caller),
             is_told: told.iter().any(|secondary| is_it(&secondary.target) && secondary.zones.has(apex)),

@@ -11,7 +11,11 @@ use crate::control::store::promotion::{Ended, Promotion};
 use crate::wire::Name;
 
 impl Control {
-    pub(super) fn prepare(&self, preparing: Box<Preparing>) {
+    pub(super) fn prepare(&self, mut preparing: Box<Preparing>) {
+        // Who has gone was told that it was not done.
+        if self.callers.get(&preparing.promote.ticket).is_none_or(|(caller, _)| caller.has_gone()) {
+            preparing.promote.act = None;
+        }
         let around = Surroundings {
             top: self.top.clone(),
             rights: Arc::clone(&self.rights.snapshot()),

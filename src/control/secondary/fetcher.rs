@@ -1,6 +1,7 @@
 //! Fetches zones, each as a task of its own on one thread: asks, has what came put together and checked on others, keeps
 //! it, and tells the owner.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,12 +13,13 @@ use super::{Copy, Fetch, Fetched, Remark, Success, Unfit};
 use crate::answer::Rights;
 use crate::clock::Ratchet;
 use crate::control::catalog_zone::Noted;
+use crate::control::config::authentication::Authentication;
 use crate::control::config::secondary::Primary;
 use crate::control::history::{Limits, Since};
 use crate::control::run::with_causes;
 use crate::control::store::Store;
 use crate::net::Published;
-use crate::net::fetch::{self, Brought, FetchError, Source, Volume};
+use crate::net::fetch::{self, Brought, Client, FetchError, Source, Volume};
 use crate::timeline::Serial;
 use crate::wire::Name;
 use crate::zone::delta::Delta;
@@ -25,6 +27,8 @@ use crate::zone::intake::{Bounds, Have};
 
 /// The most transfers at one time.
 const TRANSFERS_MAX: usize = 16;
+/// Of how many primaries it is remembered what TLS with them needs.
+const CLIENTS_MAX: usize = 256;
 /// The most zones that are put together or kept at one time.
 const THREADS_MAX: usize = 4;
 /// How long a thread waits for another zone before it ends.
@@ -44,6 +48,8 @@ struct Shared {
     clock: Arc<Ratchet>,
     places: Semaphore,
     limits: Limits,
+    /// What was read of files and of the system's authorities for primaries over TLS.
+    clients: Mutex<HashMap<Authentication, Client>>,
 }
 
 /// What came, fit to be served.
@@ -76,7 +82,8 @@ impl Fetcher {
         let run = move || runtime.block_on(std::future::pending::<()>());
         std::thread::Builder::new().name("fetch".to_owned()).spawn(run)?;
         let places = Semaphore::new(TRANSFERS_MAX);
-        Ok(Fetcher { handle, shared: Arc::new(Shared { store: Mutex::new(store), rights, clock, places, limits }) })
+        let (store, clients) = (Mutex::new(store), Mutex::default());
+        Ok(Fetcher { handle, shared: Arc::new(Shared { store, rights, clock, places, limits, clients }) })
     }
 
     /// Fetches a zone and calls `done` with what came of it.
@@ -93,6 +100,11 @@ impl Fetcher {
                 remarks: Vec::new(),
             }));
         });
+    }
+
+    /// From now on certificates are read anew.
+    pub fn reread(&self) {
+        self.shared.clients.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Lets go of what is kept of `apex`.
@@ -140,7 +152,7 @@ impl Shared {
         primary: &Primary,
         remarks: &mut Vec<Remark>,
     ) -> Result<Option<Success>, String> {
-        let source = self.source(fetch, primary)?;
+        let source = self.source(fetch, primary).await?;
         let have = fetch.copy.as_ref().and_then(|copy| Have::of(copy.view()));
         let asked =
             fetch::fetch(&source, &fetch.apex, have.clone(), fetch.is_notified, &self.clock, &self.places).await;
@@ -194,7 +206,7 @@ impl Shared {
         }
     }
 
-    fn source(&self, fetch: &Fetch, primary: &Primary) -> Result<Source, String> {
+    async fn source(self: &Arc<Self>, fetch: &Fetch, primary: &Primary) -> Result<Source, String> {
         let key = match &primary.key {
             None => None,
             Some(name) => {
@@ -203,7 +215,30 @@ impl Shared {
             }
         };
         let bounds = Bounds { octets: fetch.from.size_max, records: fetch.from.records_max };
-        Ok(Source { address: primary.address, key, bounds, time_max: fetch.from.time_max })
+        let tls = match &primary.tls {
+            None => None,
+            Some(written) => {
+                let (shared, how) = (self.clone(), written.how.clone());
+                let client = tokio::task::spawn_blocking(move || shared.client(how)).await;
+                Some(client.map_err(|_| "a fault of watari itself was found in what TLS needs")??)
+            }
+        };
+        Ok(Source { address: primary.address, tls, key, bounds, time_max: fetch.from.time_max })
+    }
+
+    /// What TLS needs, read before or now.
+    fn client(&self, how: Authentication) -> Result<Client, String> {
+        if let Some(client) = self.clients.lock().unwrap_or_else(PoisonError::into_inner).get(&how) {
+            return Ok(client.clone());
+        }
+        // Not under the lock: it may take a moment.
+        let client = how.client().map_err(|error| error.to_string())?;
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= CLIENTS_MAX {
+            clients.clear();
+        }
+        clients.insert(how, client.clone());
+        Ok(client)
     }
 
     async fn current(self: Arc<Self>, apex: &Name, primary: &Primary) -> Success {

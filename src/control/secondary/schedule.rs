@@ -214,6 +214,14 @@ impl Secondaries {
         Some(ended)
     }
 
+    /// Has those asked for that did not come the last time: what that needs may be there by now.
+    pub fn try_again(&mut self, now: Instant) {
+        let failed = self.zones.iter().filter(|(_, known)| known.error.is_some()).map(|(apex, _)| apex.clone());
+        for apex in failed.collect::<Vec<_>>() {
+            self.plan(&apex, now);
+        }
+    }
+
     /// Nobody asks for `apex`, nor does it expire, until it is let go of.
     pub fn hold(&mut self, apex: &Name) {
         let Some(known) = self.zones.get_mut(apex) else { return };

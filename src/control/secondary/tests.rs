@@ -102,6 +102,46 @@ fn it_expires_and_comes_back_with_the_first_word_of_a_primary() {
 }
 
 #[test]
+fn who_asks_is_told_of_a_fetch_that_began_after_that() {
+    let (mut secondaries, zone) = (served(), name("a.example"));
+    let ended = |secondaries: &Secondaries| secondaries.get(&zone).unwrap().ended;
+    let wanted = secondaries.ask(&zone, at(10)).unwrap();
+    let fetch = due(&mut secondaries, at(10)).0.remove(0);
+    // One that is under way when somebody else asks does not count for him.
+    let later = secondaries.ask(&zone, at(11)).unwrap();
+    ends(&mut secondaries, fetch, Ok(None), at(12));
+    assert!(ended(&secondaries) == wanted && wanted < later);
+    let fetch = due(&mut secondaries, at(12)).0.remove(0);
+    ends(&mut secondaries, fetch, Err("no"), at(13));
+    assert_eq!(ended(&secondaries), later);
+    assert!(due(&mut secondaries, at(20)).0.is_empty(), "and then as its SOA record says");
+}
+
+#[test]
+fn nobody_asks_for_what_is_held_nor_does_it_expire() {
+    let (mut secondaries, zone) = (served(), name("a.example"));
+    secondaries.hold(&zone);
+    secondaries.notified(&zone, Some(8), primary(), at(5));
+    assert_eq!((due(&mut secondaries, at(20_000)).0.len(), secondaries.next()), (0, None));
+    assert!(!secondaries.get(&zone).unwrap().is_expired);
+    secondaries.let_go(&zone);
+    let (fetches, expired) = due(&mut secondaries, at(20_000));
+    assert_eq!((fetches.len(), expired), (1, 1));
+}
+
+#[test]
+fn what_did_not_come_is_tried_again_when_everything_is_looked_at() {
+    let mut secondaries = served();
+    secondaries.try_again(at(10));
+    assert!(due(&mut secondaries, at(10)).0.is_empty(), "nothing failed");
+    let refresh = secondaries.next().unwrap();
+    let fetch = due(&mut secondaries, refresh).0.remove(0);
+    ends(&mut secondaries, fetch, Err("no"), refresh);
+    secondaries.try_again(refresh.after(Duration::from_secs(1)));
+    assert_eq!(due(&mut secondaries, refresh.after(Duration::from_secs(1))).0.len(), 1);
+}
+
+#[test]
 fn a_restart_changes_nothing_about_when_it_expires() {
     let kept = |refreshed_at| Kept { copy: copy(7), refreshed_at, source: primary().to_string() };
     let mut secondaries = Secondaries::default();

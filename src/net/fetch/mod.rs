@@ -1,4 +1,5 @@
-//! Zones that are fetched from other servers: first the serial over UDP, then what is new over TCP.
+//! Zones that are fetched from other servers: first the serial over UDP, then what is new over TCP; all of it over TLS where
+//! that is wanted.
 //!
 //! 1. Who was notified does without the first: the transfer says soon enough that there is nothing new.
 //! 2. What we have is asked to be brought up to date (IXFR). If that does not work, the whole zone is asked for (AXFR), on
@@ -6,16 +7,20 @@
 //! 3. Everything ends: a question after three tries, a transfer when it says nothing for half a minute, or takes
 //!    longer or brings more than its bounds allow.
 //!
+//! 4. Over TLS nothing is asked in the clear: the serial, too, and what is new after it over the same connection (RFC 9103 § 5.3
+//!    says what would leak).
+//!
 //! What the messages say is [`intake`](crate::zone::intake)'s affair; here they are brought to it.
 
 mod serial;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant as Moment, timeout};
@@ -25,6 +30,8 @@ use crate::wire::Name;
 use crate::wire::tsig::{Follower, Key, Signer};
 use crate::zone::delta::Step;
 use crate::zone::intake::{Bounds, Draft, Fault, Have, Intake, Kind, Taken, Wanted};
+
+pub use tls::{Client, Pin, TlsError, Trust, TrustError};
 
 /// How long each try over UDP waits for an answer.
 const TRIES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
@@ -40,6 +47,8 @@ const BUFFER: usize = 64 * 1024;
 pub struct Source {
     /// Who has it.
     pub address: SocketAddr,
+    /// How it is spoken with over TLS, if it is.
+    pub tls: Option<Client>,
     /// What signs the questions.
     pub key: Option<Arc<Key>>,
     /// How much a transfer may bring.
@@ -83,6 +92,9 @@ pub enum FetchError {
     /// The connection was not made in time.
     #[error("it takes no connection within {} s", CONNECT_MAX.as_secs())]
     NoConnection,
+    /// There is no TLS with it.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broke(#[source] io::Error),
@@ -121,9 +133,14 @@ pub async fn fetch(
     clock: &Ratchet,
     places: &Semaphore,
 ) -> Result<Brought, FetchError> {
+    let mut connection = None;
     if let (Some(have), false) = (&have, is_notified) {
         let wanted = Wanted { apex: apex.clone(), have: None, kind: Kind::Soa };
-        match serial::ask(source, wanted, clock).await? {
+        let serial = match &source.tls {
+            None => serial::ask(source, wanted, clock).await?,
+            Some(_) => serial::ask_over(connection.insert(connect(source).await?), source, wanted, clock).await?,
+        };
+        match serial {
             Some(serial) if serial == have.serial => return Ok(Brought::Current),
             Some(serial) if !is_above(serial, have.serial) => return Ok(Brought::Behind(serial)),
             _ => {}
@@ -134,7 +151,13 @@ pub async fn fetch(
     let mut failed = None;
     if have.is_some() {
         let wanted = Wanted { apex: apex.clone(), have: have.clone(), kind: Kind::Ixfr };
-        match transfer(source, wanted, clock).await {
+        let is_reused = connection.is_some();
+        let mut came = transfer(source, connection, wanted.clone(), clock).await;
+        // Who answers once and closes is asked once more.
+        if is_reused && matches!(came, Err(FetchError::Broke(_) | FetchError::Fault(Fault::Silent))) {
+            came = transfer(source, None, wanted, clock).await;
+        }
+        match came {
             Err(FetchError::Fault(fault)) if fault.may_be_of_ixfr() => failed = Some(FetchError::Fault(fault)),
             other => return other,
         }
@@ -154,7 +177,7 @@ pub async fn whole(
     failed: Option<FetchError>,
 ) -> Result<Brought, FetchError> {
     let wanted = Wanted { apex: apex.clone(), have, kind: Kind::Axfr };
-    match (transfer(source, wanted, clock).await, failed) {
+    match (transfer(source, None, wanted, clock).await, failed) {
         (Ok(Brought::Whole(draft, volume, _)), failed) => Ok(Brought::Whole(draft, volume, failed)),
         (Err(whole), Some(failed)) if whole.to_string() != failed.to_string() => {
             Err(FetchError::Neither { whole: Box::new(whole), differences: Box::new(failed) })
@@ -163,9 +186,15 @@ pub async fn whole(
     }
 }
 
-async fn transfer(source: &Source, wanted: Wanted, clock: &Ratchet) -> Result<Brought, FetchError> {
+/// Has what is `wanted` transferred, over `connection` if there is one.
+async fn transfer(
+    source: &Source,
+    connection: Option<Connection>,
+    wanted: Wanted,
+    clock: &Ratchet,
+) -> Result<Brought, FetchError> {
     let begun = Moment::now();
-    let all = timeout(source.time_max, transfer_until(source, wanted, clock));
+    let all = timeout(source.time_max, transfer_until(source, connection, wanted, clock));
     let (taken, intake, ours) = all.await.map_err(|_| FetchError::Endless(source.time_max))??;
     let (octets, records, _) = intake.counts();
     let volume = Volume { octets, records, took: begun.elapsed() };
@@ -179,19 +208,17 @@ async fn transfer(source: &Source, wanted: Wanted, clock: &Ratchet) -> Result<Br
 
 async fn transfer_until(
     source: &Source,
+    connection: Option<Connection>,
     wanted: Wanted,
     clock: &Ratchet,
 ) -> Result<(Taken, Intake, Option<u32>), FetchError> {
     let ours = wanted.have.as_ref().map(|have| have.serial);
-    let connection = timeout(CONNECT_MAX, TcpStream::connect(source.address)).await;
-    let stream = connection.map_err(|_| FetchError::NoConnection)?.map_err(FetchError::Unreachable)?;
-    // What is asked fits into one segment.
-    _ = stream.set_nodelay(true);
-    let mut stream = BufReader::with_capacity(BUFFER, stream);
+    let mut stream = match connection {
+        Some(connection) => connection,
+        None => connect(source).await?,
+    };
     let (id, request, follower) = request(source, &wanted, clock)?;
-    let mut framed = (request.len() as u16).to_be_bytes().to_vec();
-    framed.extend_from_slice(&request);
-    stream.write_all(&framed).await.map_err(FetchError::Broke)?;
+    say(&mut stream, &request).await?;
     let mut intake = Intake::new(wanted, id, follower, source.bounds);
     let mut message = Vec::new();
     loop {
@@ -206,7 +233,37 @@ async fn transfer_until(
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>, message: &mut Vec<u8>) -> io::Result<()> {
+/// What messages come over.
+type Connection = BufReader<Box<dyn Stream>>;
+
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A new connection to `source`.
+async fn connect(source: &Source) -> Result<Connection, FetchError> {
+    let connection = timeout(CONNECT_MAX, TcpStream::connect(source.address)).await;
+    let stream = connection.map_err(|_| FetchError::NoConnection)?.map_err(FetchError::Unreachable)?;
+    // What is asked fits into one segment.
+    _ = stream.set_nodelay(true);
+    let stream: Box<dyn Stream> = match &source.tls {
+        None => Box::new(stream),
+        Some(client) => {
+            let late = TlsError::Late(CONNECT_MAX.as_secs());
+            Box::new(timeout(CONNECT_MAX, client.connect(stream)).await.map_err(|_| late)??)
+        }
+    };
+    Ok(BufReader::with_capacity(BUFFER, stream))
+}
+
+async fn say(stream: &mut Connection, request: &[u8]) -> Result<(), FetchError> {
+    let mut framed = (request.len() as u16).to_be_bytes().to_vec();
+    framed.extend_from_slice(request);
+    stream.write_all(&framed).await.map_err(FetchError::Broke)?;
+    stream.flush().await.map_err(FetchError::Broke)
+}
+
+async fn read(stream: &mut Connection, message: &mut Vec<u8>) -> io::Result<()> {
     let length = stream.read_u16().await?;
     message.resize(usize::from(length), 0);
     stream.read_exact(message).await.map(|_| ())

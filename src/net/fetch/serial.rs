@@ -1,13 +1,14 @@
-//! Which serial a primary has: one question over UDP, a few times.
+//! Which serial a primary has: one question over UDP, a few times; or one over a connection.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::UdpSocket;
-use tokio::time::{Instant as Moment, timeout_at};
+use tokio::time::{Instant as Moment, timeout, timeout_at};
 
-use super::{FetchError, Source, TRIES, request};
+use super::{Connection, FetchError, SILENCE_MAX, Source, TRIES, read, request, say};
 use crate::clock::Ratchet;
+use crate::wire::Rcode;
 use crate::zone::intake::{Bounds, Fault, Intake, Taken, Wanted};
 
 /// The longest answer that is read.
@@ -47,6 +48,27 @@ pub(super) async fn ask(source: &Source, wanted: Wanted, clock: &Ratchet) -> Res
         }
     }
     Err(unreachable.map_or(FetchError::Silent, FetchError::Unreachable))
+}
+
+/// The same over `connection`, where nothing gets lost; `None` also if that is for transfers alone (RFC 9103 § 7.6 leaves it
+/// to the server).
+pub(super) async fn ask_over(
+    connection: &mut Connection,
+    source: &Source,
+    wanted: Wanted,
+    clock: &Ratchet,
+) -> Result<Option<u32>, FetchError> {
+    let (id, octets, follower) = request(source, &wanted, clock)?;
+    say(connection, &octets).await?;
+    let mut answer = Vec::new();
+    let read = timeout(SILENCE_MAX, read(connection, &mut answer)).await;
+    read.map_err(|_| FetchError::Still)?.map_err(FetchError::Broke)?;
+    let bounds = Bounds { octets: ANSWER_MAX as u64, records: 1 };
+    match Intake::new(wanted, id, follower, bounds).take(&answer, clock.now()) {
+        Ok(Some(Taken::Current(serial))) => Ok(Some(serial)),
+        Ok(_) | Err(Fault::Truncated | Fault::Rcode(Rcode::REFUSED | Rcode::NOTIMP)) => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// A socket that hears `server` and nobody else, on a port that the kernel draws.

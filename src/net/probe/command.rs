@@ -17,8 +17,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::patience::Patience;
-use super::said::{plain, said};
 use super::{Looked, fail, unknown};
+use crate::net::said::{plain, said};
 use crate::wire::Name;
 
 /// How much of each of its two streams is kept.

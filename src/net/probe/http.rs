@@ -17,8 +17,8 @@ use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::patience::Patience;
-use super::said::{chain, said};
 use super::{Looked, fail, tcp, tls, unknown};
+use crate::net::said::{chain, said};
 use crate::timeline::Verdict;
 use crate::timeline::plan::url::Url;
 

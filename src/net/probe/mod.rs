@@ -24,7 +24,6 @@ mod command;
 mod dns;
 mod http;
 mod patience;
-mod said;
 mod smtp;
 mod tcp;
 mod tls;

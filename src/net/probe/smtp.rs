@@ -9,8 +9,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::TcpStream;
 
 use super::patience::Patience;
-use super::said::said;
 use super::{Looked, fail, tcp, tls};
+use crate::net::said::said;
 
 /// How long a line may be. RFC 5321 § 4.5.3.1.5 allows 512.
 const LINE_LEN_MAX: u64 = 2048;

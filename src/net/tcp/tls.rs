@@ -16,10 +16,8 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsAcceptor;
 
-use crate::net::Published;
+use crate::net::{DOT, Published};
 
-/// What DNS over TLS calls itself (IANA's registry of ALPN protocol identifiers).
-const ALPN: &[u8] = b"dot";
 /// How much of what is to be sent is encrypted ahead.
 const BUFFER_LEN: usize = 64 * 1024;
 
@@ -67,7 +65,7 @@ impl Credentials {
             .map_err(CredentialsError::Unusable)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(Always(Arc::new(certified))));
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = vec![DOT.to_vec()];
         Ok(Credentials { config: Arc::new(config), digest: digest.into() })
     }
 }

@@ -153,7 +153,8 @@ impl Intake {
                 Some(_) => return Err(Fault::Trailing),
             }
         }
-        if is_empty {
+        // Between others it may be nothing but padding (RFC 9103 § 7.9.1).
+        if is_empty && matches!(self.state, State::Begin) {
             return Err(Fault::Empty);
         }
         if let State::First(soa) = &self.state

@@ -146,6 +146,20 @@ fn what_is_not_newer_is_not_taken() {
 }
 
 #[test]
+fn rfc9103_7_9_1_what_is_but_padding_is_passed_over() {
+    let zone = zone(7, "x A 192.0.2.2\n");
+    let mut all = records(&zone);
+    all.push(all[0].clone());
+    let padded: Vec<&[Record]> = all.chunks(1).flat_map(|record| [record, &[], &[]]).collect();
+    let messages = &padded[..padded.len() - 2];
+    let Some(Taken::Whole(draft)) = taken(Kind::Axfr, None, messages).unwrap() else { panic!("no zone") };
+    assert!(Delta::between(zone.view(), draft.finish().unwrap().0.view()).is_empty());
+    // It counts, so that there is an end to it.
+    let endless: Vec<&[Record]> = std::iter::once(&all[..1]).chain(std::iter::repeat_n(&[][..], 1_000_000)).collect();
+    assert!(matches!(taken(Kind::Axfr, None, &endless), Err(Fault::TooManyOctets(_))));
+}
+
+#[test]
 fn what_is_no_transfer_is_a_fault() {
     let (axfr, ixfr) = (Kind::Axfr, Kind::Ixfr);
     let text = txt("a.a.example", b"1");
