@@ -6,7 +6,7 @@
 //! [`Patch`](super::Patch)es.
 //!
 //! ```text
-//! Header │ apex │ NodeEntry × 2ⁿ │ extra │ chunks
+//! Header │ apex │ NodeEntry × 2ⁿ │ extra │ dangling │ chunks
 //! ```
 //!
 //! - The nodes are their own index: a table with open addressing over [`NameHash`]. A node's number
@@ -14,6 +14,8 @@
 //! - Extra: of a zone, the numbers of the nodes that own NSEC (canonical order) or NSEC3 (order of
 //!   their hash); of a patch, pairs of a number in the zone, rising, and the number of the node
 //!   that replaces it.
+//! - Dangling: of a zone, pairs of the tag of a name that would be in it and is not, rising, and the number of a node with a
+//!   record that wants its addresses: who gives the name addresses finds there whose records come to know it.
 //! - Chunks: for each node, what belongs to it, so that it is read in one go: the entries of its
 //!   RRsets by rising type (an RRSIG RRset per covered type), its labels below the apex, in lower
 //!   case and as written where that differs, and the RRsets. An RRset is aligned to four octets:
@@ -40,6 +42,7 @@ pub(super) struct Header {
     /// Word offsets of the sections.
     pub(super) table_at: u32,
     pub(super) extra_at: u32,
+    pub(super) dangling_at: u32,
     pub(super) chunks_at: u32,
     /// The number of the apex's node.
     pub(super) apex_node: u32,
@@ -63,8 +66,6 @@ pub(super) const NSEC: u8 = 2;
 pub(super) const NSEC3: u8 = 4;
 /// Header flag: the apex as it was written follows the one in lower case.
 pub(super) const APEX_CASED: u8 = 8;
-/// Header flag: a record wants the addresses of a name that would be in the zone and is not.
-pub(super) const DANGLING: u8 = 16;
 
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 #[repr(C)]
@@ -80,8 +81,12 @@ pub(super) struct NodeEntry {
     pub(super) flags: u8,
     /// Of an occluded node: labels below the apex of the cut or DNAME above it.
     pub(super) cut_labels: u8,
-    pub(super) reserved: u16,
+    /// Of a zone: how many nodes are one label below; [`CHILDREN_MAX`] for so many and more.
+    pub(super) children: u16,
 }
+
+/// The most children that are counted.
+pub(super) const CHILDREN_MAX: u16 = u16::MAX;
 
 impl NodeEntry {
     pub(super) fn is_empty_place(&self) -> bool {
@@ -227,7 +232,17 @@ impl<'a> Block<'a> {
 
     pub(super) fn extra(self) -> &'a [u32] {
         let header = self.header();
-        &self.0[header.extra_at as usize..header.chunks_at as usize]
+        &self.0[header.extra_at as usize..header.dangling_at as usize]
+    }
+
+    /// The numbers of the nodes with a record that wants the addresses of the name with this hash, which is not in the zone;
+    /// and of others, seldom.
+    pub(super) fn dangling(self, hash: NameHash) -> impl Iterator<Item = u32> + use<'a> {
+        let header = self.header();
+        let (pairs, _) = self.0[header.dangling_at as usize..header.chunks_at as usize].as_chunks::<2>();
+        let tag = tag(hash);
+        let begin = pairs.partition_point(|[other, _]| *other < tag);
+        pairs[begin..].iter().take_while(move |[other, _]| *other == tag).map(|[_, number]| *number)
     }
 
     fn chunks(self) -> &'a [u8] {
@@ -333,6 +348,7 @@ pub(super) struct Assembly {
     pub(super) header: Header,
     pub(super) table: Vec<NodeEntry>,
     pub(super) extra: Vec<u32>,
+    dangling: Vec<[u32; 2]>,
     pub(super) chunks: Vec<u8>,
     apex: Vec<u8>,
 }
@@ -368,7 +384,7 @@ impl Assembly {
             })
             .collect();
         let apex = apex_octets;
-        (Assembly { header, table, extra: Vec::new(), chunks: Vec::new(), apex }, numbers)
+        (Assembly { header, table, extra: Vec::new(), dangling: Vec::new(), chunks: Vec::new(), apex }, numbers)
     }
 
     pub(super) fn node(&mut self, number: u32) -> &mut NodeEntry {
@@ -405,6 +421,11 @@ impl Assembly {
         Ok(())
     }
 
+    /// A record of the node `number` wants the addresses of the name with this hash, which is not in the zone.
+    pub(super) fn dangles(&mut self, hash: NameHash, number: u32) {
+        self.dangling.push([tag(hash), number]);
+    }
+
     /// The entries of the RRsets of a node.
     pub(super) fn rrsets_of(&self, node: &NodeEntry) -> impl Iterator<Item = RrsetEntry> {
         let at = node.chunk as usize;
@@ -417,9 +438,13 @@ impl Assembly {
         word(self.chunks.len())?;
         let table_at = HEADER_WORDS + self.apex.len().div_ceil(4);
         let extra_at = table_at + self.table.len() * (size_of::<NodeEntry>() / 4);
-        let chunks_at = extra_at + self.extra.len();
+        let dangling_at = extra_at + self.extra.len();
+        self.dangling.sort_unstable();
+        self.dangling.dedup();
+        let chunks_at = dangling_at + 2 * self.dangling.len();
         self.header.table_at = word(table_at)?;
         self.header.extra_at = word(extra_at)?;
+        self.header.dangling_at = word(dangling_at)?;
         self.header.chunks_at = word(chunks_at)?;
         self.header.depth = self.table.iter().map(|node| node.labels).max().unwrap_or(0).max(self.header.depth);
         let total = chunks_at + self.chunks.len().div_ceil(4);
@@ -431,7 +456,8 @@ impl Assembly {
             let apex: &mut [u8] = bytemuck::cast_slice_mut(&mut head[HEADER_WORDS..table_at]);
             apex[..self.apex.len()].copy_from_slice(&self.apex);
             head[table_at..extra_at].copy_from_slice(bytemuck::cast_slice(&self.table));
-            head[extra_at..].copy_from_slice(&self.extra);
+            head[extra_at..dangling_at].copy_from_slice(&self.extra);
+            head[dangling_at..].copy_from_slice(self.dangling.as_flattened());
             bytemuck::cast_slice_mut::<u32, u8>(chunks)[..self.chunks.len()].copy_from_slice(&self.chunks);
         }
         Ok(block)

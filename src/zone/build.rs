@@ -337,19 +337,19 @@ impl ZoneBuilder {
                     rdatas: rdatas.iter().copied(),
                 };
                 let apex = self.apex_lower.wire();
-                let mut is_dangling = false;
+                let mut dangling = Vec::new();
                 let resolve = |name: &[u8]| {
                     let Some(draft) = self.resolve(&mut suffixes, name) else {
                         let end = name.len().checked_sub(apex.len()).and_then(|at| name.get(at..));
-                        is_dangling |= end.is_some_and(|end| end.eq_ignore_ascii_case(apex));
+                        if end.is_some_and(|end| end.eq_ignore_ascii_case(apex)) && suffixes.set(name).is_ok() {
+                            dangling.push(suffixes.hash(0));
+                        }
                         return None;
                     };
                     building.numbers.get(draft as usize).copied()
                 };
                 let entry = renderer.render(source, &mut building.assembly.chunks, resolve);
-                if is_dangling {
-                    building.assembly.header.flags |= block::DANGLING;
-                }
+                dangling.into_iter().for_each(|hash| building.assembly.dangles(hash, number));
                 building.assembly.set_rrset(number, index, entry)?;
             }
         }
@@ -406,7 +406,9 @@ impl ZoneBuilder {
             if self.labels(draft).starts_with(b"\x01*") {
                 assembly.node(parent).flags |= block::WILDCARD_CHILD;
             }
-            let parent = *assembly.node(parent);
+            let parent = assembly.node(parent);
+            parent.children = parent.children.saturating_add(1);
+            let parent = *parent;
             let node = assembly.node(number);
             if parent.flags & block::OCCLUDED != 0 {
                 node.cut_labels = parent.cut_labels;

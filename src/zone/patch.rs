@@ -13,9 +13,9 @@ use std::sync::Arc;
 use super::block::{self, Assembly, Block, BlockTooLarge};
 use super::build::{BuildError, ZoneBuilder, canonical_rdata, soa};
 use super::hash::{NameHash, Suffixes};
-use super::render::{Renderer, Source, wants_addresses};
+use super::render::{Renderer, Source};
 use super::view::OF_PATCH;
-use super::{Node, Rrset, Ttl, View, Zone};
+use super::{Node, Ttl, View, Zone};
 use crate::wire::rdata::{self, MalformedRdata};
 use crate::wire::{Name, NameRef, Rtype};
 
@@ -256,34 +256,44 @@ fn add_ancestors(zone: &Zone, touched: &mut BTreeMap<Name, Touched>, owner: &Nam
 fn prune(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
     let is_empty = |node: &Touched| node.rrsets.as_ref().is_some_and(BTreeMap::is_empty);
     let mut empty: Vec<Name> = touched.values().filter(|node| is_empty(node)).map(|node| node.name.clone()).collect();
+    if empty.is_empty() {
+        return;
+    }
+    // How many names below each there are more than in the zone, or fewer.
+    let mut more: HashMap<Name, i64> = HashMap::new();
+    let parent_of = |name: &Name| name.as_ref().parent().map(NameRef::to_owned);
+    for parent in touched.values().filter(|node| node.base == NO_NODE).filter_map(|node| parent_of(&node.name)) {
+        *more.entry(parent).or_default() += 1;
+    }
     // The deepest first, so that a parent is looked at after its children are gone.
     empty.sort_by_key(|name| name.as_ref().label_count());
     while let Some(name) = empty.pop() {
-        let is_child = |child: NameRef<'_>| child.is_below(name.as_ref());
-        // To look at all nodes of a big zone takes long, and in most there is nothing as deep as a child would be.
-        let labels = name.as_ref().label_count().saturating_sub(zone.apex().label_count());
-        let may_be_deeper = labels < usize::from(zone.block().header().depth);
-        let lives = |child: &Name| touched.get(child).is_none_or(|node| !node.is_gone());
-        let has_children = touched.values().any(|node| !node.is_gone() && is_child(node.name.as_ref()))
-            || may_be_deeper
-                && zone.nodes().filter(|node| usize::from(node.entry.labels) > labels).any(|node| {
-                    let child = node.name();
-                    is_child(child.as_ref()) && lives(&child)
-                });
-        if has_children || name.as_ref() == zone.apex() {
+        if children_of(zone, &name) + more.get(&name).copied().unwrap_or(0) > 0 || name.as_ref() == zone.apex() {
             continue;
         }
         if let Some(node) = touched.get_mut(&name) {
             node.rrsets = None;
         }
-        let Some(parent) = name.as_ref().parent().filter(|parent| parent.is_below(zone.apex())) else { continue };
-        let parent = parent.to_owned();
+        let Some(parent) = parent_of(&name).filter(|parent| parent.as_ref().is_below(zone.apex())) else { continue };
+        *more.entry(parent.clone()).or_default() -= 1;
         let node = touched.entry(parent.clone()).or_insert_with(|| Touched::of(zone, &parent));
         if is_empty(node) && !empty.contains(&parent) {
             let at = empty.partition_point(|other| other.as_ref().label_count() <= parent.as_ref().label_count());
             empty.insert(at, parent);
         }
     }
+}
+
+/// How many names of `zone` are one label below `name`.
+fn children_of(zone: &Zone, name: &Name) -> i64 {
+    let Some(node) = zone.find(name.as_ref()) else { return 0 };
+    if node.entry.children < block::CHILDREN_MAX {
+        return i64::from(node.entry.children);
+    }
+    let is_child = |child: &Node<'_>| {
+        child.label_count() == node.label_count() + 1 && child.name().as_ref().is_below(name.as_ref())
+    };
+    zone.nodes().filter(is_child).count() as i64
 }
 
 /// Adds the owners whose records name a host that gets its first address here: their records know
@@ -293,33 +303,15 @@ fn touch_referrers(zone: &Zone, touched: &mut BTreeMap<Name, Touched>) {
         let addresses = |rtype: Rtype| rrsets.contains_key(&(rtype.0, 0));
         addresses(Rtype::A) || addresses(Rtype::AAAA)
     };
-    let hosts: BTreeSet<Name> = touched
+    let hosts = touched
         .values()
         .filter(|node| node.base == NO_NODE && node.rrsets.as_ref().is_some_and(has_address))
-        .map(|node| node.name.clone())
-        .collect();
-    // Nearly every zone has what its records refer to, and need not be looked through.
-    if hosts.is_empty() || zone.block().header().flags & block::DANGLING == 0 {
-        return;
+        .map(|node| NameHash::of(node.name.as_ref().to_lowercase().as_ref()));
+    // A node that only seems to refer to one is told again what it is.
+    let referrers: Vec<u32> = hosts.flat_map(|host| zone.block().dangling(host)).collect();
+    for owner in referrers.into_iter().filter_map(|number| zone.view().linked(number)).map(Node::name) {
+        touched.entry(owner).or_insert_with_key(|owner| Touched::of(zone, owner));
     }
-    for node in zone.nodes() {
-        let refers = |rrset: Rrset<'_>| {
-            wants_addresses(rrset.rtype()) && rrset.rdatas().any(|rdata| names_any(&hosts, rrset.rtype(), &rdata))
-        };
-        if node.rrsets().any(refers) {
-            let owner = node.name();
-            touched.entry(owner).or_insert_with_key(|owner| Touched::of(zone, owner));
-        }
-    }
-}
-
-fn names_any(hosts: &BTreeSet<Name>, rtype: Rtype, rdata: &[u8]) -> bool {
-    let mut found = false;
-    let split = rdata::split(rtype, rdata, |piece| {
-        let is_name = matches!(piece.field, rdata::Field::CompressibleName | rdata::Field::Name);
-        found |= is_name && NameRef::parse(piece.bytes).is_ok_and(|name| hosts.contains(&name.to_owned()));
-    });
-    split.is_ok() && found
 }
 
 /// Tells parents whether they have a wildcard as child.
@@ -347,13 +339,16 @@ fn lay_out(zone: &Zone, nodes: &[Touched]) -> Result<Patch, PatchError> {
     assembly.header.serial = base.header().serial;
     assembly.header.negative_ttl = base.header().negative_ttl;
     assembly.header.depth = base.header().depth;
+    let is_added = |(node, _): &(&Touched, &u32)| node.base == NO_NODE;
+    let added: HashMap<&Name, u32> =
+        nodes.iter().zip(&numbers).filter(is_added).map(|(node, &number)| (&node.name, number)).collect();
     let resolve = |name: &[u8]| {
         let target = NameRef::parse(name).ok()?;
         target.is_at_or_below(NameRef::parse(apex).ok()?).then_some(())?;
         if let Some(number) = zone.find(target).map(|node| number_of(zone, &node)) {
             return Some(number);
         }
-        nodes.iter().position(|node| node.name.as_ref() == target).map(|at| numbers[at] | OF_PATCH)
+        added.get(&target.to_owned()).map(|number| number | OF_PATCH)
     };
     let mut renderer = Renderer::default();
     for (node, &number) in nodes.iter().zip(&numbers) {

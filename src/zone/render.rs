@@ -18,7 +18,7 @@ const POINTER_REACH: usize = 0x3fff - 300;
 const NAMES_MAX: usize = 24;
 
 /// Whether the addresses of names in RDATA of `rtype` belong into the additional section.
-pub(super) const fn wants_addresses(rtype: Rtype) -> bool {
+const fn wants_addresses(rtype: Rtype) -> bool {
     matches!(rtype, Rtype::NS | Rtype::MX | Rtype::SRV | Rtype::SVCB | Rtype::HTTPS)
 }
 
