@@ -31,8 +31,8 @@ use crate::control::settings::Overrides;
 pub enum Exit {
     /// 0: all is well.
     Fine,
-    /// 1: what was written (configuration, zone, plan) has errors, the server refused what was asked of it, or a probe
-    /// failed.
+    /// 1: what was written (configuration, zone, plan) has errors, the server refused what was asked of it, what was asked
+    /// for is not remembered, or a probe failed.
     Faults,
     /// 3: the command could not run: an address in use, a file that can't be read, something that can't be looked at.
     Failed,

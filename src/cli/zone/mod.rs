@@ -85,7 +85,9 @@ impl ZoneError {
             ZoneError::Print(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
             error => {
                 style::failed(&error, error.help().as_deref());
-                Exit::Failed
+                let is_unknown =
+                    matches!(error, ZoneError::NoChange { .. } | ZoneError::Serial { .. } | ZoneError::Gap { .. });
+                if is_unknown { Exit::Faults } else { Exit::Failed }
             }
         }
     }
