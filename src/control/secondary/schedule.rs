@@ -1,11 +1,13 @@
 //! When zones that are fetched are asked for, and until when they are served (RFC 1034 § 4.3.5, RFC 1996).
 //!
 //! 1. A zone is asked for when its SOA record says: REFRESH after it was last heard of, RETRY after that failed; a little
-//!    earlier, by up to a tenth, so that many zones of one primary do not all come at once.
+//!    earlier, by up to a tenth, so that many zones of one primary do not all come at once. Where it is known that there is
+//!    something newer, and where the failure came so soon that to ask again costs nearly nothing (nobody listens: a primary
+//!    is being restarted), it is asked for again after a second, two, four …, up to RETRY.
 //! 2. It is served until EXPIRE has passed since it was last heard of. A restart changes nothing about that.
 //! 3. One that never came is asked for again after a second, two, four …, up to [`FIRST_MAX`].
 //! 4. NOTIFY makes it be asked for at once, but not more often than every [`NOTIFIED_MIN`]: what comes meanwhile counts as
-//!    one, and one that names a serial which we have as none.
+//!    one, and one that names a serial which we have as none, unless the last try failed: who sends it is there again.
 //! 5. At most [`FETCHES_MAX`] are being asked for at one time; the others wait here as names.
 //! 6. After a start each is asked for within [`START_SPREAD`]: NOTIFY may have been missed.
 //!
@@ -29,6 +31,8 @@ pub const FETCHES_MAX: usize = 128;
 const FIRST_MAX: Duration = Duration::from_secs(300);
 /// How often a zone is asked for at most, however often it is notified.
 const NOTIFIED_MIN: Duration = Duration::from_millis(200);
+/// A failure that took no longer came soon.
+const SOON: Duration = Duration::from_secs(1);
 /// Within what time all zones are asked for after a start.
 const START_SPREAD: Duration = Duration::from_secs(10);
 
@@ -81,6 +85,8 @@ pub struct Fetching {
     is_notified: bool,
     /// Whether it is to be asked for at once when the fetch under way has ended.
     is_asked_again: bool,
+    /// Whether somebody said that there is something newer, and nobody was heard of since.
+    is_behind: bool,
 }
 
 /// The timers of a SOA record, within the bounds of who configured it.
@@ -166,6 +172,7 @@ impl Secondaries {
             first: 0,
             is_notified: false,
             is_asked_again: false,
+            is_behind: false,
         };
         let mut served = None;
         if let Some(Kept { copy, refreshed_at, source }) = found {
@@ -245,10 +252,11 @@ impl Secondaries {
         let has = known.copy.as_ref().filter(|_| !known.is_expired).map(|copy| Serial(copy.serial()));
         if let (Some(has), Some(serial)) = (has, serial)
             && Serial(serial).above(has).is_none()
+            && known.error.is_none()
         {
             return;
         }
-        known.is_notified = true;
+        (known.is_notified, known.is_behind) = (true, true);
         let primaries = known.from.primaries.iter();
         known.first = primaries.clone().position(|primary| primary.address.ip() == from.ip()).unwrap_or(known.first);
         if known.under_way.is_none() {
@@ -326,7 +334,7 @@ impl Secondaries {
             Ok(success) => {
                 let was_expired = std::mem::take(&mut known.is_expired);
                 known.first = known.from.primaries.iter().position(|p| p.address == success.from).unwrap_or(0);
-                (known.error, known.failures) = (None, 0);
+                (known.error, known.failures, known.is_behind) = (None, 0, false);
                 (known.refreshed_at, known.source) = (Some(success.at), success.from.to_string());
                 match success.copy {
                     Some(copy) => came = Came::Serve(known.copy.insert(copy).clone()),
@@ -340,10 +348,13 @@ impl Secondaries {
             }
         }
         let timers = known.copy.as_ref().map(|copy| Timers::of(copy, &known.from));
+        let doubled = Duration::from_secs(1 << known.failures.saturating_sub(1).min(16));
+        let is_soon = known.is_behind || now.since(known.begun_at) <= SOON;
         let pause = match (timers, known.failures) {
             (Some(timers), 0) => timers.refresh,
+            (Some(timers), _) if is_soon => timers.retry.min(doubled.max(known.from.refresh_min)),
             (Some(timers), _) => timers.retry,
-            (None, failures) => FIRST_MAX.min(Duration::from_secs(1 << failures.saturating_sub(1).min(16))),
+            (None, _) => FIRST_MAX.min(doubled),
         };
         let shorter = spread(&apex, number, pause / 10);
         let next = match known.is_notified || std::mem::take(&mut known.is_asked_again) {
