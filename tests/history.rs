@@ -25,12 +25,17 @@ const RESTART_EVERY: usize = 70;
 
 /// Ours over `files`, from which this machine may have zones, telling those at `secondaries`.
 fn primary(files: &[(&str, &str)], secondaries: &[SocketAddr]) -> Watari {
+    primary_with("", files, secondaries)
+}
+
+/// The same, with this more in its configuration.
+fn primary_with(more: &str, files: &[(&str, &str)], secondaries: &[SocketAddr]) -> Watari {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         write(&folder.path().join("zones").join(name), text);
     }
     let notify: Vec<_> = secondaries.iter().map(|address| format!("\"{address}\"")).collect();
-    let text = format!("[transfer]\nallow = [\"127.0.0.1\"]\nnotify = [{}]\n", notify.join(", "));
+    let text = format!("[transfer]\nallow = [\"127.0.0.1\"]\nnotify = [{}]\n{more}", notify.join(", "));
     write(&folder.path().join("watari.toml"), &text);
     Watari::start(folder, &["--listen", &free_address().to_string()])
 }
@@ -241,11 +246,42 @@ fn a_serial_that_was_served_twice_with_other_contents_is_no_beginning() {
         assert!(shown.contains("forgotten"), "{shown}");
     }
     until_noted(&mut ours, 3);
+    let (_, text) = ours.command(&["zone", "log", NAME]);
+    let told: Vec<_> = text.lines().map(|line| line.split_once("; ").map_or("", |(_, told)| told)).collect();
+    let again = "serial 2 was served before with other records";
+    assert_eq!(told, ["", again, "serial 2 was served again with other records"], "{text}");
+    let unique: Vec<_> = log(&ours).iter().map(|change| change["unique"] == true).collect();
+    assert_eq!(unique, [true, false, false]);
     ours = restarted(ours, |_| ());
     assert_eq!(ixfr(&ours, 2).0, 2, "neither after a restart");
     ours.write(FILE, &with_serial(4, "two A 192.0.2.2\n"));
     until_serial(&mut ours, 4);
     assert_eq!(ixfr(&ours, 3).0, 4);
+}
+
+#[test]
+fn what_is_no_longer_in_memory_is_read_back_for_a_secondary() {
+    let there = free_address();
+    // Not one difference has a place.
+    let mut ours = primary_with("[history]\nmemory = \"64B\"\n", &[(FILE, ZONE)], &[there]);
+    let mut knot = Secondary::new(Kind::Knot, there, address(&ours), &[NAME], None);
+    knot.run();
+    knot.until_serial(NAME, 1);
+    knot.stop();
+    for serial in 2..6 {
+        ours.write(FILE, &with_serial(serial, &format!("host{serial}x A 192.0.2.{serial}\n")));
+        until_serial(&mut ours, serial);
+    }
+    until_noted(&mut ours, 5);
+    knot.run();
+    knot.until_serial(NAME, 5);
+    assert!(knot.log().contains("IXFR, incoming"), "{}", knot.log());
+    assert!(ours.log().contains("transferred move.example. from serial 1 to 5"), "{}", ours.log());
+    assert_eq!(records(there, NAME), records(address(&ours), NAME));
+    // What nobody knows is still sent whole, and after a restart all is as it was.
+    assert_eq!(ixfr(&ours, u32::MAX).0, 2);
+    ours = restarted(ours, |_| ());
+    assert_eq!(ixfr(&ours, 2).0, 4);
 }
 
 /// A plan that flips `www` so many seconds from now.

@@ -138,7 +138,7 @@ fn serve(settings: &Settings, overrides: &Overrides, log: &LogFilter, started: I
     let shared = (published, rights.clone());
     let mut control =
         Control::new(folders, limits(settings), store, shared, counted, settings.history).map_err(journal)?;
-    let authority = Arc::new(authority.with_counter(control.updates()));
+    let authority = Arc::new(authority.with_counter(control.updates()).with_memory(control.memory()));
     control.notify(Herald::start(&settings.notify)?);
     let notices = authority.notices().clone();
     let fetcher = Fetcher::start(&settings.state, rights.clone(), fetching_clock, settings.history);

@@ -13,7 +13,7 @@ use super::back::Back;
 use super::meter::{Ending, Meter, Tally};
 use super::notices::Notices;
 use super::published::{Published, Reader};
-use super::service::{Petition, Respond, Service, Transfer};
+use super::service::{Petition, Recalled, Respond, Service, Transfer};
 
 /// Answers for the zones of a published catalog.
 #[derive(Debug)]
@@ -25,12 +25,19 @@ pub struct Authority {
     meter: Arc<Meter>,
     notices: Arc<Notices>,
     counter: Option<Box<dyn Counter>>,
+    memory: Option<Box<dyn Memory>>,
 }
 
 /// Takes requests that are answered later. Several threads bring them at once; it must not make them wait.
 pub trait Counter: Send + Sync + std::fmt::Debug + 'static {
     /// Takes `petition`, whose answer goes `back`.
     fn take(&self, petition: Box<Petition>, back: Back);
+}
+
+/// Remembers what went and came in zones beyond what is in a catalog.
+pub trait Memory: Send + Sync + std::fmt::Debug + 'static {
+    /// As [`Service::recall`].
+    fn recall(&self, transfer: Box<Transfer>) -> Recalled;
 }
 
 impl Authority {
@@ -43,6 +50,7 @@ impl Authority {
             identity,
             meter: Arc::default(),
             counter: None,
+            memory: None,
             notices: Arc::default(),
         }
     }
@@ -70,6 +78,12 @@ impl Authority {
     pub fn with_counter(self, counter: impl Counter) -> Self {
         Authority { counter: Some(Box::new(counter)), ..self }
     }
+
+    /// The same, which asks `memory` before it sends a whole zone to who has an earlier edition of it.
+    #[must_use]
+    pub fn with_memory(self, memory: impl Memory) -> Self {
+        Authority { memory: Some(Box::new(memory)), ..self }
+    }
 }
 
 impl Service for Authority {
@@ -96,6 +110,13 @@ impl Service for Authority {
         match &self.counter {
             Some(counter) => counter.take(petition, back),
             None => back.send(petition.answer(Rcode::REFUSED, Some(ExtendedError::PROHIBITED), self.clock.now())),
+        }
+    }
+
+    fn recall(&self, transfer: Box<Transfer>) -> Recalled {
+        match &self.memory {
+            Some(memory) if transfer.missing().is_some() => memory.recall(transfer),
+            _ => Recalled::Now(transfer),
         }
     }
 

@@ -34,7 +34,7 @@ mod udp;
 /// What DNS over TLS calls itself (IANA's registry of ALPN protocol identifiers).
 const DOT: &[u8] = b"dot";
 
-pub use authority::{Authority, Counter};
+pub use authority::{Authority, Counter, Memory};
 pub use back::Back;
 pub use bind::{BindError, BoundSockets, bind};
 pub use guard::Occasionally;
@@ -42,5 +42,5 @@ pub use meter::Meter;
 pub use notices::Notices;
 pub use published::Published;
 pub use server::{Config, Server};
-pub use service::{Arrival, Petition, Respond, Service, Transport};
+pub use service::{Arrival, Petition, Recalled, Respond, Service, Transport};
 pub use tcp::{Credentials, CredentialsError, Limits, Tls};

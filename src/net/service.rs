@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::back::Back;
 use super::meter::Ending;
 pub use crate::answer::{Arrival, Petition, Transport};
@@ -27,6 +29,12 @@ pub trait Service: Send + Sync + 'static {
         let _ = (petition, back);
     }
 
+    /// Looks whether more is remembered than is in memory of what `transfer` misses. Gives it back, or where it comes out: it
+    /// must not wait either.
+    fn recall(&self, transfer: Box<Transfer>) -> Recalled {
+        Recalled::Now(transfer)
+    }
+
     /// Takes note that `transfer` has ended so, after so many octets.
     fn transferred(&self, transfer: &Transfer, ending: Ending, octets: u64) {
         let _ = (transfer, ending, octets);
@@ -34,6 +42,15 @@ pub trait Service: Send + Sync + 'static {
 
     /// Called about once a second on a thread that answers nothing: the place to free what was replaced.
     fn tidy(&self) {}
+}
+
+/// A transfer that is to begin.
+#[derive(Debug)]
+pub enum Recalled {
+    /// At once.
+    Now(Box<Transfer>),
+    /// When it comes out here.
+    Later(oneshot::Receiver<Box<Transfer>>),
 }
 
 /// Answers messages on one thread; owns what it needs for that.

@@ -8,6 +8,7 @@ use crate::ours;
 use crate::primary::Primary;
 use crate::scripted::{self, Script};
 use crate::support::peer::{Kind, free_address};
+use crate::support::secondary::Secondary;
 use crate::support::watari::PATIENCE;
 
 /// A zone that takes a while to come.
@@ -127,4 +128,41 @@ fn files_come_and_go_while_it_serves() {
     ours.until("the zone file counts", |_| ours::serial(address) == Some(9));
     fs::remove_file(ours.path("a.example.zone")).unwrap();
     ours.until("it is gone", |ours| ours.status("a.example") == "REFUSED");
+}
+
+#[test]
+fn who_has_the_zone_from_ours_is_given_differences_after_a_restart_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, there) = (free_address(), free_address());
+    let mut primary = Primary::start(Kind::Knot, &folder.path().join("primary"), &large(1), address, false);
+    let small =
+        |serial: u32| large(1).replace("h 1 3600", &format!("h {serial} 3600")) + &format!("x{serial} A 192.0.2.1\n");
+    let mut ours = ours::start(tempfile::tempdir().unwrap(), address, &primary.named());
+    ours.until("it is served", |_| ours::serial(address) == Some(1));
+    let mut last = Secondary::new(Kind::Knot, there, address, &["a.example"], None);
+    last.run();
+    last.until_serial("a.example", 1);
+    last.stop();
+    for serial in 2..5 {
+        primary.write(&small(serial));
+        ours.until(&format!("serial {serial}"), |_| ours::serial(address) == Some(serial));
+    }
+    ours.until("it is noted", |ours| {
+        ours.command(&["zone", "log", "a.example", "--json", "--limit", "1"]).1.contains("\"after\": 4")
+    });
+    let (_, log) = ours.command(&["zone", "log", "a.example"]);
+    let by = format!("transfer  {}", primary.address);
+    assert!(log.lines().count() == 3 && log.lines().all(|line| line.ends_with(&by)), "{log}");
+    let (_, diff) = ours.command(&["zone", "diff", "a.example", "3"]);
+    assert!(diff.contains("+x4.a.example.\t300\tIN\tA\t192.0.2.1\n"), "{diff}");
+    primary.running.kill();
+    let folder = ours::kill(ours);
+    let telling = format!("[transfer]\nallow = [\"127.0.0.1\"]\nnotify = [\"{there}\"]\n");
+    fs::write(folder.path().join("watari.toml"), telling).unwrap();
+    ours = ours::start_again(folder, address);
+    ours.until("it is served", |_| ours::serial(address) == Some(4));
+    last.run();
+    last.until_serial("a.example", 4);
+    assert!(ours.log().contains("transferred a.example. from serial 1 to 4"), "{}", ours.log());
+    assert_eq!(ours::records(there), ours::records(address));
 }

@@ -105,6 +105,11 @@ impl Chain {
         self.used.is_none_or(|used| serial.above(used).is_some())
     }
 
+    /// Whether it is known what came right after `serial`.
+    pub fn begins_at(&self, serial: Serial) -> bool {
+        self.links.iter().any(|link| link.before == serial)
+    }
+
     /// What goes and comes from `serial` to the end, in one; `None` if it is not known, or if it would be put together of
     /// more than `len_max` octets.
     pub fn since(&self, serial: Serial, len_max: usize) -> Option<Delta> {

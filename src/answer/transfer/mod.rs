@@ -9,7 +9,8 @@
 //! 4. The question stands in the first message (RFC 5936 § 2.2.1), OPT in all, if the request had it.
 //! 5. IXFR gets the differences from the client's edition straight to the one that is served ("condensed", RFC 1995
 //!    § 5), if that is remembered in the chain beside the zone, or the client's serial is that of an earlier edition of the
-//!    same timeline, and if it is less than the whole; else the whole zone.
+//!    same timeline, and if it is less than the whole; else the whole zone. Before that begins, who remembers more than the
+//!    chain may say so ([`Transfer::missing`]).
 //! 6. A serial names one content. An edition in countdown is therefore transferred with the TTL of its rung, whatever is left:
 //!    a secondary keeps what it once was given for as long as the serial stays.
 
@@ -25,13 +26,17 @@ use std::fmt;
 use super::noted::Kind;
 use super::request::Request;
 use crate::clock::Instant;
+use crate::timeline::Serial;
 use crate::wire::tsig::Signer;
 use crate::wire::{NameRef, Rcode, Rtype};
 use crate::zone::NoRoom;
+use crate::zone::delta::Delta;
+use crate::zone::sum::Sum;
 
 pub use chain::{Chain, condense};
 use differences::Differences;
 pub(super) use held::Held;
+use open::{Missing, put_together_max};
 pub(super) use open::{Opened, open};
 use page::Head;
 use whole::Whole;
@@ -42,6 +47,7 @@ pub struct Transfer {
     held: Held,
     head: Head,
     body: Body,
+    missing: Option<Missing>,
     /// Of a request with TSIG.
     signing: Option<Signing>,
 }
@@ -70,8 +76,21 @@ enum Body {
 pub struct RecordTooLong;
 
 impl Transfer {
-    fn new(held: Held, request: &Request, received: &[u8], body: Body) -> Transfer {
-        Transfer { held, head: Head::new(request, received), body, signing: None }
+    fn new(held: Held, request: &Request, received: &[u8], body: Body, missing: Option<Missing>) -> Transfer {
+        Transfer { held, head: Head::new(request, received), body, missing, signing: None }
+    }
+
+    /// The serial from which differences would be sent, were they in memory; and how many octets of changes are worth
+    /// putting together.
+    pub fn missing(&self) -> Option<(Serial, usize)> {
+        self.missing.as_ref().map(|missing| (missing.serial, put_together_max(&self.held)))
+    }
+
+    /// Of a transfer that was not begun: from that serial to the edition with the serial `end`, whose records add up to
+    /// `sum`, `delta` went and came.
+    pub fn remember(&mut self, delta: Delta, end: (Serial, Sum)) {
+        let body = self.missing.take().and_then(|missing| missing.found(delta, end, &self.held));
+        self.body = body.unwrap_or_else(|| Body::Whole(Whole::default()));
     }
 
     /// Signs all messages with `signer`.

@@ -6,6 +6,8 @@
 //! 4. IXFR without the client's SOA record: FORMERR (RFC 1995 § 3).
 //! 5. IXFR over UDP, and from a serial that is ours or newer: our SOA record alone (RFC 1995 § 2).
 
+use std::sync::Arc;
+
 use super::chain::Chain;
 use super::differences::Differences;
 use super::held::Held;
@@ -20,6 +22,7 @@ use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, HEADER_LEN, NameRef, Rcode, Reader, Rtype, name};
 use crate::zone::Suffixes;
 use crate::zone::delta::Delta;
+use crate::zone::sum::Sum;
 
 /// So many octets of changes are put together also for a zone that has less.
 const PUT_TOGETHER_ALWAYS: usize = 1 << 16;
@@ -74,12 +77,49 @@ pub(in crate::answer) fn open(
             return Opened::Soa(held);
         }
     }
-    let delta = client.and_then(|serial| since(Serial(serial), &held, catalog.chain(found)));
-    let body = match delta.and_then(Differences::new) {
-        Some(differences) if differences.len() < held.record_count() => Body::Differences(differences),
-        _ => Body::Whole(Whole::default()),
-    };
-    Opened::Transfer(Box::new(Transfer::new(held, query, received, body)))
+    let chain = catalog.chain(found);
+    let delta = client.and_then(|serial| since(Serial(serial), &held, chain.map(|chain| &**chain)));
+    let missing = client.filter(|_| delta.is_none()).and_then(|serial| Missing::of(Serial(serial), chain));
+    let body = delta.and_then(|delta| worth(delta, &held)).unwrap_or_else(|| Body::Whole(Whole::default()));
+    Opened::Transfer(Box::new(Transfer::new(held, query, received, body, missing)))
+}
+
+/// `delta` as what is sent, if it is less than the whole.
+fn worth(delta: Delta, held: &Held) -> Option<Body> {
+    Differences::new(delta).filter(|differences| differences.len() < held.record_count()).map(Body::Differences)
+}
+
+/// From where differences are not in memory, and what is there.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// The client's serial.
+    pub(super) serial: Serial,
+    chain: Option<Arc<Chain>>,
+}
+
+impl Missing {
+    /// `None` if what else may be remembered of `serial` can't help.
+    fn of(serial: Serial, chain: Option<&Arc<Chain>>) -> Option<Missing> {
+        let may_help = chain.is_none_or(|chain| chain.is_sure(serial) && !chain.begins_at(serial));
+        may_help.then(|| Missing { serial, chain: chain.cloned() })
+    }
+
+    /// What is sent, where `delta` goes up to the edition with the serial `end`, whose records add up to `sum`.
+    pub(super) fn found(self, delta: Delta, (end, sum): (Serial, Sum), held: &Held) -> Option<Body> {
+        let rest = match held.with_serial(end) {
+            Some(view) => {
+                let is_sure = self.chain.is_none_or(|chain| chain.is_sure(end)) && Sum::of(view) == sum;
+                is_sure.then(|| Delta::between(view, held.view()))
+            }
+            None => since(end, held, self.chain.as_deref()),
+        };
+        worth(delta.then(rest?), held)
+    }
+}
+
+/// How many octets of changes are put together for what is `held`: of more than the zone has is more work than the zone.
+pub(super) fn put_together_max(held: &Held) -> usize {
+    held.size().max(PUT_TOGETHER_ALWAYS)
 }
 
 /// What goes and comes from the edition with `serial` to the one that is `held`; `None` if that is not known, or not worth
@@ -89,8 +129,7 @@ fn since(serial: Serial, held: &Held, chain: Option<&Chain>) -> Option<Delta> {
         if !chain.is_sure(serial) {
             return None;
         }
-        // What is put together of more than the zone has is more work than the zone.
-        if let Some(delta) = chain.since(serial, held.size().max(PUT_TOGETHER_ALWAYS)) {
+        if let Some(delta) = chain.since(serial, put_together_max(held)) {
             let end = held.with_serial(chain.end())?;
             return Some(delta.then(Delta::between(end, held.view())));
         }

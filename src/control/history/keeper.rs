@@ -20,6 +20,7 @@ use crate::zone::delta::Delta;
 pub struct Keeper {
     limits: Limits,
     writer: Writer,
+    archive: Arc<Archive>,
     /// What is to be in the catalog with what is published next; `None` for nothing.
     pending: NameMap<Option<Arc<Chain>>>,
     /// The octets of each chain, and when it was changed last, in passages.
@@ -38,7 +39,8 @@ impl Keeper {
     pub fn new(limits: Limits, store: &Store, archive: &Arc<Archive>) -> Result<Keeper, StoreError> {
         let writer = Writer::start(store.history()?, limits.stored, archive.clone());
         let (pending, chains) = (NameMap::default(), NameMap::default());
-        Ok(Keeper { limits, writer, pending, chains, by_age: BTreeMap::new(), len: 0, passages: 0 })
+        let archive = archive.clone();
+        Ok(Keeper { limits, writer, archive, pending, chains, by_age: BTreeMap::new(), len: 0, passages: 0 })
     }
 
     /// Takes note of a passage that is published next, over `catalog`.
@@ -47,7 +49,11 @@ impl Keeper {
             return self.writer.note(Noted::of(passage));
         }
         if let Before::First(chain) = &passage.known {
-            if let Some(chain) = chain.clone() {
+            let serial = passage.after.serial();
+            // What was served with such serials before is not what came now, or nobody has looked whether it is.
+            let unsure = || Arc::new(Chain::beginning(serial, Some(serial)));
+            let remembered = || self.archive.has_history(&passage.apex).then(unsure);
+            if let Some(chain) = chain.clone().or_else(remembered) {
                 self.keep(&passage.apex, chain);
             }
             return self.writer.note(Noted::of(passage));

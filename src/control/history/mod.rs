@@ -11,7 +11,8 @@
 //!    worked out for the store by the writer, which also finds those that it was not told of: of a server that was down, or
 //!    busy.
 //! 3. What can't be known is a gap, and said to be one: above all a zone file that was edited while no server ran.
-//! 4. Nothing waits for the store. Who wants a change on the disk before it is served puts it into the journal.
+//! 4. What is no longer in memory is read from the store for who asks for it.
+//! 5. Nothing else waits for the store. Who wants a change on the disk before it is served puts it into the journal.
 
 mod keeper;
 mod passage;
@@ -23,7 +24,7 @@ mod tests;
 
 pub use keeper::Keeper;
 pub use passage::{Before, Cause, Passage, Since, Stand};
-pub use recall::recall;
+pub use recall::{Reader, recall};
 
 use super::store::change::Bounds;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Owner;
 use super::event::{Effect, Service};
-use crate::answer::Notified;
+use crate::answer::{Chain, Notified};
 use crate::clock;
 use crate::control::config::secondary::Secondary;
 use crate::control::history::{Before, Cause, Passage, Stand};
@@ -28,12 +28,12 @@ impl Owner {
         self.secondaries.get(apex)
     }
 
-    /// The file of `apex` says from whom it is fetched; `found` is what is kept of it.
+    /// The file of `apex` says from whom it is fetched; `found` is what is kept of it, and `remembered` what of its changes.
     pub(super) fn is_fetched(
         &mut self,
         apex: Name,
         from: Arc<Secondary>,
-        found: Option<Box<Kept>>,
+        (found, remembered): (Option<Box<Kept>>, Option<Arc<Chain>>),
         faults: Vec<Diagnostic>,
         clock: clock::Instant,
     ) {
@@ -46,7 +46,9 @@ impl Owner {
         self.obeys(&apex, from.catalog.clone(), clock);
         let served = self.secondaries.set(&apex, from, found.map(|found| *found), clock);
         if let Some(copy) = served {
-            return self.serve_copy(apex, &copy, None, clock);
+            let source = self.secondaries.get(&apex).map_or_else(String::new, |known| known.source.clone());
+            let cause = Cause { source: Source::Transfer, by: source.into() };
+            return self.serve_copy(apex, &copy, Some((None, Before::First(remembered), cause)), clock);
         }
         self.reads_again(&apex, clock);
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
@@ -101,10 +103,14 @@ impl Owner {
             self.reporter.remarked(&apex, remark);
         }
         let old = self.secondaries.get(&apex).and_then(|known| known.copy.clone());
-        let change = match (&mut fetched.result, old) {
-            (Ok(success), Some(old)) if success.copy.is_some() => {
+        let change = match &mut fetched.result {
+            Ok(success) if success.copy.is_some() => {
                 let cause = Cause { source: Source::Transfer, by: success.from.to_string().into() };
-                Some((old, success.since.take().map_or(Before::Known, Before::Since), cause))
+                let known = match &old {
+                    Some(_) => success.since.take().map_or(Before::Known, Before::Since),
+                    None => Before::First(None),
+                };
+                Some((old, known, cause))
             }
             _ => None,
         };
@@ -139,16 +145,17 @@ impl Owner {
         &mut self,
         apex: Name,
         copy: &Copy,
-        change: Option<(Arc<Copy>, Before, Cause)>,
+        change: Option<(Option<Arc<Copy>>, Before, Cause)>,
         clock: clock::Instant,
     ) {
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         known.stand(Standing::Served, count);
         let timeline = Arc::new(copy.timeline());
         (known.serial, known.zone) = (Serial(copy.serial()), Some(timeline.zone().clone()));
+        self.is_amended(&apex, &timeline, true);
         let after = Stand::at(&timeline, clock);
         if let Some((old, known, cause)) = change {
-            let before = Some(Stand::at(&Arc::new(old.timeline()), clock));
+            let before = old.map(|old| Stand::at(&Arc::new(old.timeline()), clock));
             let passage = Passage { apex: apex.clone(), at: clock, before, after, known, cause, itinerary: None };
             self.passages.push(passage);
         }

@@ -30,6 +30,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::clients::{Notice, Place};
@@ -37,7 +38,7 @@ use super::later::Later;
 use super::ongoing::Ongoing;
 use super::workplace::{Received, Stopped, Workplace};
 use crate::net::meter::Ending;
-use crate::net::service::{Service, Transfer, Transport};
+use crate::net::service::{Recalled, Service, Transfer, Transport};
 
 /// How long a server that stops waits for a peer to take the answers that are due.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
@@ -104,6 +105,8 @@ pub(super) struct Conversation<'a, S: Service, T> {
     unsent: Vec<u8>,
     written: usize,
     transfers: Ongoing<S>,
+    /// Where a transfer comes out of which more is looked for first.
+    recalled: Option<oneshot::Receiver<Box<Transfer>>>,
     later: Later,
     /// Whether what was written may still wait in the stream.
     flushing: bool,
@@ -133,6 +136,7 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             unsent: Vec::new(),
             written: 0,
             transfers: Ongoing::default(),
+            recalled: None,
             later: Later::default(),
             flushing: false,
             peer_closed: false,
@@ -177,7 +181,8 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
     }
 
     fn phase(&self) -> Phase {
-        if !self.unsent.is_empty() || self.flushing || !self.transfers.is_empty() || !self.later.is_empty() {
+        let waits = !self.later.is_empty() || self.recalled.is_some();
+        if !self.unsent.is_empty() || self.flushing || !self.transfers.is_empty() || waits {
             Phase::Writing
         } else if !self.received.is_empty() {
             Phase::Reading
@@ -197,15 +202,16 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             self.later.poll(cx, &mut given);
             self.write(cx, &given)?;
             let workplace = &mut *self.workplace.borrow_mut();
-            let may_begin = !self.transfers.is_full() && !self.later.is_full();
+            self.poll_recalled(cx, workplace)?;
+            let may_begin = !self.transfers.is_full() && !self.later.is_full() && self.recalled.is_none();
             if may_begin && self.answer_received(cx, workplace)? {
                 continue;
             }
             if self.transfers.is_empty() && (self.peer_closed || !may_begin) {
-                if self.later.is_empty() {
+                if self.later.is_empty() && self.recalled.is_none() {
                     return Poll::Ready(Ok(End::Finished));
                 }
-                // Its answers wake us; what was written of others is gone first.
+                // What comes wakes us; what was written of others is gone first.
                 if self.unsent.is_empty() && !self.flushing {
                     return Poll::Pending;
                 }
@@ -275,10 +281,26 @@ impl<'a, S: Service, T: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S, T> {
             Stopped::Panicked => self.closing = Some(End::Panicked),
         }
         self.write(cx, answered.answers)?;
-        if let Some(transfer) = transfer {
-            self.begin(cx, workplace, transfer)?;
+        match transfer.map(|transfer| workplace.service().recall(transfer)) {
+            Some(Recalled::Now(transfer)) => self.begin(cx, workplace, transfer)?,
+            Some(Recalled::Later(receiver)) => self.recalled = Some(receiver),
+            None => {}
         }
         Ok(consumed)
+    }
+
+    /// Begins the transfer of which more was looked for, if that is done.
+    fn poll_recalled(&mut self, cx: &mut Context<'_>, workplace: &mut Workplace<S>) -> io::Result<()> {
+        let Some(receiver) = &mut self.recalled else { return Ok(()) };
+        let Poll::Ready(transfer) = Pin::new(receiver).poll(cx) else { return Ok(()) };
+        self.recalled = None;
+        match transfer {
+            Ok(transfer) => self.begin(cx, workplace, transfer),
+            Err(_) => {
+                self.closing = Some(End::Stuck);
+                Ok(())
+            }
+        }
     }
 
     /// Begins to write the first messages of a transfer.
