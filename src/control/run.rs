@@ -36,7 +36,7 @@ use super::include;
 use super::load::{Loader, Request};
 use super::lookout::Look;
 use super::memory;
-use super::metrics::{self, Figures, Loads};
+use super::metrics::{self, Fetches, Figures, Loads, Updates};
 use super::names::NameMap;
 use super::notifier::Told;
 use super::owner::{Effect, Event, Owner, Scanned, Service, Ticket};
@@ -178,6 +178,8 @@ pub struct Control {
     /// Zones that have become ours, and whose other file could not be put aside.
     promoted: Arc<HashSet<Name>>,
     loads: Loads,
+    updates: Updates,
+    fetches: Fetches,
     rereads: u64,
     clock: Arc<Ratchet>,
     queue: (Sender<Word>, Receiver<Word>),
@@ -246,6 +248,8 @@ impl Control {
             listens: Arc::default(),
             promoted,
             loads: Loads::default(),
+            updates: Updates::default(),
+            fetches: Fetches::default(),
             rereads: 0,
             clock,
             queue,
@@ -259,6 +263,11 @@ impl Control {
     pub fn notify(&mut self, herald: Option<Herald>) {
         self.owner.notify(herald.is_some());
         self.herald = herald;
+    }
+
+    /// What remembers changes of zones beyond what is in memory.
+    pub fn memory(&self) -> history::Reader {
+        history::Reader::new(self.archive.clone())
     }
 
     /// Where requests for updates are to be left.
@@ -292,8 +301,10 @@ impl Control {
         loop {
             let event = match self.queue.1.recv_timeout(self.sleep()) {
                 Ok(Word::Event(event)) => {
-                    if let Event::Loaded(all) = &event {
-                        all.iter().for_each(|loaded| self.loads.add(loaded));
+                    match &event {
+                        Event::Loaded(all) => all.iter().for_each(|loaded| self.loads.add(loaded)),
+                        Event::Fetched(fetched) => self.fetches.add(fetched),
+                        _ => {}
                     }
                     event
                 }
@@ -462,12 +473,15 @@ impl Control {
             ready,
             count: self.owner.counts(),
             loads: self.loads,
+            updates: self.updates.clone(),
+            fetches: self.fetches,
             rereads: self.rereads,
             held_back: self.clock.held_back().unwrap_or_default(),
             notices: self.owner.notifier().tally(),
             notices_waiting: self.owner.notifier().waiting(),
             ..Figures::default()
         };
+        figures.count_fetched(self.owner.secondaries().map(|(_, fetching)| fetching));
         figures.count_plans(self.owner.running(), self.clock.now());
         figures
     }

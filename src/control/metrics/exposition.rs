@@ -44,6 +44,8 @@ impl Collector for Exposition {
         self.transfers(&mut encoder)?;
         self.times(&mut encoder)?;
         self.server(&mut encoder)?;
+        self.updates(&mut encoder)?;
+        self.fetches(&mut encoder)?;
         self.notices(&mut encoder)?;
         self.plans(&mut encoder)
     }
@@ -137,6 +139,28 @@ impl Exposition {
         gauge(encoder, "watari_build_info", "The version that runs", version)?;
         let states = states.iter().map(|(state, count)| one("state", state, *count));
         gauge(encoder, "watari_plans", "Plans by how they stand", states)
+    }
+
+    fn updates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let answered = self.figures.updates.0.iter();
+        let answered = answered.map(|(rcode, count)| (vec![("rcode", rcode.to_string())], *count));
+        let help = "Requests for updates that some rule lets in, by the RCODE with which they were answered";
+        counter(encoder, "watari_updates", help, answered)
+    }
+
+    fn fetches(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Figures { fetches, fetched: [served, expired, never], .. } = &self.figures;
+        let came = |outcome: &str, count| (vec![("outcome", outcome.to_owned())], count);
+        let outcomes = [
+            came("whole", fetches.whole),
+            came("differences", fetches.differences),
+            came("current", fetches.current),
+            came("failed", fetches.failed),
+        ];
+        counter(encoder, "watari_fetches", "How often zones were asked for at their primaries", outcomes)?;
+        let stand = |state: &str, count: usize| (vec![("state", state.to_owned())], count as f64);
+        let states = [stand("served", *served), stand("expired", *expired), stand("missing", *never)];
+        gauge(encoder, "watari_fetched_zones", "Zones that are fetched, by how they stand", states)
     }
 
     fn notices(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

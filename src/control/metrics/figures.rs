@@ -10,9 +10,10 @@ use crate::control::names;
 use crate::control::notifier::Tally;
 use crate::control::registry::Count;
 use crate::control::running::Running;
+use crate::control::secondary::{Fetched, Fetching};
 use crate::net::Meter;
 use crate::net::meter::Reading;
-use crate::wire::Name;
+use crate::wire::{Name, Rcode};
 use crate::zone::NameHash;
 
 /// The most plans of which each has figures of its own: those whose instants are nearest.
@@ -27,6 +28,12 @@ pub struct Figures {
     pub count: Count,
     /// What came of loading zones.
     pub loads: Loads,
+    /// What was said to who asked for updates.
+    pub updates: Updates,
+    /// What came of fetching zones.
+    pub fetches: Fetches,
+    /// How many zones that are fetched are served, have expired, and never came.
+    pub fetched: [usize; 3],
     /// How often somebody asked to look at every file again.
     pub rereads: u64,
     /// How far the system's clock is behind what is served by.
@@ -66,6 +73,42 @@ impl Loads {
     }
 }
 
+/// How many updates were answered with which RCODE.
+#[derive(Clone, Debug, Default)]
+pub struct Updates(pub BTreeMap<Rcode, u64>);
+
+impl Updates {
+    /// Counts one more.
+    pub fn add(&mut self, rcode: Rcode) {
+        *self.0.entry(rcode).or_default() += 1;
+    }
+}
+
+/// How often zones were fetched, and what came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fetches {
+    /// The whole zone.
+    pub whole: u64,
+    /// What differs.
+    pub differences: u64,
+    /// Nobody had anything newer.
+    pub current: u64,
+    /// Nothing, from nobody.
+    pub failed: u64,
+}
+
+impl Fetches {
+    /// Counts one more.
+    pub fn add(&mut self, fetched: &Fetched) {
+        *match &fetched.result {
+            Ok(success) if success.copy.is_none() => &mut self.current,
+            Ok(success) if success.is_whole => &mut self.whole,
+            Ok(_) => &mut self.differences,
+            Err(_) => &mut self.failed,
+        } += 1;
+    }
+}
+
 /// A plan that is under way.
 #[derive(Debug)]
 pub struct PlanFigures {
@@ -87,6 +130,18 @@ pub fn hash(apex: &Name) -> NameHash {
 }
 
 impl Figures {
+    /// Takes in the zones that are fetched.
+    pub fn count_fetched<'f>(&mut self, zones: impl Iterator<Item = &'f Fetching>) {
+        let [served, expired, never] = &mut self.fetched;
+        for fetching in zones {
+            *match &fetching.copy {
+                Some(_) if fetching.is_expired => &mut *expired,
+                Some(_) => &mut *served,
+                None => &mut *never,
+            } += 1;
+        }
+    }
+
     /// Takes in the plans that are `running`.
     pub fn count_plans<'r>(&mut self, running: impl Iterator<Item = (&'r Name, &'r Arc<Running>)>, now: Instant) {
         let mut under_way = Vec::new();

@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout};
 
 use super::run::Handle;
 use crate::net::Meter;
-pub use figures::{Figures, Loads, PLANS_MAX, PlanFigures, hash};
+pub use figures::{Fetches, Figures, Loads, PLANS_MAX, PlanFigures, Updates, hash};
 
 /// The most connections at one time.
 const CONNECTIONS_MAX: usize = 16;

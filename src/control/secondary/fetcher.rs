@@ -246,7 +246,7 @@ impl Shared {
         let apex = apex.clone();
         let keep = move || self.keep(&apex, |store| store.refreshed(&apex, (at, &from.to_string())));
         _ = tokio::task::spawn_blocking(keep).await;
-        Success { from, at, copy: None, since: None, how: String::new(), before: None }
+        Success { from, at, copy: None, since: None, is_whole: false, how: String::new(), before: None }
     }
 
     fn kept(&self, apex: &Name, primary: &Primary, made: Made, before: Option<Serial>) -> (Success, Vec<Remark>) {
@@ -254,7 +254,8 @@ impl Shared {
         let (from, at) = (primary.address, self.clock.now());
         let source = from.to_string();
         self.keep(apex, |store| store.keep(apex, &copy, difference.as_ref(), (at, &source)));
-        (Success { from, at, copy: Some(Arc::new(copy)), since, how, before }, remarks)
+        let is_whole = difference.is_none();
+        (Success { from, at, copy: Some(Arc::new(copy)), since, is_whole, how, before }, remarks)
     }
 
     /// What can't be kept is served all the same: with the next start it is fetched anew.

@@ -79,6 +79,8 @@ pub struct Success {
     pub copy: Option<Arc<Copy>>,
     /// What differs from the zone before without its patch, if it was put together anew.
     pub since: Option<Since>,
+    /// Whether it came whole; else differences did, or nothing.
+    pub is_whole: bool,
     /// How it came, for people.
     pub how: String,
     /// The serial that it replaces, if there was one.

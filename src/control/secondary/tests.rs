@@ -48,6 +48,7 @@ fn ends(secondaries: &mut Secondaries, fetch: Fetch, came: Result<Option<Copy>, 
         at: now,
         copy: copy.map(Arc::new),
         since: None,
+        is_whole: false,
         how: String::new(),
         before: None,
     };
@@ -72,10 +73,55 @@ fn it_is_asked_for_as_its_soa_record_says() {
     assert!(due(&mut secondaries, at(899)).0.is_empty());
     let (mut fetches, _) = due(&mut secondaries, refresh);
     assert_eq!((fetches.len(), fetches[0].is_notified, fetches[0].first), (1, false, 1));
-    assert!(matches!(ends(&mut secondaries, fetches.remove(0), Err("no"), refresh), Came::Nothing));
-    let retry = secondaries.next().unwrap().since(refresh);
+    let failed_at = refresh.after(Duration::from_secs(6));
+    assert!(matches!(ends(&mut secondaries, fetches.remove(0), Err("no"), failed_at), Came::Nothing));
+    let retry = secondaries.next().unwrap().since(failed_at);
     assert!((90..=100).contains(&retry.as_secs()), "{retry:?}");
     assert_eq!(secondaries.get(&name("a.example")).unwrap().error.as_deref(), Some("no"));
+}
+
+/// After how many seconds it is asked for again, time after time, where each try `takes` so long and fails.
+fn pauses(secondaries: &mut Secondaries, takes: Duration) -> Vec<f64> {
+    let pause = |_| {
+        let now = secondaries.next().unwrap();
+        let (mut fetches, _) = due(secondaries, now);
+        let ended = now.after(takes);
+        ends(secondaries, fetches.remove(0), Err("no"), ended);
+        secondaries.next().unwrap().since(ended).as_secs_f64()
+    };
+    (0..10).map(pause).collect()
+}
+
+#[test]
+fn a_primary_that_is_restarted_is_followed_as_soon_as_it_is_there() {
+    let doubles = |pauses: &[f64]| {
+        let most = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 100.0, 100.0, 100.0];
+        pauses.iter().zip(most).all(|(pause, most)| (most * 0.89..=most).contains(pause))
+    };
+    // Nobody listens, and that is known at once.
+    let mut secondaries = served();
+    let quick = pauses(&mut secondaries, Duration::from_millis(3));
+    assert!(doubles(&quick), "{quick:?}");
+    // It says nothing: RETRY, as the zone has it.
+    let mut secondaries = served();
+    let silent = pauses(&mut secondaries, Duration::from_secs(6));
+    assert!(silent.iter().all(|pause| (89.0..=100.0).contains(pause)), "{silent:?}");
+    // It is there again and says so, though it has nothing newer.
+    let apex = name("a.example");
+    let now = secondaries.next().unwrap().after(Duration::from_secs(1)).min(at(9_000));
+    secondaries.notified(&apex, Some(7), primary(), now);
+    assert!(secondaries.next().unwrap() <= now);
+    let (mut fetches, _) = due(&mut secondaries, now);
+    ends(&mut secondaries, fetches.remove(0), Ok(None), now);
+    // It has something newer, and can't give it yet, however long it takes to say so.
+    let now = now.after(Duration::from_secs(1));
+    secondaries.notified(&apex, Some(8), primary(), now);
+    let busy = pauses(&mut secondaries, Duration::from_secs(6));
+    assert!(doubles(&busy), "{busy:?}");
+    let now = secondaries.next().unwrap();
+    let (mut fetches, _) = due(&mut secondaries, now);
+    assert!(matches!(ends(&mut secondaries, fetches.remove(0), Ok(Some(copy(8))), now), Came::Serve(_)));
+    assert!((900..=1000).contains(&secondaries.next().unwrap().since(now).as_secs()));
 }
 
 #[test]
@@ -85,7 +131,7 @@ fn it_expires_and_comes_back_with_the_first_word_of_a_primary() {
     for second in 0..10_100 {
         let (fetches, expired) = due(&mut secondaries, at(second));
         for fetch in fetches {
-            ends(&mut secondaries, fetch, Err("no"), at(second));
+            ends(&mut secondaries, fetch, Err("no"), at(second).after(Duration::from_secs(6)));
         }
         if expired > 0 {
             assert_eq!(expired_at.replace(second), None);
@@ -184,8 +230,15 @@ fn a_flood_of_notices_makes_few_fetches() {
                 assert!(fetch.is_notified);
                 let number = fetch.number;
                 under_way.push((now.after(Duration::from_millis(50)), fetch));
-                let result =
-                    Ok(Success { from: primary(), at: now, copy: None, since: None, how: String::new(), before: None });
+                let result = Ok(Success {
+                    from: primary(),
+                    at: now,
+                    copy: None,
+                    since: None,
+                    is_whole: false,
+                    how: String::new(),
+                    before: None,
+                });
                 secondaries.fetched(Fetched { apex: apex.clone(), number, result, remarks: Vec::new() }, now);
             }
         }
