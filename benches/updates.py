@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Updates a second, answered and durable, of Watari and of Knot DNS beside it: benches/updates.py [ROUNDS [UPDATES]]
+"""Updates a second, answered and durable, of Watari and of Knot DNS beside it: benches/updates.py [ROUNDS [UPDATES [NAMES]]]
 
-Both run over one zone of 1,000 names on the same disk, one after the other in each round, and are sent the same updates: each adds one
-TXT record at a name of its own, signed with TSIG (hmac-sha256), over UDP. So many are under way at a time as WINDOWS says. What is
+Both run over one zone of so many names (1,000) on the same disk, one after the other in each round, and are sent the same
+updates: each adds one TXT record at a name of its own, signed with TSIG (hmac-sha256), over UDP. So many are under way at a time as WINDOWS says. What is
 counted is answers NOERROR; the next one is sent when one has come. Knot keeps its journal as it does by default (robust: synced).
-Needs knotd, and target/release/watari.
+Needs knotd, and target/release/watari, or the program that $WATARI names.
 """
 import base64, hashlib, hmac, os, random, socket, struct, subprocess, sys, tempfile, time
 
 WINDOWS = [1, 16, 128]
 SECRET = b"0123456789abcdef0123456789abcdef"
 ZONE = "bench.example"
+NAMES = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
 
 
 def name(text):
@@ -37,7 +38,7 @@ def update(number, tag, when):
 
 def zone_text():
     lines = ["$TTL 300", "@ SOA ns hostmaster 1 7200 3600 1209600 300", "@ NS ns", "ns A 192.0.2.1"]
-    return "\n".join(lines + [f"name{n} A 192.0.2.{n % 250}" for n in range(1000)]) + "\n"
+    return "\n".join(lines + [f"name{n} A 192.0.2.{n % 250}" for n in range(NAMES)]) + "\n"
 
 
 def free_port():
@@ -55,6 +56,7 @@ def watari(folder, port):
     with open(os.open(f"{folder}/watari.toml", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
         file.write(config)
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../target/release/watari")
+    program = os.environ.get("WATARI", program)
     return [program, "serve", "--listen", f"127.0.0.1:{port}", "--log", "warn"]
 
 
@@ -91,7 +93,7 @@ def wait(port, process):
     question = struct.pack(">HHHHHH", 1, 0, 1, 0, 0, 0) + name(ZONE) + struct.pack(">HH", 6, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(0.1)
-        for _ in range(300):
+        for _ in range(2400):
             if process.poll() is not None:
                 sys.exit(f"a server has ended: {process.args}")
             asking.sendto(question, ("127.0.0.1", port))
@@ -99,7 +101,8 @@ def wait(port, process):
                 if asking.recv(512)[3] & 15 == 0:
                     return
             except (TimeoutError, ConnectionRefusedError):
-                time.sleep(0.05)
+                pass
+            time.sleep(0.05)
     sys.exit(f"no answer of {process.args}")
 
 
@@ -109,7 +112,7 @@ def run(port, window, count, tag):
     messages = [update(number, tag, when) for number in range(count)]
     asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     asking.connect(("127.0.0.1", port))
-    asking.settimeout(2)
+    asking.settimeout(30)
     waiting, following, again = {}, 0, 0
     begun = time.perf_counter()
     while following < count or waiting:

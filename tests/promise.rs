@@ -226,7 +226,8 @@ impl World {
     fn decide(&self, zone: &Zone, run: &Run, decision: &Decision, now: Instant) -> Result<Decided, Refusal> {
         let text = PlanText { path: "example.com.plan.toml".into(), text: self.plan().as_bytes().into() };
         let plan = Some((text, Instant::MIN));
-        let sources = Sources { zone, content: 0, plan, run: Some(run), armed: None, past: Past::default() };
+        let sources =
+            Sources { zone, content: 0, is_updated: false, plan, run: Some(run), armed: None, past: Past::default() };
         conduct::decide(&sources, decision, "a test", now)
     }
 
@@ -503,7 +504,15 @@ fn a_plan_that_many_zones_have_costs_each_less_than_a_kibibyte() {
     let path = "example.com.plan.toml".into();
     let text = PlanText { path, text: plan.as_bytes().into() };
     let past = Past::default();
-    let sources = Sources { zone: &zone, content: 0, plan: Some((text, Instant::MIN)), run: None, armed: None, past };
+    let sources = Sources {
+        zone: &zone,
+        content: 0,
+        is_updated: false,
+        plan: Some((text, Instant::MIN)),
+        run: None,
+        armed: None,
+        past,
+    };
     let armed = conduct::decide(&sources, &Decision::Arm, "a test", Instant::from_unix_seconds(T - 1_000_000)).unwrap();
     let news = watari::control::running::News::new(armed.outcome);
     let itinerary = news.itinerary().unwrap().size();

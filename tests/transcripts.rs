@@ -135,7 +135,7 @@ impl Files {
         let file = plan.as_ref().map(|(text, _)| text);
         let past = self.running.as_ref().map(|running| running.past(content, file, armed.as_ref(), now));
         let (past, run) = (past.unwrap_or_default(), self.running.as_ref().map(|running| &running.run));
-        Sources { zone, content, plan, run, armed, past }
+        Sources { zone, content, is_updated: false, plan, run, armed, past }
     }
 
     fn decide(&mut self, apex: &str, decision: Decision, act: bool, now: Instant, by: &str) -> Reply {

@@ -237,13 +237,24 @@ impl Catalog {
             .find_map(|skipped| self.exact(name, skipped).map(|entry| Match { entry, skipped }))
     }
 
-    /// The zone at `apex` as its file says, if it was ever loaded.
+    /// The zone at `apex` without what patches make of it, if it was ever loaded.
     pub fn zone(&self, apex: NameRef<'_>) -> Option<&Zone> {
         let mut suffixes = Suffixes::new();
         suffixes.set(apex.wire()).ok()?;
         match &self.exact(&suffixes, 0)?.stored {
             Stored::Fixed(zone) => Some(zone),
             Stored::Changing(timeline) | Stored::Closed(timeline) => Some(timeline.zone()),
+            Stored::Unavailable(_) => None,
+        }
+    }
+
+    /// What is served of the zone at `apex`, as a function of time, if it was ever loaded.
+    pub fn timeline(&self, apex: NameRef<'_>) -> Option<Arc<Timeline>> {
+        let mut suffixes = Suffixes::new();
+        suffixes.set(apex.wire()).ok()?;
+        match &self.exact(&suffixes, 0)?.stored {
+            Stored::Fixed(zone) => Some(Arc::new(Timeline::fixed(zone.clone()))),
+            Stored::Changing(timeline) => Some(timeline.clone()),
             Stored::Unavailable(_) => None,
         }
     }
@@ -258,8 +269,8 @@ impl Catalog {
     }
 
     /// What went and came before what is served of the zone that was `found`, if anything is remembered.
-    pub(super) fn chain(&self, found: Match<'_>) -> Option<&Chain> {
-        self.chain_at(found.entry.hash, found.entry.stored.apex()).map(|chain| &**chain)
+    pub(super) fn chain(&self, found: Match<'_>) -> Option<&Arc<Chain>> {
+        self.chain_at(found.entry.hash, found.entry.stored.apex())
     }
 
     /// What is remembered of the changes of the zone at `apex`.

@@ -21,12 +21,14 @@ use super::registry::Content;
 use super::running::{Archive, News, Running, Served};
 use super::secondary::Kept;
 use super::tree::Files;
-use super::updates::{Overlaid, Written};
+use super::updates::{Overlaid, Standing, Together, Written};
+use crate::answer::Chain;
 use crate::clock::Instant;
 use crate::diag::{Diagnostic, Severity};
 use crate::timeline::conduct::{self, Decided, Decision, PlanText, Refusal};
-use crate::timeline::{self, Schedule};
+use crate::timeline::{self, Schedule, Serial};
 use crate::wire::{Name, NameRef};
+use crate::zone::delta::Delta;
 use crate::zone::text::{self, Options};
 use crate::zone::update::SetAside;
 use crate::zone::{Zone, check};
@@ -103,6 +105,8 @@ pub enum Outcome {
         from: Arc<Secondary>,
         /// What is kept of it, if nothing is served.
         found: Option<Box<Kept>>,
+        /// And what of its changes.
+        remembered: Option<Arc<Chain>>,
         /// What its file says.
         content: Content,
     },
@@ -161,6 +165,11 @@ impl Loader {
         Since::between(base, zone, &self.limits)
     }
 
+    /// The same, where it is known.
+    pub fn since_of(&self, base: &Zone, delta: &Delta) -> Since {
+        Since::of(base, delta, &self.limits)
+    }
+
     /// Loads a zone, as of `now`.
     pub fn load(&self, request: Request, now: Instant) -> Loaded {
         let apex = request.apex.clone();
@@ -196,7 +205,9 @@ impl Loader {
                 return Loaded { disk, ..Loaded::unusable(apex.clone(), vec![secondary_and_zone(&apex, &files)]) };
             }
             Ok(metadata) => metadata,
-            Err(ReadError::NotFound) if files.secondary => return self.secondary(apex, &files, serving, &path, buffer),
+            Err(ReadError::NotFound) if files.secondary => {
+                return self.secondary(apex, &files, serving, (&path, now), buffer);
+            }
             Err(ReadError::NotFound) => return self.missing(apex, &files, &path),
             Err(error) => return Loaded::unusable(apex, vec![unreadable(&path, &error)]),
         };
@@ -245,15 +256,16 @@ impl Loader {
         }
         let (zone, overlaid) = match overlaid {
             None => (zone, None),
-            Some(overlaid) => match together(&overlaid, &zone, content.zone, &mut loaded, now) {
+            Some(overlaid) => match together(&overlaid, &zone, content.zone, &mut loaded, (serving.is_some(), now)) {
                 Some(together) => together,
                 None => return loaded,
             },
         };
         let found = plan.as_ref().map(|plan| plan.found(came_at(&metadata), now, serving.is_some()));
-        let content_served = Overlaid::content(content.zone, overlaid.as_ref());
+        let content_served = Overlaid::content(content.zone, overlaid.as_ref().map(|overlaid| &overlaid.standing));
+        let is_updated = overlaid.is_some();
         loaded.laid = loaded.laid.take().map(|laid| Laid { overlaid, ..laid });
-        let read = Served { zone: &zone, content: content_served, running: running.as_deref() };
+        let read = Served { zone: &zone, content: content_served, is_updated, running: running.as_deref() };
         let mut outcome = read.follow(found, || self.archive.plan_text(&loaded.apex), now, serving.is_some());
         if let Some(plan) = &plan {
             plan.explain(loaded.apex.as_ref(), &mut outcome.diagnostics);
@@ -346,7 +358,7 @@ impl Loader {
         apex: Name,
         files: &Files,
         serving: Option<Content>,
-        zone: &Path,
+        (zone, now): (&Path, Instant),
         buffer: &mut Vec<u8>,
     ) -> Loaded {
         let path = files.path(&apex, Role::Secondary);
@@ -373,7 +385,10 @@ impl Loader {
         let mut loaded = loaded;
         loaded.faults.extend(from.faults());
         let found = if serving.is_none() { self.archive.received(&loaded.apex).map(Box::new) } else { None };
-        Loaded { outcome: Outcome::Secondary { from, found, content }, ..loaded }
+        let recall =
+            |kept: &Kept| history::recall(&self.archive, &loaded.apex, &kept.copy.timeline(), now, &self.limits);
+        let remembered = found.as_deref().and_then(recall);
+        Loaded { outcome: Outcome::Secondary { from, found, remembered, content }, ..loaded }
     }
 
     /// What there is of a member of a catalog zone.
@@ -473,40 +488,66 @@ impl Loaded {
     }
 }
 
-/// Puts what updates have made of a zone over its `file`; `None` if nothing that can be served comes of it. What is to be
-/// said of it, and kept, is in `loaded`.
+/// Puts what updates have made of a zone over its `file`; `None` if nothing that can be served comes of it, while something
+/// is `serving`. If nothing is, as much of the updates is served as can stand, and all of them are kept. What is to be said
+/// of it, and kept, is in `loaded`.
 fn together(
     overlaid: &Overlaid,
     file: &Zone,
     content: Fingerprint,
     loaded: &mut Loaded,
-    now: Instant,
+    (serving, now): (bool, Instant),
 ) -> Option<(Zone, Option<Overlaid>)> {
     let apex = loaded.apex.clone();
-    let conflict = |why: String| {
-        let help = "what is served stays; change the file so that both can stand";
-        let message = format!("what updates have made of {apex} can't stand with what its file says: {why}");
-        Diagnostic::error("zone-update-conflict", message).help(help)
-    };
-    let together = match overlaid.over(&apex, file, content, now) {
-        Ok(together) => together,
-        Err(error) => {
-            loaded.faults.push(conflict(error.to_string()));
-            return None;
+    let why = match sound(overlaid, &apex, file, content, now) {
+        Ok(together) => {
+            let set_aside = |SetAside { owner, rtype }: &SetAside| {
+                let message = format!(
+                    "what an update made of {owner} {rtype} is set aside: it can't stand with what the file says now"
+                );
+                Diagnostic::warning("zone-update-set-aside", message)
+                    .help("the file was changed later, and so it counts")
+            };
+            loaded.faults.extend(together.set_aside.iter().map(set_aside));
+            loaded.laid = Some(Laid { overlaid: None, written: together.written });
+            return Some((together.zone, together.overlaid));
         }
+        Err(why) => why,
     };
-    let faults = check::contradictions(&together.zone.view(), &|_| HashMap::new());
-    if let Some(fault) = faults.first() {
-        loaded.faults.push(conflict(fault.message.clone()));
+    let message = format!("what updates have made of {apex} can't stand with what its file says: {why}");
+    let conflict = |help| Diagnostic::error("zone-update-conflict", message).help(help);
+    let less = if serving { Vec::new() } else { overlaid.less(file).into() };
+    let Some((less, together)) =
+        less.into_iter().find_map(|less| Some((less.overlay.len(), sound(&less, &apex, file, content, now).ok()?)))
+    else {
+        loaded.faults.push(conflict("what is served stays; change the file so that both can stand".to_owned()));
         return None;
+    };
+    loaded.faults.push(conflict(format!(
+        "served is the file, with what updates have made of {less} of {} RRsets; all of it is kept, and comes back when the \
+         file is changed so that both can stand",
+        overlaid.overlay.len()
+    )));
+    let standing = Standing { serial: Serial(together.zone.serial()), content: content.number(), ..overlaid.standing };
+    let written = Written { apex, standing: Some(standing), layers: Vec::new() };
+    let written = Some(written).filter(|_| standing != overlaid.standing);
+    loaded.laid = Some(Laid { overlaid: None, written });
+    Some((together.zone, Some(Overlaid { overlay: overlaid.overlay.clone(), standing })))
+}
+
+/// `overlaid` over `file`, or why that can't be served.
+fn sound(
+    overlaid: &Overlaid,
+    apex: &Name,
+    file: &Zone,
+    content: Fingerprint,
+    now: Instant,
+) -> Result<Together, String> {
+    let together = overlaid.over(apex, file, content, now).map_err(|error| error.to_string())?;
+    match check::contradictions(&together.zone.view(), &|_| HashMap::new()).first() {
+        Some(fault) => Err(fault.message.clone()),
+        None => Ok(together),
     }
-    loaded.faults.extend(together.set_aside.iter().map(|SetAside { owner, rtype }| {
-        let message =
-            format!("what an update made of {owner} {rtype} is set aside: it can't stand with what the file says now");
-        Diagnostic::warning("zone-update-set-aside", message).help("the file was changed later, and so it counts")
-    }));
-    loaded.laid = Some(Laid { overlaid: None, written: together.written });
-    Some((together.zone, together.overlaid))
 }
 
 /// What to say of a file that can't be read.

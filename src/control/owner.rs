@@ -131,6 +131,9 @@ pub struct Owner {
     has_stepped: bool,
     /// Whose decisions are carried out with what is published next.
     done: Vec<(Ticket, Answer)>,
+    /// Of zones without a plan that a patch lies over, what is served; [`Known::zone`](super::registry::Known::zone) is
+    /// without it.
+    amended: NameMap<Arc<Timeline>>,
     /// What updates have made of zones.
     overlaid: NameMap<Arc<Overlaid>>,
     /// Requests for updates that wait for their zone.
@@ -187,6 +190,7 @@ impl Owner {
             nowhere: Path::new("").into(),
             has_stepped: false,
             done: Vec::new(),
+            amended: NameMap::default(),
             overlaid: NameMap::default(),
             waiting: NameMap::default(),
             said: Vec::new(),
@@ -479,13 +483,14 @@ impl Owner {
         }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
-            Outcome::Secondary { from, found, content } => {
+            Outcome::Secondary { from, found, remembered, content } => {
                 known.content = content;
-                self.is_fetched(apex, from, found, faults, clock);
+                self.is_fetched(apex, from, (found, remembered), faults, clock);
             }
             Outcome::Ready { news, content, before } => {
                 let zone_changed = known.content.zone != content.zone;
-                let is_same = matches!(&before, Before::Since(since) if since.is_nothing());
+                let is_same =
+                    matches!(&before, Before::Since(since) if Self::is_as_served(self.amended.get(&apex), since));
                 let change = ServedAnew {
                     before: serving,
                     after: news.serial_at(clock).unwrap_or(serial),
@@ -514,6 +519,7 @@ impl Owner {
             }
             Outcome::Gone => {
                 self.zones.remove(&apex);
+                self.amended.remove(&apex);
                 self.follow(&apex, None, clock);
                 self.reporter.gone(&apex, before != Standing::New, "its file has gone", faults);
                 self.unpublished.push((apex.clone(), Service::Gone));
@@ -535,6 +541,7 @@ impl Owner {
             known.serial = Serial(timeline.at(clock).serial);
             known.zone = Some(timeline.zone().clone());
         }
+        self.is_amended(&apex, &timeline, running.is_none());
         if let (Some(serial), Some(running)) = (overtaken, &mut running) {
             running.overtaken = Some(serial);
             self.enqueue(&apex);

@@ -140,6 +140,8 @@ pub struct Served<'a> {
     pub zone: &'a Zone,
     /// The fingerprint of its file's content.
     pub content: u64,
+    /// Whether updates lie over the file.
+    pub is_updated: bool,
     /// Where its plan stands.
     pub running: Option<&'a Running>,
 }
@@ -180,7 +182,7 @@ impl Served<'_> {
         archive: impl FnOnce() -> Option<PlanText>,
         at: Instant,
     ) -> Sources<'_> {
-        let Served { zone, content, running } = *self;
+        let Served { zone, content, is_updated, running } = *self;
         let armed = running.and_then(|running| match &plan {
             Some((text, _)) if text.digest() == running.run.plan => Some(text.clone()),
             _ => archive(),
@@ -188,7 +190,7 @@ impl Served<'_> {
         let past = running
             .map(|running| running.past(content, plan.as_ref().map(|(text, _)| text), armed.as_ref(), at))
             .unwrap_or_default();
-        Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
+        Sources { zone, content, is_updated, plan, run: running.map(|running| &running.run), armed, past }
     }
 }
 

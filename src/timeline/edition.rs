@@ -149,6 +149,12 @@ impl Timeline {
         Timeline { zone, patches, first, later: Arc::default(), serials, countdown: None, flipped: None }
     }
 
+    /// A zone that doesn't change, with `patch`, one of its own, over it.
+    pub fn amended(zone: Zone, patch: Patch, serial: u32) -> Timeline {
+        let first = Edition { patch: Some(PatchId(0)), ..Edition::first(serial) };
+        Timeline { patches: Box::new([patch]), first, ..Timeline::with_serial(zone, serial) }
+    }
+
     /// `first` until `later` begins; `patches` are patches of `zone`. `None` if the editions don't make a timeline: if
     /// they don't each begin after the one before, the first at [`Instant::MIN`], or if one names a patch or a
     /// countdown that isn't there.

@@ -6,6 +6,7 @@
 //!
 //! RFC 1034 § 4.2 and 4.3, RFC 2181, RFC 4592, RFC 6672.
 
+mod amend;
 mod block;
 mod build;
 pub mod check;
@@ -31,6 +32,7 @@ mod view;
 use std::fmt;
 use std::sync::Arc;
 
+pub use amend::{AmendError, Amended};
 pub use block::{BlockTooLarge, RECORD_HEADER as RECORD_HEADER_LEN};
 pub use build::{AddError, BuildError, Remark, ZoneBuilder};
 pub use hash::{NameHash, Suffixes};

@@ -184,6 +184,88 @@ fn a_person_edits_the_file_and_nobody_loses_a_change() {
 }
 
 #[test]
+fn who_changed_what_is_in_the_history() {
+    let mut server = serve(ZONE);
+    update(&server, "update add token.a.example 60 TXT x\nupdate delete www.a.example A");
+    let log = |server: &Watari| server.command(&["zone", "log", "a.example"]).1;
+    server.until("it is noted", |server| log(server).contains("10 → 11"));
+    let line = log(&server);
+    assert!(line.contains("-2    +2  update    the key all. at 127.0.0.1\n"), "{line}");
+    let (fine, diff) = server.command(&["zone", "diff", "a.example", "10"]);
+    let shown: Vec<_> = diff.lines().filter(|line| !line.contains("SOA")).skip(2).collect();
+    assert_eq!(
+        (fine, shown),
+        (true, vec!["+token.a.example.\t60\tIN\tTXT\t\"x\"", "-www.a.example.\t300\tIN\tA\t192.0.2.2"]),
+        "{diff}"
+    );
+    for (serial, status) in [("10", 0), ("9", 1)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+        let ended =
+            command.current_dir(server.folder.path()).args(["zone", "diff", "a.example", serial]).output().unwrap();
+        assert_eq!(ended.status.code(), Some(status), "{serial}");
+    }
+}
+
+#[test]
+fn after_a_restart_as_much_is_served_as_can_stand_and_nothing_is_lost() {
+    let mut server = serve(ZONE);
+    update(&server, "update add d.a.example 60 DNAME www.a.example.\nupdate add token.a.example 60 TXT x");
+    let before = serial(&server);
+    let restart = |server: Watari, zone: &str| {
+        let Watari { folder, running, .. } = server;
+        drop(running);
+        fs::write(folder.path().join("zones/a.example.zone"), zone).unwrap();
+        Watari::start(folder, &[])
+    };
+    let contradicting = format!("{ZONE}x.d A 192.0.2.9\n");
+    for round in 0..2 {
+        server = restart(server, &contradicting);
+        assert!(server.log().contains("error[zone-update-conflict]: what updates have made of a.example."));
+        assert!(server.log().contains("with what updates have made of 1 of 2 RRsets"), "{}", server.log());
+        let served = (server.data("token.a.example", "TXT"), server.data("x.d.a.example", "A"));
+        assert_eq!(served, ("\"x\"".to_owned(), "192.0.2.9".to_owned()), "{round}");
+        assert!(server.data("d.a.example", "DNAME").is_empty());
+        assert_eq!(serial(&server), before + 1, "{round}");
+    }
+    update(&server, "update add other.a.example 60 TXT y");
+    server = restart(server, ZONE);
+    assert_eq!(server.data("d.a.example", "DNAME"), "www.a.example.");
+    assert_eq!(["token", "other"].map(|name| server.data(&format!("{name}.a.example"), "TXT")), ["\"x\"", "\"y\""]);
+    assert_eq!(serial(&server), before + 3);
+}
+
+#[test]
+fn a_zone_whose_plan_is_over_is_updated_without_a_word_in_the_journal() {
+    let mut server = serve(ZONE);
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48);
+    let plan = format!(
+        "version = 1\nat = \"{at}\"\narm = \"on-load\"\nlate = \"accept\"\n[[flip]]\nname = \"www\"\ntype = \"A\"\n\
+         from = [\"192.0.2.2\"]\nto = [\"192.0.2.3\"]\n"
+    );
+    server.write("a.example.plan.toml", &plan);
+    server.until("it is armed", |server| server.log().contains("armed by"));
+    fs::remove_file(server.path("a.example.plan.toml")).unwrap();
+    server.until("it is withdrawn", |server| server.log().contains("withdrawn by"));
+    let entries = |server: &Watari| {
+        let ask = ["state/watari.db", "SELECT COUNT(*) FROM event"];
+        let rows = program::run("sqlite3", server.folder.path(), &ask, support::watari::PATIENCE);
+        rows.stdout.trim().parse::<u32>().unwrap_or_else(|_| panic!("{}", rows.stderr))
+    };
+    let (before, begun) = (entries(&server), serial(&server));
+    for number in 1..4 {
+        update(&server, &format!("update add token{number}.a.example 60 TXT x"));
+    }
+    assert_eq!((entries(&server), serial(&server)), (before, begun + 3));
+    let Watari { folder, running, .. } = server;
+    drop(running);
+    let mut server = Watari::start(folder, &[]);
+    assert_eq!((entries(&server), serial(&server)), (before, begun + 3), "nor at a restart, which serves the same");
+    server.write("a.example.zone", &format!("{ZONE}mail A 192.0.2.5\n"));
+    server.until_data("mail.a.example", "192.0.2.5");
+    assert_eq!(serial(&server), begun + 4);
+}
+
+#[test]
 fn where_both_can_not_stand_the_file_counts_and_that_is_said() {
     let mut server = serve(ZONE);
     update(&server, "update add alias.a.example 60 CNAME www.a.example.");

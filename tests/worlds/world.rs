@@ -404,7 +404,8 @@ impl World {
         let Some(zone) = text::load(apex.as_ref(), &path, zone_text.as_bytes(), &NoInclude).zone else {
             return loaded(Outcome::Unusable);
         };
-        let read = Served { zone: &zone, content: content.zone.number(), running: running.as_deref() };
+        let read =
+            Served { zone: &zone, content: content.zone.number(), is_updated: false, running: running.as_deref() };
         let news = Box::new(News::new(read.follow(plan, || self.journal.plan_text(), now, serving.is_some())));
         let before = match &base {
             Some(base) => Before::Since(Since::between(base, &zone, &Limits::default())),
@@ -418,7 +419,7 @@ impl World {
         let plan = self.disk.plan().filter(|_| files.plan);
         let result = match timeline {
             Some(timeline) => {
-                let served = Served { zone: timeline.zone(), content, running: running.as_deref() };
+                let served = Served { zone: timeline.zone(), content, is_updated: false, running: running.as_deref() };
                 served.decide(plan, || self.journal.plan_text(), &asked.decision, &asked.by, now)
             }
             None => Err(Refusal::NoPlan),

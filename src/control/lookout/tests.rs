@@ -73,7 +73,8 @@ impl World {
         let run = (!self.run.proposed).then_some(&self.run);
         let text = Some(self.plan.clone());
         let plan = text.clone().map(|text| (text, self.now));
-        let sources = Sources { zone: &self.zone, content: 0, plan, run, armed: text, past: Past::default() };
+        let sources =
+            Sources { zone: &self.zone, content: 0, is_updated: false, plan, run, armed: text, past: Past::default() };
         let decided = conduct::decide(&sources, &decision, by, self.now.after(HEADWAY)).unwrap();
         self.entries.extend(decided.outcome.entries);
         self.run = decided.outcome.run.unwrap();

@@ -48,7 +48,10 @@ impl Owner {
     /// What a zone's files are, and the fingerprint of the content that is served of it, if it is.
     pub fn served(&self, apex: &Name) -> Option<(&Files, u64)> {
         let known = self.zones.get(apex).filter(|known| known.is_served())?;
-        Some((&known.files, Overlaid::content(known.content.zone, self.overlaid(apex))))
+        Some((
+            &known.files,
+            Overlaid::content(known.content.zone, self.overlaid(apex).map(|overlaid| &overlaid.standing)),
+        ))
     }
 
     /// Hands a question of a person to who works it out, when nobody else is at the zone.
@@ -71,7 +74,8 @@ impl Owner {
         self.loading += 1;
         let running = self.running.get(&asked.apex).cloned();
         let overlaid = self.overlaid.get(&asked.apex).map(|overlaid| &**overlaid);
-        let (files, content) = (known.files.clone(), Overlaid::content(known.content.zone, overlaid));
+        let (files, content) =
+            (known.files.clone(), Overlaid::content(known.content.zone, overlaid.map(|overlaid| &overlaid.standing)));
         effects.push(Effect::Consider(Consider { asked, files, content, running }));
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Owner;
 use crate::clock::Instant;
-use crate::control::history::{Before, Cause, Passage, Stand};
+use crate::control::history::{Before, Cause, Passage, Since, Stand};
 use crate::control::names::Role;
 use crate::control::report::Report;
 use crate::control::running::{News, Running};
@@ -12,6 +12,7 @@ use crate::control::store::change::Source;
 use crate::control::tree::Files;
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
+use crate::zone::delta::Delta;
 
 /// Where that comes from which files say.
 pub(super) fn cause(apex: &Name, files: &Files, news: &News, zone_changed: bool) -> Cause {
@@ -38,7 +39,11 @@ impl Owner {
         let zone = self.zones.get(apex).and_then(|known| known.zone.clone());
         let (before, known, itinerary) = match (told.and_then(|old| old.timeline.as_ref()), zone) {
             (Some(old), _) => (Some(Stand::at(old, clock)), known, told.and_then(|old| old.itinerary.clone())),
-            (None, Some(zone)) => (Some(Stand::at(&Arc::new(Timeline::fixed(zone)), clock)), known, None),
+            (None, Some(zone)) => {
+                let amended = self.amended.get(apex).cloned();
+                let timeline = amended.unwrap_or_else(|| Arc::new(Timeline::fixed(zone)));
+                (Some(Stand::at(&timeline, clock)), known, None)
+            }
             (None, None) => {
                 let chain = if let Before::First(chain) = known { chain } else { None };
                 // What was armed before the server was started may have come to pass since.
@@ -72,6 +77,23 @@ impl Owner {
         if since.counts != alone {
             self.reporter.say(Report::changed_in_a_hand_over(apex, until));
         }
+    }
+
+    /// Remembers what is served of a zone if a patch lies over it, and that is not its plan's.
+    pub(super) fn is_amended(&mut self, apex: &Name, timeline: &Arc<Timeline>, is_plain: bool) {
+        match timeline.first().patch {
+            Some(_) if is_plain => _ = self.amended.insert(apex.clone(), timeline.clone()),
+            _ => _ = self.amended.remove(apex),
+        }
+    }
+
+    /// Whether a zone that differs so from [`Known::zone`](crate::control::registry::Known::zone) has what is served.
+    pub(super) fn is_as_served(amended: Option<&Arc<Timeline>>, since: &Since) -> bool {
+        let Some(timeline) = amended else { return since.is_nothing() };
+        let back = Delta::between(timeline.transferred(*timeline.first()), timeline.zone().view());
+        let may_be = since.counts == (back.added.len() as u64, back.removed.len() as u64);
+        let delta = since.delta.as_ref().filter(|_| may_be).and_then(|delta| Delta::from_bytes(delta));
+        delta.is_some_and(|delta| back.then(delta).is_empty())
     }
 
     /// Takes note of the step that `timeline` takes at `at`.

@@ -289,7 +289,7 @@ impl World {
             self.journal.iter().rev().filter(|record| record.apex == *apex).find_map(|record| record.plan.clone());
         let file = plan.as_ref().map(|(text, _)| text);
         let past = running.map(|running| running.past(content, file, armed.as_ref(), self.clock())).unwrap_or_default();
-        Sources { zone, content, plan, run: running.map(|running| &running.run), armed, past }
+        Sources { zone, content, is_updated: false, plan, run: running.map(|running| &running.run), armed, past }
     }
 
     fn considered(&self, consider: Consider) -> Considered {

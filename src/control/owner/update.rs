@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::Effect;
 use super::{Owner, Pending, recorded};
 use crate::clock;
-use crate::control::history::{Before, Cause};
+use crate::control::history::Cause;
 use crate::control::load::Laid;
 use crate::control::names::NameMap;
 use crate::control::registry::Phase;
@@ -130,9 +130,11 @@ impl Owner {
             return effects.push(Effect::Say(answers));
         }
         if let Some(made) = made {
-            self.overlaid.insert(apex.clone(), made.overlaid.into());
+            let overlaid = Arc::make_mut(self.overlaid.entry(apex.clone()).or_default());
+            overlaid.standing = made.standing;
+            Arc::make_mut(&mut overlaid.overlay).take_up(made.written.layers);
             let cause = Cause { source: Source::Update, by: made.by };
-            self.serve(apex, *made.news, Before::Since(made.since), cause, clock);
+            self.serve(apex, *made.news, made.before, cause, clock);
             // Who waits for an answer does not wait for what else is loading.
             self.published_at = None;
         }

@@ -141,7 +141,8 @@ impl Control {
         let told = self.owner.notifier().standing(&apex);
         let sightings = self.owner.sightings(&apex, now);
         rayon::spawn(move || {
-            let served = running::Served { zone: &zone, content, running: running.as_deref() };
+            let served =
+                running::Served { zone: &zone, content, is_updated: overlaid.is_some(), running: running.as_deref() };
             let schedule = loader.schedule(&served);
             let entries = archive.entries(&apex);
             let rest = (&clock, now, styled);
@@ -157,6 +158,7 @@ impl Control {
     pub(super) fn consider(&self, consider: Consider) {
         let Consider { asked, files, content, running } = consider;
         let zone = self.zone(&asked.apex);
+        let is_updated = self.owner.overlaid(&asked.apex).is_some();
         let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
         // Who has gone was told that it was not done.
         let gathering = self.parts.get(&asked.ticket).and_then(|(number, _)| self.gatherings.get(number));
@@ -169,7 +171,7 @@ impl Control {
             let now = clock.next();
             let result = match &zone {
                 Some(zone) => {
-                    let served = running::Served { zone, content, running: running.as_deref() };
+                    let served = running::Served { zone, content, is_updated, running: running.as_deref() };
                     loader.decide(&asked.apex, &files, &served, &asked.decision, &asked.by, now)
                 }
                 None => Err(crate::timeline::conduct::Refusal::NoPlan),

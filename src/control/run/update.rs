@@ -15,13 +15,13 @@ static REFUSED: Occasionally = Occasionally::new();
 
 impl Control {
     pub(super) fn update(&self, job: Job) {
-        let zone = self.catalog.zone(job.apex.as_ref()).cloned();
+        let served = self.catalog.timeline(job.apex.as_ref());
         let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
         let rights = self.rights.snapshot();
         rayon::spawn(move || {
             let apex = job.apex.clone();
             // One update that finds a fault of ours must not take the zone's others down: who asked is told nothing.
-            let run = || zone.map(|zone| job.run(&zone, &loader, &rights.update, clock.next()));
+            let run = || served.map(|served| job.run(&served, &loader, &rights.update, clock.next()));
             let updated = catch_unwind(AssertUnwindSafe(run)).ok().flatten();
             let updated = updated.unwrap_or_else(|| Updated::nothing(apex));
             _ = queue.send(Word::Event(Event::Updated(Box::new(updated))));
@@ -29,11 +29,11 @@ impl Control {
     }
 
     pub(super) fn sync(&self, sync: Sync) {
-        let zone = self.catalog.zone(sync.keep.apex.as_ref()).cloned();
+        let served = self.catalog.timeline(sync.keep.apex.as_ref());
         let (loader, clock, queue) = (self.loader.clone(), self.clock.clone(), self.queue.0.clone());
         rayon::spawn(move || {
-            let written = match &zone {
-                Some(zone) => sync.write(zone, &loader, clock.next()),
+            let written = match &served {
+                Some(served) => sync.write(served, &loader, clock.next()),
                 None => Err("it is not served".to_owned()),
             };
             let written = written.map(|path| tracing::info!("{} is written anew, with its updates", path.display()));
@@ -41,7 +41,8 @@ impl Control {
         });
     }
 
-    pub(super) fn say(&self, answers: Vec<(Petitioned, Said)>) {
+    pub(super) fn say(&mut self, answers: Vec<(Petitioned, Said)>) {
+        answers.iter().for_each(|(_, said)| self.updates.add(said.rcode));
         let clock = self.clock.clone();
         rayon::spawn(move || {
             let now = clock.now();

@@ -1,22 +1,15 @@
 //! What we have of a zone that is fetched: the zone as it came whole, and what has changed since.
 //!
-//! A small difference of a big zone costs what it touches, and not the zone: it becomes a patch over the zone that came
-//! whole, together with those before it. When that has grown, or where a zone is cut or what denies its names changes, all
-//! is put together anew.
+//! A small difference of a big zone becomes a patch over the zone that came whole, together with those before it
+//! ([`Zone::amended`]).
 
 use std::collections::HashMap;
 
 use crate::control::history::{Limits, Since};
 use crate::diag::Diagnostic;
-use crate::timeline::{Edition, PatchId, Timeline};
-use crate::wire::Rtype;
+use crate::timeline::Timeline;
 use crate::zone::delta::{Delta, Mismatch, Step};
-use crate::zone::{Change, Patch, PatchError, View, Zone, check};
-
-/// A zone of fewer records is always put together anew: it is answered from in the shortest way.
-const PATCHED_FROM: usize = 4096;
-/// How many records may differ, of a zone of fewer than a million.
-const PATCHED_MAX: usize = 1024;
+use crate::zone::{AmendError, Amended, Patch, PatchError, View, Zone, check};
 
 /// What we have of a zone.
 #[derive(Clone, Debug)]
@@ -42,6 +35,15 @@ pub enum Unfit {
     /// The zone contradicts itself.
     #[error("the zone contradicts itself")]
     Contradictions(Vec<Diagnostic>),
+}
+
+impl From<AmendError> for Unfit {
+    fn from(error: AmendError) -> Unfit {
+        match error {
+            AmendError::Mismatch(mismatch) => mismatch.into(),
+            AmendError::Patch(error) => error.into(),
+        }
+    }
 }
 
 impl Copy {
@@ -74,22 +76,14 @@ impl Copy {
             Some((before, _)) => before.clone().then(delta),
             None => delta,
         };
-        let changes = since.changes(self.zone.view())?;
-        let records = self.zone.record_count();
-        let is_small = records >= PATCHED_FROM && since.len() <= PATCHED_MAX.max(records / 1024);
-        if is_small && !denies_anew(self.zone.view(), &changes) {
-            match Patch::new(&self.zone, &changes) {
-                Ok(patch) => {
-                    let view = View::new(&self.zone, Some(&patch), serial);
-                    let suspect = check::is_suspect_at(view, changes.iter().map(|change| &change.owner));
-                    sound(view, suspect)?;
-                    return Ok(Copy { zone: self.zone.clone(), since: Some((since, patch)), serial });
-                }
-                Err(PatchError::Structure { .. }) => {}
-                Err(error) => return Err(error.into()),
+        match self.zone.amended(&since)? {
+            Amended::Patched(patch, owners) => {
+                let view = View::new(&self.zone, Some(&patch), serial);
+                sound(view, check::is_suspect_at(view, owners.iter()))?;
+                Ok(Copy { zone: self.zone.clone(), since: Some((since, patch)), serial })
             }
+            Amended::Anew(zone) => Copy::whole(zone),
         }
-        Copy::whole(self.zone.rebuilt(&changes)?)
     }
 
     /// What is served.
@@ -114,10 +108,10 @@ impl Copy {
 
     /// What is served, at all times.
     pub fn timeline(&self) -> Timeline {
-        let fixed = || Timeline::with_serial(self.zone.clone(), self.serial);
-        let Some((_, patch)) = &self.since else { return fixed() };
-        let first = Edition { patch: Some(PatchId(0)), ..Edition::first(self.serial) };
-        Timeline::new(self.zone.clone(), vec![patch.clone()], first, Vec::new(), None).unwrap_or_else(fixed)
+        match &self.since {
+            Some((_, patch)) => Timeline::amended(self.zone.clone(), patch.clone(), self.serial),
+            None => Timeline::with_serial(self.zone.clone(), self.serial),
+        }
     }
 }
 
@@ -126,28 +120,11 @@ fn sound(view: View<'_>, is_suspect: bool) -> Result<(), Unfit> {
     if faults.is_empty() { Ok(()) } else { Err(Unfit::Contradictions(faults)) }
 }
 
-/// Whether `changes` change which names have what denies others, or whether the zone is signed: a patch does not know
-/// of that.
-fn denies_anew(view: View<'_>, changes: &[Change]) -> bool {
-    changes.iter().any(|change| {
-        let matters = match change.rtype {
-            Rtype::NSEC | Rtype::NSEC3 | Rtype::NSEC3PARAM => true,
-            Rtype::DNSKEY | Rtype::RRSIG => change.owner.as_ref() == view.apex(),
-            _ => false,
-        };
-        let exists = view.find(change.owner.as_ref()).is_some_and(|node| match change.rtype {
-            Rtype::RRSIG => node.rrsets().any(|rrset| rrset.rtype() == Rtype::RRSIG),
-            rtype => node.rrset(rtype).is_some(),
-        });
-        matters && exists == change.rdatas.is_empty()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::wire::Name;
+    use crate::wire::{Name, Rtype};
     use crate::zone::delta::Record;
     use crate::zone::text;
 

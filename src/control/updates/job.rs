@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{OVERLAY_SIZE_MAX, Overlaid, Petitioned, Standing, Written};
 use crate::clock::Instant;
 use crate::control::fingerprint::Fingerprint;
-use crate::control::history::Since;
+use crate::control::history::Before;
 use crate::control::load::Loader;
 use crate::control::running::{News, Running, Served};
 use crate::control::tree::Files;
@@ -13,8 +13,9 @@ use crate::timeline::serial::Succession;
 use crate::timeline::{Schedule, Serial, Timeline};
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Name, Rcode, Rtype};
-use crate::zone::update::{Changed, Draft, Overlay, Policy, Refusal};
-use crate::zone::{View, Zone};
+use crate::zone::delta::Delta;
+use crate::zone::update::{Changed, Draft, Policy, Refusal};
+use crate::zone::{Amended, View, Zone};
 
 /// The most who are named as those that asked for what is made together.
 const NAMED_MAX: usize = 8;
@@ -69,12 +70,12 @@ impl From<Refusal> for Said {
 pub struct Made {
     /// The zone.
     pub news: Box<News>,
-    /// What updates have made of it.
-    pub overlaid: Overlaid,
+    /// How what updates have made of it stands.
+    pub standing: Standing,
     /// What of that is new.
     pub written: Written,
     /// What differs from the zone that is served.
-    pub since: Since,
+    pub before: Before,
     /// Who has asked for it, for people.
     pub by: Arc<str>,
 }
@@ -98,13 +99,14 @@ impl Updated {
 }
 
 impl Job {
-    /// Does it, over the zone that is served.
-    pub fn run(self, zone: &Zone, loader: &Loader, policy: &Policy, now: Instant) -> Updated {
-        let served = Served { zone, content: 0, running: self.running.as_deref() };
+    /// Does it, over what is `served`.
+    pub fn run(self, served: &Timeline, loader: &Loader, policy: &Policy, now: Instant) -> Updated {
+        let zone = served.zone();
+        let timeline = self.running.as_ref().and_then(|running| running.timeline.as_deref()).unwrap_or(served);
+        let served = Served { zone, content: 0, is_updated: true, running: self.running.as_deref() };
         let is_under_way = self.running.as_ref().is_some_and(|running| !running.run.is_over());
         let schedule = if is_under_way { loader.schedule(&served) } else { None };
-        let timeline = self.running.as_ref().and_then(|running| running.timeline.as_ref());
-        let view = timeline.map_or_else(|| zone.view(), |timeline| timeline.view_of(timeline.at(now), now));
+        let view = timeline.view_of(timeline.at(now), now);
         let mut draft = Draft::new(view);
         let mut said = Vec::with_capacity(self.petitions.len());
         let mut changing = 0;
@@ -148,47 +150,48 @@ impl Job {
         if changed.is_empty() {
             return Ok(None);
         }
-        let failed = |why: String| Refusal::new(Rcode::SERVFAIL, why);
         let serial = self.serial(view, draft, now);
-        let changed: Vec<_> = changed.into_iter().map(|changed| changed.with_serial(serial.0)).collect();
-        let mut overlay = self.overlaid.as_ref().map(|overlaid| (*overlaid.overlay).clone()).unwrap_or_default();
-        let size_before = overlay.size();
-        let keys = overlay.fold(&changed);
-        if overlay.size() > OVERLAY_SIZE_MAX.max(size_before) {
+        let mut changed: Vec<_> = changed.into_iter().map(|changed| changed.with_serial(serial.0)).collect();
+        if !changed.iter().any(|changed| changed.rtype == Rtype::SOA) {
+            let renumbered = if self.has_plan() { zone.view() } else { view };
+            changed.extend(Changed::renumbered(renumbered, serial.0));
+        }
+        let none = Overlaid::default();
+        let before = self.overlaid.as_deref().unwrap_or(&none);
+        // The whole may be large: only what is touched is made anew.
+        let mut touched = before.overlay.of(changed.iter().map(Changed::key));
+        let rest = before.overlay.size() - touched.size();
+        let keys = touched.fold(&changed);
+        if rest + touched.size() > OVERLAY_SIZE_MAX.max(before.overlay.size()) {
             let why = "updates have made more of the zone than is kept; `watari zone sync` writes it into its file";
             return Err(Refusal::new(Rcode::REFUSED, why));
         }
-        let layers = keys.into_iter().map(|key| (key.clone(), overlay.layer(&key).cloned())).collect();
-        let mut changes: Vec<_> = changed.iter().map(Changed::to_change).collect();
-        if !changed.iter().any(|changed| changed.rtype == Rtype::SOA) {
-            changes.extend(Overlay::renumbered(zone, serial.0));
-        }
-        // What goes comes first: see `Delta::changes`.
-        changes.sort_by_key(|change| !change.rdatas.is_empty());
-        let base = zone;
-        let zone = base.rebuilt(&changes).map_err(|error| failed(error.to_string()))?;
-        let standing = Standing {
-            serial,
-            content: self.content.number(),
-            ..self.overlaid.as_ref().map(|overlaid| overlaid.standing).unwrap_or_default()
+        let layers = keys.into_iter().map(|key| (key.clone(), touched.layer(&key).cloned())).collect();
+        let standing = Standing { serial, content: self.content.number(), ..before.standing };
+        let (news, before) = match self.has_plan() {
+            false => amended(zone, view, &changed, loader)?,
+            true => {
+                let rebuilt = rebuilt(zone, &changed)?;
+                let before = Before::Since(loader.since(zone, &rebuilt));
+                (self.news(&rebuilt, &standing, loader, now)?, before)
+            }
         };
-        let overlaid = Overlaid { overlay: Arc::new(overlay), standing };
-        let news = self.news(&zone, &overlaid, loader, now)?;
         let written = Written { apex: self.apex.clone(), standing: Some(standing), layers };
-        let since = loader.since(base, &zone);
         let mut by: Vec<_> = self.petitions.iter().map(|petitioned| petitioned.petition().by()).collect();
         by.dedup();
         by.truncate(NAMED_MAX);
-        Ok(Some(Made { news: Box::new(news), overlaid, written, since, by: by.join(", ").into() }))
+        Ok(Some(Made { news: Box::new(news), standing, written, before, by: by.join(", ").into() }))
+    }
+
+    /// Whether the zone has a plan, or had one.
+    fn has_plan(&self) -> bool {
+        self.running.is_some() || self.files.plan || self.files.portfolio.is_some()
     }
 
     /// The zone over time, its plan's steps made anew over it.
-    fn news(&self, zone: &Zone, overlaid: &Overlaid, loader: &Loader, now: Instant) -> Result<News, Refusal> {
-        if self.running.is_none() && !self.files.plan && self.files.portfolio.is_none() {
-            return Ok(News::plain(Timeline::fixed(zone.clone())));
-        }
-        let content = Overlaid::content(self.content, Some(overlaid));
-        let served = Served { zone, content, running: self.running.as_deref() };
+    fn news(&self, zone: &Zone, standing: &Standing, loader: &Loader, now: Instant) -> Result<News, Refusal> {
+        let content = Overlaid::content(self.content, Some(standing));
+        let served = Served { zone, content, is_updated: true, running: self.running.as_deref() };
         let outcome = loader.follow(&self.apex, &self.files, &served, now);
         let outcome = outcome.map_err(|fault| Refusal::new(Rcode::SERVFAIL, fault.message))?;
         let why = outcome.diagnostics.iter().find(|diagnostic| diagnostic.is_error());
@@ -212,6 +215,28 @@ impl Job {
     }
 }
 
+/// `zone`, of which `view` is served, after what has `changed`.
+fn amended(zone: &Zone, view: View<'_>, changed: &[Changed], loader: &Loader) -> Result<(News, Before), Refusal> {
+    let mut delta = Delta::default();
+    changed.iter().for_each(|changed| changed.note(&mut delta));
+    let serial = delta.serials().map_or(view.serial(), |(_, serial)| serial);
+    let since = Delta::between(zone.view(), view).then(delta);
+    let amended = zone.amended(&since).map_err(|error| Refusal::new(Rcode::SERVFAIL, error.to_string()))?;
+    let (timeline, before) = match amended {
+        Amended::Patched(patch, _) => (Timeline::amended(zone.clone(), patch, serial), Before::Known),
+        Amended::Anew(anew) => (Timeline::fixed(anew), Before::Since(loader.since_of(zone, &since))),
+    };
+    Ok((News::plain(timeline), before))
+}
+
+/// `zone` after what has `changed`, put together anew.
+fn rebuilt(zone: &Zone, changed: &[Changed]) -> Result<Zone, Refusal> {
+    let mut changes: Vec<_> = changed.iter().map(Changed::to_change).collect();
+    // What goes comes first: see `Delta::changes`.
+    changes.sort_by_key(|change| !change.rdatas.is_empty());
+    zone.rebuilt(&changes).map_err(|error| Refusal::new(Rcode::SERVFAIL, error.to_string()))
+}
+
 /// Whether the last update left alone what a plan that is under way flips or lowers.
 fn untouched(draft: &Draft<'_>, schedule: Option<&Schedule>) -> Result<(), Refusal> {
     let Some(schedule) = schedule else { return Ok(()) };
@@ -231,7 +256,7 @@ fn untouched(draft: &Draft<'_>, schedule: Option<&Schedule>) -> Result<(), Refus
 }
 
 fn counting(mut made: Made, updates: u64) -> Made {
-    made.overlaid.standing.updates += updates;
-    made.written.standing = Some(made.overlaid.standing);
+    made.standing.updates += updates;
+    made.written.standing = Some(made.standing);
     made
 }

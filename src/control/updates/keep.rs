@@ -15,9 +15,8 @@ use crate::control::running::Running;
 use crate::control::socket::Reply;
 use crate::control::tree::Files;
 use crate::control::write;
-use crate::timeline::Digest;
+use crate::timeline::{Digest, Timeline};
 use crate::wire::Name;
-use crate::zone::Zone;
 use crate::zone::text::print_pretty;
 
 /// What is to be done.
@@ -111,7 +110,7 @@ impl Sync {
     ///
     /// # Errors
     /// Why not.
-    pub fn write(&self, zone: &Zone, loader: &Loader, now: Instant) -> Result<PathBuf, String> {
+    pub fn write(&self, served: &Timeline, loader: &Loader, now: Instant) -> Result<PathBuf, String> {
         let Sync { keep, files, content, running, overlaid } = self;
         let apex = keep.apex.clone();
         let path = files.path(&apex, Role::Zone);
@@ -128,7 +127,8 @@ impl Sync {
             return Err(format!("{} is not what is served: it was edited meanwhile, or can't be used", path.display()));
         }
         let mut text = String::new();
-        print_pretty(zone.view(), &mut text).map_err(|error| error.to_string())?;
+        let view = if running.is_some() { served.zone().view() } else { served.transferred(*served.first()) };
+        print_pretty(view, &mut text).map_err(|error| error.to_string())?;
         let shown = |error: std::io::Error| format!("{} can't be written: {error}", path.display());
         let mode = path.metadata().map_err(shown)?.permissions();
         write::whole(&path, text.as_bytes(), true).map_err(shown)?;

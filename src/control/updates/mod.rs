@@ -24,7 +24,7 @@ use super::fingerprint::Fingerprint;
 use crate::clock::Instant;
 use crate::timeline::Serial;
 use crate::timeline::serial::Succession;
-use crate::wire::Name;
+use crate::wire::{Name, NameRef, Rtype};
 use crate::zone::update::{Key, Layer, Overlay, SetAside};
 use crate::zone::{PatchError, Zone};
 
@@ -84,9 +84,20 @@ pub struct Together {
 }
 
 impl Overlaid {
-    /// What stands for a zone as it is served: its file, whose content is `file`, and what updates have made of it.
-    pub fn content(file: Fingerprint, overlaid: Option<&Overlaid>) -> u64 {
-        overlaid.map_or(file, |overlaid| file.with(u64::from(overlaid.standing.serial.0))).number()
+    /// What stands for a zone as it is served: its file, whose content is `file`, and how what updates have made of it
+    /// stands.
+    pub fn content(file: Fingerprint, standing: Option<&Standing>) -> u64 {
+        standing.map_or(file, |standing| file.with(u64::from(standing.serial.0))).number()
+    }
+
+    /// What of this can stand with `file` where not all of it can, each less than the one before: without DNAME records, which
+    /// nothing can stand below, and what stands below those of the file; then nothing.
+    pub fn less(&self, file: &Zone) -> [Overlaid; 2] {
+        let has_dname = |name: NameRef<'_>| file.find(name).is_some_and(|node| node.has_dname());
+        let above = |owner: &Name| std::iter::successors(owner.as_ref().parent(), |name| name.parent()).any(has_dname);
+        let moves = |(owner, rtype): &Key| *rtype == Rtype::DNAME || above(owner);
+        let overlays = [self.overlay.without(moves), Overlay::default()];
+        overlays.map(|overlay| Overlaid { overlay: overlay.into(), standing: self.standing })
     }
 
     /// Puts this over the zone of `apex` as its `file` says, whose content is `content`, at `now`.

@@ -56,7 +56,8 @@ impl Follow<'_> {
     /// and something else may have been served than the zone file says now, its serial is another too.
     fn beginning(&self, kept_until: Option<i64>) -> Base {
         let base = Base { kept_until, ..self.base() };
-        let differs = |run: &Run| !run.is_over() || run.base.zone != self.sources.content;
+        let is_updated = self.sources.is_updated;
+        let differs = |run: &Run| !run.is_over() || !is_updated && run.base.zone != self.sources.content;
         let has_risen = Serial(self.sources.zone.serial()).above(Serial(base.above)).is_some();
         let is_same = kept_until.is_some() || has_risen || !self.sources.run.is_some_and(differs);
         let above = if is_same { Serial(base.above) } else { Serial(base.above).successor() };
@@ -72,11 +73,19 @@ impl Follow<'_> {
 
     /// `run` over the zone as it is now.
     fn rebased(&mut self, run: &Run) -> Run {
-        if run.base.zone == self.sources.content && !self.sources.past.overtaken {
+        let is_known = run.base.zone == self.sources.content || self.is_at_rest(run);
+        if is_known && !self.sources.past.overtaken {
             return run.clone();
         }
         let base = self.base();
         self.note(Some(run.clone()), Event::Rebased(base), BY_ZONE_FILE).unwrap_or_else(|| run.clone())
+    }
+
+    /// Whether `run` has nothing to do with what is served any more, nor with its serials: it is over and has left nothing
+    /// to be done, and updates have given the zone a higher serial. Then they need not be in the journal.
+    fn is_at_rest(&self, run: &Run) -> bool {
+        let is_ended = run.is_over() && self.aftermath(run).is_none();
+        is_ended && self.sources.is_updated && Serial(self.sources.zone.serial()).above(self.above()).is_some()
     }
 
     fn outcome(

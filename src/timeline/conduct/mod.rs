@@ -60,6 +60,8 @@ pub struct Sources<'a> {
     pub zone: &'a Zone,
     /// The fingerprint of its file's content.
     pub content: u64,
+    /// Whether updates lie over the file: then it is known besides which serial was served, and what comes has a higher one.
+    pub is_updated: bool,
     /// The plan's file, if it is there, and since when.
     pub plan: Option<(PlanText, Instant)>,
     /// The run, if there was ever one.

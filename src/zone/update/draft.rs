@@ -185,6 +185,18 @@ fn node_of(view: View<'_>, owner: NameRef<'_>) -> Node {
 }
 
 impl Changed {
+    /// Which RRset it is.
+    pub fn key(&self) -> Key {
+        (self.owner.clone(), self.rtype)
+    }
+
+    /// That the SOA record of `view` gets another `serial`.
+    pub fn renumbered(view: View<'_>, serial: u32) -> Option<Changed> {
+        let before = Contents::of(view.apex_node().rrset(Rtype::SOA)?);
+        let after = Some(super::overlay::numbered(before.clone(), serial));
+        Some(Changed { owner: view.apex().to_owned(), rtype: Rtype::SOA, before: Some(before), after })
+    }
+
     /// The same, where it is a SOA record that gets `serial`.
     #[must_use]
     pub fn with_serial(self, serial: u32) -> Changed {

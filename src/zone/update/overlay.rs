@@ -160,6 +160,37 @@ impl Overlay {
         (count(|layer| &layer.added), count(|layer| &layer.removed))
     }
 
+    /// What it says of these RRsets.
+    #[must_use]
+    pub fn of(&self, keys: impl IntoIterator<Item = Key>) -> Overlay {
+        let mut part = Overlay::default();
+        for key in keys {
+            if let Some(layer) = self.layers.get(&key) {
+                part.put(key, layer.clone());
+            }
+        }
+        part
+    }
+
+    /// From now on it says this of these RRsets, and of no others anything else.
+    pub fn take_up(&mut self, layers: impl IntoIterator<Item = (Key, Option<Layer>)>) {
+        for (key, layer) in layers {
+            match layer {
+                Some(layer) => self.put(key, layer),
+                None => _ = self.take(&key),
+            }
+        }
+    }
+
+    /// The same without the RRsets that `goes` says.
+    #[must_use]
+    pub fn without(&self, goes: impl Fn(&Key) -> bool) -> Overlay {
+        let mut rest = Overlay::default();
+        let kept = self.layers.iter().filter(|(key, _)| !goes(key));
+        kept.for_each(|(key, layer)| rest.put(key.clone(), layer.clone()));
+        rest
+    }
+
     /// What it says of an RRset.
     pub fn layer(&self, key: &Key) -> Option<&Layer> {
         self.layers.get(key)
@@ -297,16 +328,6 @@ impl Overlay {
         // What goes comes first: see `Delta::changes`.
         merged.changes.sort_by_key(|change| !change.rdatas.is_empty());
         merged
-    }
-}
-
-impl Overlay {
-    /// The change that gives `zone` another `serial`.
-    pub fn renumbered(zone: &Zone, serial: u32) -> Option<Change> {
-        let owner = zone.apex().to_owned();
-        let soa = numbered(Contents::of(zone.find(zone.apex())?.rrset(Rtype::SOA)?), serial);
-        let rdatas = soa.rdatas.into_values().collect();
-        Some(Change { owner, rtype: Rtype::SOA, ttl: soa.ttl, capped: false, rdatas })
     }
 }
 

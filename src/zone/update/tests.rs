@@ -10,9 +10,9 @@ use proptest::prelude::*;
 use super::message::Entry;
 use super::*;
 use crate::wire::{Class, Name, Rcode};
-use crate::zone::Zone;
 use crate::zone::delta::Delta;
 use crate::zone::text::{NoInclude, load, parse_rdata};
+use crate::zone::{Amended, Node, View, Zone};
 
 const APEX: &str = "example.";
 const FILE: &str = "$TTL 300\n@ SOA ns h 10 7200 3600 1209600 300\n@ NS ns\n@ NS ns.elsewhere.test.\n@ TXT \"apex\"\n\
@@ -346,6 +346,83 @@ proptest! {
             prop_assert_eq!(&again.overlay, &overlay);
             let sizes: usize = overlay.layers().map(|(key, layer)| layer.size_of(key)).sum();
             prop_assert_eq!(sizes, overlay.size());
+        }
+    }
+}
+
+/// A zone that is big enough for a patch.
+fn big() -> Zone {
+    let more: String = (0..4200).map(|number| format!("n{number} A 192.0.2.1\n")).collect();
+    // Hosts that are not there, and what refers to them.
+    zone(&format!("{FILE}{more}x NS new\nm MX 1 b\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn updates_of_a_big_zone_lie_over_it_as_if_it_were_put_together_anew(
+        updates in prop::collection::vec(changes(), 1..6),
+    ) {
+        let (mut base, mut patch, mut rebuilt) = (big(), None, big());
+        for (serial, changes) in (11..).zip(updates) {
+            let before = patch.as_ref().map_or_else(|| base.view(), |patch| View::new(&base, Some(patch), serial - 1));
+            let mut draft = Draft::new(before);
+            if draft.update(&update(Vec::new(), changes), &|_, _| true).is_err() {
+                continue;
+            }
+            let mut changed: Vec<_> = draft.changed().into_iter().map(|changed| changed.with_serial(serial)).collect();
+            if !changed.iter().any(|changed| changed.rtype == Rtype::SOA) {
+                changed.extend(Changed::renumbered(before, serial));
+            }
+            let mut delta = Delta::default();
+            changed.iter().for_each(|changed| changed.note(&mut delta));
+            let mut all: Vec<_> = changed.iter().map(Changed::to_change).collect();
+            all.sort_by_key(|change| !change.rdatas.is_empty());
+            rebuilt = rebuilt.rebuilt(&all).unwrap();
+            let amended = base.amended(&Delta::between(base.view(), before).then(delta)).unwrap();
+            match amended {
+                Amended::Patched(next, _) => patch = Some(next),
+                Amended::Anew(next) => (base, patch) = (next, None),
+            }
+            let served = patch.as_ref().map_or_else(|| base.view(), |patch| View::new(&base, Some(patch), serial));
+            prop_assert!(Delta::between(served, rebuilt.view()).is_empty());
+            prop_assert_eq!(served.serial(), serial);
+            prop_assert_eq!(served.nodes().count(), rebuilt.nodes().count());
+            for node in rebuilt.nodes() {
+                let own = served.find(node.name().as_ref()).unwrap();
+                let has_address = |node: Node<'_>| node.rrset(Rtype::A).is_some();
+                let referred = |node: Node<'_>| -> Vec<_> {
+                    let to = node.rrsets().flat_map(|rrset| rrset.referred().map(|to| to.node).collect::<Vec<_>>());
+                    to.filter(|to| has_address(*to)).map(Node::name).collect()
+                };
+                prop_assert_eq!(referred(own), referred(node));
+                let is = |node: Node<'_>| (node.is_cut(), node.has_dname(), node.is_occluded(), node.is_empty_non_terminal());
+                prop_assert_eq!(is(own), is(node));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_touched_of_an_overlay_is_folded_as_the_whole(all in prop::collection::vec(changes(), 1..5)) {
+        let (mut whole, mut by_parts, mut served) = (Overlay::default(), Overlay::default(), zone(FILE));
+        for changes in all {
+            let next = {
+                let mut draft = Draft::new(served.view());
+                if draft.update(&update(Vec::new(), changes), &|_, _| true).is_err() {
+                    continue;
+                }
+                let changed = draft.changed();
+                let keys = whole.fold(&changed);
+                let mut part = by_parts.of(changed.iter().map(Changed::key));
+                prop_assert_eq!(part.fold(&changed), keys.clone());
+                by_parts.take_up(keys.into_iter().map(|key| (key.clone(), part.layer(&key).cloned())));
+                prop_assert_eq!((&by_parts, by_parts.size()), (&whole, whole.size()));
+                made(&served, &draft)
+            };
+            served = next;
         }
     }
 }
