@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""How long a zone takes to come from its primary: benches/secondary.py target/release/watari
+"""How long a zone takes to come from its primary: benches/secondary.py target/release/watari [notify]
 
 1. A zone of 1,000,000 records, from Knot, to Knot and to Watari in turn: from the start of the secondary, which has
    nothing, until it answers; then from the start of ours, which has it in its database.
-2. From NOTIFY until what is new is answered, in a small zone and in one of 1,000,000 records: a primary that is a part of
-   this program gives one record as a difference.
+2. From NOTIFY until what is new is answered, in a small zone, in one of 1,000,000 records, and in one of these that refers to
+   a host in itself which is not there: a primary that is a part of this program gives one record as a difference. With
+   `notify` that alone.
 
 knotd must be installed. Everything is in a scratch folder, and on free ports of 127.0.0.1.
 """
@@ -139,10 +140,12 @@ def soa(number):
 class Primary:
     """Has the zone at a serial that is counted up; with each, one address more."""
 
-    def __init__(self, size):
+    def __init__(self, size, refers):
         self.serial, self.port = 1, free_port()
         self.records = [record(name(APEX), 2, name(f"ns.{APEX}")), address("ns", 1)]
         self.records += [address(f"h{i}", i) for i in range(size - 3)]
+        if refers:
+            self.records.append(record(name(f"sub.{APEX}"), 2, name(f"absent.{APEX}")))
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.bind(("127.0.0.1", self.port))
         tcp = socket.create_server(("127.0.0.1", self.port))
@@ -178,9 +181,9 @@ class Primary:
             client.close()
 
 
-def notify(scratch, size):
-    primary, port = Primary(size), free_port()
-    server = watari(f"{scratch}/notify{size}", port, primary.port)
+def notify(scratch, size, refers=False):
+    primary, port = Primary(size, refers), free_port()
+    server = watari(f"{scratch}/notify{size}{refers}", port, primary.port)
     until(port, 1)
     times = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -197,13 +200,16 @@ def notify(scratch, size):
             times.append((time.perf_counter() - begun) * 1000)
     end(server)
     times.sort()
-    print(f"NOTIFY to served, {size} records: median {statistics.median(times):.2f} ms, at most {times[-1]:.2f} ms")
+    that = f"{size} records" + (", which refer to a host that is not there" if refers else "")
+    print(f"NOTIFY to served, {that}: median {statistics.median(times):.2f} ms, at most {times[-1]:.2f} ms")
 
 
-if len(sys.argv) != 2:
+if len(sys.argv) < 2 or sys.argv[2:] not in ([], ["notify"]):
     sys.exit(__doc__)
 WATARI = os.path.abspath(sys.argv[1])
 with tempfile.TemporaryDirectory() as folder:
-    whole(folder)
+    if not sys.argv[2:]:
+        whole(folder)
     notify(folder, 1_000)
     notify(folder, 1_000_000)
+    notify(folder, 1_000_000, refers=True)

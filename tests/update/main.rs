@@ -245,7 +245,7 @@ fn a_zone_whose_plan_is_over_is_updated_without_a_word_in_the_journal() {
     server.write("a.example.plan.toml", &plan);
     server.until("it is armed", |server| server.log().contains("armed by"));
     fs::remove_file(server.path("a.example.plan.toml")).unwrap();
-    server.until("it is withdrawn", |server| server.log().contains("withdrawn by"));
+    server.until("it is withdrawn", |server| server.log().contains("its plan has gone with its file"));
     let entries = |server: &Watari| {
         let ask = ["state/watari.db", "SELECT COUNT(*) FROM event"];
         let rows = program::run("sqlite3", server.folder.path(), &ask, support::watari::PATIENCE);

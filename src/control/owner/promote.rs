@@ -214,6 +214,7 @@ impl Owner {
         (known.files.zone, known.files.secondary) = (true, false);
         (known.files.portfolio, known.files.disk) = (portfolio, settled.disk);
         (known.serial, known.zone) = (promotion.serial, Some(timeline.zone().clone()));
+        self.is_amended(&apex, &timeline, true);
         let before = old.map(|old| Stand::at(&Arc::new(old.timeline()), clock));
         let (after, known) = (Stand::at(&timeline, clock), Before::Since(since));
         let cause = Cause { source: Source::File, by: promotion.by.as_str().into() };
