@@ -153,7 +153,7 @@ def main():
                     finally:
                         process.terminate()
                         process.wait()
-            print(f"{window:>8} {rates['watari']:>10.0f} {rates['knot']:>10.0f} {rates['watari'] / rates['knot']:>7.2f}   {again}", flush=True)
+            print(f"{window:>8} {rates['watari']:>10.1f} {rates['knot']:>10.1f} {rates['watari'] / rates['knot']:>7.2f}   {again}", flush=True)
 
 
 main()
