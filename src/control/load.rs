@@ -194,7 +194,7 @@ impl Loader {
     fn load_into(&self, request: Request, now: Instant, buffer: &mut Vec<u8>) -> Loaded {
         let Request { apex, files, serving, base, running, overlaid, member } = request;
         if files.is_member {
-            return self.member(apex, member, serving);
+            return self.member(apex, member, serving, now);
         }
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
@@ -385,19 +385,29 @@ impl Loader {
         let mut loaded = loaded;
         loaded.faults.extend(from.faults());
         let found = if serving.is_none() { self.archive.received(&loaded.apex).map(Box::new) } else { None };
-        let recall =
-            |kept: &Kept| history::recall(&self.archive, &loaded.apex, &kept.copy.timeline(), now, &self.limits);
-        let remembered = found.as_deref().and_then(recall);
+        let remembered = self.remembered(&loaded.apex, found.as_deref(), now);
         Loaded { outcome: Outcome::Secondary { from, found, remembered, content }, ..loaded }
     }
 
+    /// What is remembered of the changes of a fetched zone of which this was kept.
+    fn remembered(&self, apex: &Name, found: Option<&Kept>, now: Instant) -> Option<Arc<Chain>> {
+        history::recall(&self.archive, apex, &found?.copy.timeline(), now, &self.limits)
+    }
+
     /// What there is of a member of a catalog zone.
-    fn member(&self, apex: Name, member: Option<(Arc<Secondary>, bool)>, serving: Option<Content>) -> Loaded {
+    fn member(
+        &self,
+        apex: Name,
+        member: Option<(Arc<Secondary>, bool)>,
+        serving: Option<Content>,
+        now: Instant,
+    ) -> Loaded {
         // Its catalog zone can't be used now; nobody says from whom it could be fetched.
         let Some((from, has_kept)) = member else { return Loaded::unusable(apex, Vec::new()) };
         let is_kept = has_kept && serving.is_none();
         let found = if is_kept { self.archive.received_of_member(&apex).map(Box::new) } else { None };
-        let outcome = Outcome::Secondary { from, found, content: Content::default() };
+        let remembered = self.remembered(&apex, found.as_deref(), now);
+        let outcome = Outcome::Secondary { from, found, remembered, content: Content::default() };
         Loaded { outcome, ..Loaded::unusable(apex, Vec::new()) }
     }
 

@@ -159,6 +159,7 @@ impl Owner {
         self.secondaries.release(apex);
         // If it is being read, what comes of that is nobody's.
         self.zones.remove(apex);
+        self.amended.remove(apex);
         self.follow(apex, None, clock);
         self.unpublished.push((apex.clone(), Service::Gone));
         true
