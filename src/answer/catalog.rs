@@ -254,7 +254,7 @@ impl Catalog {
         suffixes.set(apex.wire()).ok()?;
         match &self.exact(&suffixes, 0)?.stored {
             Stored::Fixed(zone) => Some(Arc::new(Timeline::fixed(zone.clone()))),
-            Stored::Changing(timeline) => Some(timeline.clone()),
+            Stored::Changing(timeline) | Stored::Closed(timeline) => Some(timeline.clone()),
             Stored::Unavailable(_) => None,
         }
     }

@@ -481,7 +481,7 @@ impl Control {
             notices_waiting: self.owner.notifier().waiting(),
             ..Figures::default()
         };
-        figures.count_fetched(self.owner.secondaries().map(|(_, fetching)| fetching));
+        figures.count_fetched(self.owner.secondaries().iter().map(|(_, fetching)| fetching));
         figures.count_plans(self.owner.running(), self.clock.now());
         figures
     }
