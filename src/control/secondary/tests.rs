@@ -158,7 +158,7 @@ fn who_asks_is_told_of_a_fetch_that_began_after_that() {
     ends(&mut secondaries, fetch, Ok(None), at(12));
     assert!(ended(&secondaries) == wanted && wanted < later);
     let fetch = due(&mut secondaries, at(12)).0.remove(0);
-    ends(&mut secondaries, fetch, Err("no"), at(13));
+    ends(&mut secondaries, fetch, Err("no"), at(18));
     assert_eq!(ended(&secondaries), later);
     assert!(due(&mut secondaries, at(20)).0.is_empty(), "and then as its SOA record says");
 }
