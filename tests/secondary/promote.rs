@@ -17,7 +17,8 @@ use crate::support::client;
 use crate::support::message::{Message, rcode};
 use crate::support::peer::{Kind, free_address};
 use crate::support::query::Query;
-use crate::support::watari::{PATIENCE, Watari};
+use crate::support::signing::{self, Denial};
+use crate::support::watari::{PATIENCE, Watari, write};
 
 /// A zone with what is easily lost on the way to a file and back.
 fn zone(serial: u32) -> String {
@@ -297,4 +298,49 @@ fn what_lies_over_a_big_zone_becomes_ours_with_it() {
     let mut ours = ours::start_again(ours::kill(ours), address);
     ours.port = address.port().to_string();
     assert_eq!((soas_since(&ours, 1), soas_since(&ours, 3)), (4, 4), "{}", ours.log());
+}
+
+#[test]
+fn zones_drawn_at_random_and_signed_in_all_ways_become_ours_as_they_are() {
+    let scratch = tempfile::tempdir().unwrap();
+    let zones: Vec<_> = signing::drawn(scratch.path()).into_iter().chain(signing::tree(scratch.path())).collect();
+    let (theirs, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (there, address) = (free_address(), free_address());
+    for folder in [&theirs, &own] {
+        write(&folder.path().join("watari.toml"), "[transfer]\nallow = [\"127.0.0.1\"]\n");
+    }
+    for zone in &zones {
+        let name = &zone.file.name;
+        let text = fs::read_to_string(&zone.file.path).unwrap();
+        write(&theirs.path().join(format!("zones/{name}.zone")), &text);
+        write(&own.path().join(format!("zones/{name}.secondary.toml")), &format!("primaries = [\"{there}\"]\n"));
+    }
+    let _primary = ours::start_again(theirs, there);
+    let mut ours = ours::start_again(own, address);
+    ours.port = address.port().to_string();
+    let all = |ours: &Watari, name: &str| {
+        let shown = ours.dig(&[name, "AXFR", "+noall", "+answer"]);
+        let mut lines: Vec<_> = shown.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let mut before = Vec::new();
+    for zone in &zones {
+        let name = &zone.file.name;
+        ours.until(&format!("{name} is served"), |ours| ours.status(name) == "NOERROR");
+        before.push(all(&ours, name));
+        let (is_done, said) = ours.command(&["promote", name, "--yes"]);
+        assert!(is_done, "{name}: {said}");
+        assert_eq!(
+            said.contains("the zone is signed, and nothing here signs it anew"),
+            zone.denial != Denial::Unsigned
+        );
+        assert_eq!(all(&ours, name), before[before.len() - 1], "{name}");
+    }
+    let mut ours = ours::start_again(ours::kill(ours), address);
+    ours.port = address.port().to_string();
+    assert!(ours.log().contains(&format!("ready: {} zones served, 0 failed", zones.len())), "{}", ours.log());
+    for (zone, before) in zones.iter().zip(before) {
+        assert_eq!(all(&ours, &zone.file.name), before, "{}", zone.file.name);
+    }
 }
