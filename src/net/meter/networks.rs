@@ -7,7 +7,7 @@
 //! 4. The registers of two workers, or of two sides, make those of the union: register by register the larger.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// How many bits of a hash choose a register.
@@ -23,14 +23,20 @@ impl Network {
     /// The network that `peer` is in.
     #[inline]
     pub(super) fn of(peer: IpAddr) -> Network {
-        Network(match peer {
-            IpAddr::V4(v4) => u64::from(v4.to_bits() >> 8),
-            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-                Some(v4) => u64::from(v4.to_bits() >> 8),
-                // The highest octet is free, and says that it is one of these.
-                None => (v6.to_bits() >> 72) as u64 | 1 << 63,
-            },
-        })
+        match peer {
+            IpAddr::V4(v4) => Network(u64::from(v4.to_bits() >> 8)),
+            IpAddr::V6(v6) => Network::of_v6(v6),
+        }
+    }
+
+    /// Not inline: else both are worked out for each, as there is no branch in either.
+    #[inline(never)]
+    fn of_v6(peer: Ipv6Addr) -> Network {
+        match peer.to_ipv4_mapped() {
+            Some(v4) => Network::of(v4.into()),
+            // The highest octet is free, and says that it is one of these.
+            None => Network((peer.to_bits() >> 72) as u64 | 1 << 63),
+        }
     }
 }
 
