@@ -117,7 +117,9 @@ fn codes_in(folder: &Path) -> BTreeSet<String> {
             continue;
         }
         let source = fs::read_to_string(&path).unwrap();
-        for prefix in ["zone-", "zones-", "plan-", "portfolio-", "config-", "file-", "folder-", "secondary-"] {
+        for prefix in
+            ["zone-", "zones-", "plan-", "portfolio-", "config-", "file-", "folder-", "secondary-", "catalog-"]
+        {
             let start = format!("\"{prefix}");
             let quoted = source.match_indices(&start).filter_map(|(at, _)| source[at + 1..].split('"').next());
             let is_word = |octet: u8| octet == b'-' || octet.is_ascii_lowercase() || octet.is_ascii_digit();

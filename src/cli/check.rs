@@ -95,7 +95,7 @@ impl Findings {
         let examiner = Examiner { top: &zones, real: real.as_deref(), size_max, now, archive: Some(&self.archive) };
         let mut all: Vec<_> = tree.zones.into_iter().collect();
         all.par_sort_by(|(a, x), (b, y)| x.folder.cmp(&y.folder).then_with(|| a.cmp(b)));
-        self.zones += all.iter().filter(|(_, files)| files.zone || files.secondary).count();
+        self.zones += all.iter().filter(|(_, files)| files.zone || files.secondary || files.catalog).count();
         self.plans += all.iter().filter(|(_, files)| files.plan).count();
         let faults: Vec<_> =
             all.par_iter().flat_map_iter(|(apex, files)| examiner.zone_and_plan(apex, files)).collect();
@@ -113,7 +113,8 @@ impl Findings {
         for path in files {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let role = names::split(name).map(|(_, role)| role);
-            let (is_plan, is_secondary) = (role == Some(Role::Plan), role == Some(Role::Secondary));
+            let is_plan = role == Some(Role::Plan);
+            let is_secondary = matches!(role, Some(Role::Secondary | Role::Catalog));
             let is_portfolio = names::is_portfolio(name);
             if !path.is_file() {
                 let source = path.metadata().err().unwrap_or_else(|| io::Error::other("it is not a file"));

@@ -7,9 +7,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::config::listing;
 use super::config::secondary::{self, Secondary};
 use super::include::Includes;
-use super::load::{came_at, plan_without_zone, secondary_and_zone, secondary_with_plan, unreadable};
+use super::load::{
+    came_at, catalog_and_other, catalog_with_plan, plan_without_zone, secondary_and_zone, secondary_with_plan,
+    unreadable,
+};
 use super::names::{self, Role};
 use super::portfolio::{self, Membership, Reading};
 use super::read;
@@ -41,6 +45,9 @@ pub struct Examiner<'a> {
 impl Examiner<'_> {
     /// All that is wrong with the zone file and the plan of `apex`.
     pub fn zone_and_plan(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
+        if files.catalog {
+            return self.catalog(apex, files);
+        }
         if files.secondary {
             return self.secondary(apex, files);
         }
@@ -87,7 +94,8 @@ impl Examiner<'_> {
         let Some((stem, role)) = named else {
             let message = format!("the name of the file {} does not say what it is", path.display());
             let help = "a zone file is called NAME.zone, a plan NAME.plan.toml or NAME.portfolio.toml, what says from \
-                        whom a zone is fetched NAME.secondary.toml, a configuration watari.toml";
+                        whom a zone is fetched NAME.secondary.toml, which zones a catalog zone lists NAME.catalog.toml, a \
+                        configuration watari.toml";
             return vec![Diagnostic::error("file-name", message).help(help)];
         };
         let apex = match names::apex(stem) {
@@ -97,6 +105,7 @@ impl Examiner<'_> {
         match role {
             Role::Zone => return self.zone(&apex, path).1,
             Role::Secondary => return self.primaries(path),
+            Role::Catalog => return self.listing(path),
             Role::Plan => {}
         }
         let folder: Arc<Path> = path.parent().unwrap_or(Path::new("")).into();
@@ -111,6 +120,26 @@ impl Examiner<'_> {
         }
         faults.extend(self.plan(&apex, path, zone.as_ref()));
         faults
+    }
+
+    /// All that is wrong with a catalog zone of ours.
+    fn catalog(&self, apex: &Name, files: &Files) -> Vec<Diagnostic> {
+        let mut faults = self.listing(&files.path(apex, Role::Catalog));
+        let others = [(Role::Zone, files.zone), (Role::Secondary, files.secondary)];
+        faults.extend(others.iter().filter(|(_, is)| *is).map(|(role, _)| catalog_and_other(apex, files, *role)));
+        if files.plan {
+            faults.push(catalog_with_plan(apex, &files.path(apex, Role::Plan)));
+        }
+        faults
+    }
+
+    /// All that is wrong with a file that says which zones a catalog zone lists.
+    fn listing(&self, path: &Path) -> Vec<Diagnostic> {
+        let mut content = Vec::new();
+        match read::whole(path, self.size_max, &mut content) {
+            Ok(_) => listing::parse(&path.to_string_lossy().into(), &content).1,
+            Err(error) => vec![unreadable(path, &error)],
+        }
     }
 
     /// All that is wrong with a zone that is fetched, as far as its files say.

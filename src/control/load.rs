@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::catalog_zone::producers::SOURCE;
+use super::config::listing::{self, Listing};
 use super::config::secondary::{self, Secondary};
 use super::fingerprint::Fingerprint;
 use super::history::{self, Before, Since};
@@ -19,7 +21,7 @@ use super::portfolio::{self, Portfolio, Reading};
 use super::read::{self, ReadError};
 use super::registry::Content;
 use super::running::{Archive, News, Running, Served};
-use super::secondary::Kept;
+use super::secondary::{Copy, Kept};
 use super::tree::Files;
 use super::updates::{Overlaid, Standing, Together, Written};
 use crate::answer::Chain;
@@ -107,6 +109,15 @@ pub enum Outcome {
         found: Option<Box<Kept>>,
         /// And what of its changes.
         remembered: Option<Arc<Chain>>,
+        /// What its file says.
+        content: Content,
+    },
+    /// It is a catalog zone of zones of ours.
+    Catalog {
+        /// Of which.
+        listing: Arc<Listing>,
+        /// What it was, if nothing is served, and what the store has of its changes.
+        found: Option<Box<(Copy, Option<Arc<Chain>>)>>,
         /// What its file says.
         content: Content,
     },
@@ -198,6 +209,11 @@ impl Loader {
         }
         let path = files.path(&apex, Role::Zone);
         let metadata = match read::whole(&path, self.size_max, buffer) {
+            Ok(metadata) if files.catalog && files.path(&apex, Role::Catalog).exists() => {
+                let disk = Fingerprint::default().with_file(&metadata);
+                let fault = catalog_and_other(&apex, &files, Role::Zone);
+                return Loaded { disk, ..Loaded::unusable(apex.clone(), vec![fault]) };
+            }
             Ok(metadata)
                 if files.secondary && files.path(&apex, Role::Secondary).exists() && !self.promoted.contains(&apex) =>
             {
@@ -205,6 +221,9 @@ impl Loader {
                 return Loaded { disk, ..Loaded::unusable(apex.clone(), vec![secondary_and_zone(&apex, &files)]) };
             }
             Ok(metadata) => metadata,
+            Err(ReadError::NotFound) if files.catalog && files.path(&apex, Role::Catalog).exists() => {
+                return self.listing(apex, &files, serving, buffer, now);
+            }
             Err(ReadError::NotFound) if files.secondary => {
                 return self.secondary(apex, &files, serving, (&path, now), buffer);
             }
@@ -384,14 +403,51 @@ impl Loader {
         }
         let mut loaded = loaded;
         loaded.faults.extend(from.faults());
-        let found = if serving.is_none() { self.archive.received(&loaded.apex).map(Box::new) } else { None };
+        let found = if serving.is_none() { self.archive.received(&loaded.apex) } else { None };
+        // Not a catalog zone that was ours when a server ran last.
+        let found = found.filter(|kept| kept.source != SOURCE).map(Box::new);
         let remembered = self.remembered(&loaded.apex, found.as_deref(), now);
         Loaded { outcome: Outcome::Secondary { from, found, remembered, content }, ..loaded }
     }
 
-    /// What is remembered of the changes of a fetched zone of which this was kept.
+    /// What is remembered of the changes of a zone of which this was kept.
     fn remembered(&self, apex: &Name, found: Option<&Kept>, now: Instant) -> Option<Arc<Chain>> {
         history::recall(&self.archive, apex, &found?.copy.timeline(), now, &self.limits)
+    }
+
+    /// Reads which zones a catalog zone lists.
+    fn listing(
+        &self,
+        apex: Name,
+        files: &Files,
+        serving: Option<Content>,
+        buffer: &mut Vec<u8>,
+        now: Instant,
+    ) -> Loaded {
+        let path = files.path(&apex, Role::Catalog);
+        let metadata = match read::whole(&path, self.size_max, buffer) {
+            Ok(metadata) => metadata,
+            Err(error) => return Loaded::unusable(apex, vec![unreadable(&path, &error)]),
+        };
+        let disk = Fingerprint::default().with_file(&metadata);
+        let (listing, mut faults) = listing::parse(&path.to_string_lossy().into(), buffer);
+        let plan = files.path(&apex, Role::Plan);
+        let (has_plan, is_fetched) =
+            (files.plan && plan.exists(), files.secondary && files.path(&apex, Role::Secondary).exists());
+        faults.extend(has_plan.then(|| catalog_with_plan(&apex, &plan)));
+        faults.extend(is_fetched.then(|| catalog_and_other(&apex, files, Role::Secondary)));
+        let plan = Fingerprint::default().with(u64::from(has_plan));
+        let content = Content { zone: Fingerprint::default().with_bytes(buffer), plan };
+        let loaded = Loaded { disk, plan: has_plan, ..Loaded::unusable(apex, faults) };
+        let Some(listing) = listing.filter(|_| !is_fetched).map(Arc::new) else { return loaded };
+        if serving == Some(content) {
+            return Loaded { outcome: Outcome::Unchanged, ..loaded };
+        }
+        let kept = if serving.is_none() { self.archive.received(&loaded.apex) } else { None };
+        let kept = kept.filter(|kept| kept.source == SOURCE);
+        let chain = self.remembered(&loaded.apex, kept.as_ref(), now);
+        let found = kept.map(|kept| Box::new((kept.copy, chain)));
+        Loaded { outcome: Outcome::Catalog { listing, found, content }, ..loaded }
     }
 
     /// What there is of a member of a catalog zone.
@@ -571,6 +627,20 @@ pub fn secondary_and_zone(apex: &Name, files: &Files) -> Diagnostic {
     let message = format!("{} and {} both say what the zone is", zone.display(), secondary.display());
     let help = "take one of them away: with its zone file it is ours, without it is fetched";
     Diagnostic::error("secondary-and-zone", message).help(help)
+}
+
+/// What to say of a catalog zone of ours that has another file, of this `role`, as well.
+pub fn catalog_and_other(apex: &Name, files: &Files, role: Role) -> Diagnostic {
+    let (catalog, other) = (files.path(apex, Role::Catalog), files.path(apex, role));
+    let message = format!("{} and {} both say what the zone is", other.display(), catalog.display());
+    Diagnostic::error("catalog-and-other", message).help("take one of them away")
+}
+
+/// What to say of a plan for a catalog zone of ours.
+pub fn catalog_with_plan(apex: &Name, plan: &Path) -> Diagnostic {
+    let zone = names::shown(apex.as_ref());
+    let message = format!("the plan {} is not obeyed: {zone} is a catalog zone, and has what it lists", plan.display());
+    Diagnostic::error("catalog-with-plan", message).help("plan what its members flip, beside them or in a portfolio")
 }
 
 /// What to say of a plan for a zone that is fetched.

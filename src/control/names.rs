@@ -1,8 +1,8 @@
 //! File names and the zones they stand for.
 //!
 //! 1. `NAME.zone` is the zone NAME, `NAME.plan.toml` its plan; `NAME.secondary.toml` says from whom the zone NAME is
-//!    fetched, which then has no file. `NAME.portfolio.toml` is a plan for many zones, and its name
-//!    means nothing. Everything else is nobody's business.
+//!    fetched, which then has no file; `NAME.catalog.toml` that the zone NAME is a catalog zone of zones of ours.
+//!    `NAME.portfolio.toml` is a plan for many zones, and its name means nothing. Everything else is nobody's business.
 //! 2. NAME is a domain name in presentation form: `example.com`, `0\04731.2.0.192.in-addr.arpa`
 //!    (a `/` can't stand in a file name, `\047` can). A final dot may be written.
 //! 3. U-labels are their A-labels (UTS 46): `日本語.example.zone` is `xn--wgv71a119e.example`.
@@ -21,6 +21,8 @@ pub const ZONE_SUFFIX: &str = ".zone";
 pub const PLAN_SUFFIX: &str = ".plan.toml";
 /// What ends the name of a file that says from whom a zone is fetched.
 pub const SECONDARY_SUFFIX: &str = ".secondary.toml";
+/// What ends the name of a file that says which zones a catalog zone lists.
+pub const CATALOG_SUFFIX: &str = ".catalog.toml";
 /// The root's name in a file name (rule 4).
 const ROOT_STEM: &str = "root";
 
@@ -33,6 +35,8 @@ pub enum Role {
     Plan,
     /// From whom it is fetched, in place of a zone file.
     Secondary,
+    /// Which zones it lists, as a catalog zone, in place of a zone file.
+    Catalog,
 }
 
 impl Role {
@@ -42,6 +46,7 @@ impl Role {
             Role::Zone => ZONE_SUFFIX,
             Role::Plan => PLAN_SUFFIX,
             Role::Secondary => SECONDARY_SUFFIX,
+            Role::Catalog => CATALOG_SUFFIX,
         }
     }
 }
@@ -63,7 +68,7 @@ pub fn split(file_name: &str) -> Option<(&str, Role)> {
     if file_name.starts_with('.') {
         return None;
     }
-    [Role::Zone, Role::Plan, Role::Secondary]
+    [Role::Zone, Role::Plan, Role::Secondary, Role::Catalog]
         .into_iter()
         .find_map(|role| Some((file_name.strip_suffix(role.suffix())?, role)))
 }

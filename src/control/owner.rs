@@ -35,6 +35,7 @@ mod folders;
 mod inform;
 mod journalled;
 mod keep;
+mod listing;
 mod members;
 mod passing;
 mod portfolio;
@@ -47,7 +48,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::catalog_zone::Consumers;
+use super::catalog_zone::{Consumers, Producers};
 use super::followers::Followers;
 use super::history::{Before, Cause, Passage};
 use super::load::{Loaded, Outcome, Request};
@@ -85,6 +86,8 @@ const CHUNK_MAX: usize = 32;
 const ASKED_MAX: usize = 64;
 /// How often what is loaded is published while more is loading.
 pub const PUBLISH_EVERY: Duration = Duration::from_millis(50);
+/// How rarely it becomes at most.
+const PUBLISH_RARELY: Duration = Duration::from_secs(10);
 /// How often the folder is looked at if it can't be watched, or can't be read.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
@@ -125,6 +128,8 @@ pub struct Owner {
     secondaries: Secondaries,
     /// Whose zones we have because catalog zones list them.
     consumers: Consumers,
+    /// Catalog zones that list zones of ours.
+    producers: Producers,
     /// Where those are that have no files.
     nowhere: Arc<Path>,
     /// Whether a plan has taken a step that the journal does not know to be reached.
@@ -187,6 +192,7 @@ impl Owner {
             lookout: Lookout::default(),
             secondaries: Secondaries::default(),
             consumers: Consumers::default(),
+            producers: Producers::default(),
             nowhere: Path::new("").into(),
             has_stepped: false,
             done: Vec::new(),
@@ -261,6 +267,7 @@ impl Owner {
             }
             Event::Notified(all) => self.notified(all, clock),
             Event::Fetched(fetched) => self.fetched(*fetched, clock),
+            Event::Drawn(drawn) => self.drawn(*drawn, clock),
             Event::PortfolioRead(path, reading) => self.portfolio_read(&path, &reading),
             Event::Reread => {
                 self.anew = true;
@@ -297,6 +304,7 @@ impl Owner {
         self.promote_again(now, &mut effects);
         self.update(&mut effects);
         self.get_ready((now, clock), &mut effects);
+        self.draw(now, &mut effects);
         self.tell_secondaries(now, &mut effects);
         if self.queue.is_empty() && self.loading == 0 && self.tell_at.is_none() && !self.secondaries.is_crowded() {
             self.reporter.rest();
@@ -318,7 +326,7 @@ impl Owner {
         let publish = self.published_at.filter(|_| !self.unpublished.is_empty()).map(|at| at + self.publish_every);
         let (told, promotion) = (self.next_told(), self.next_promotion());
         let all = [self.files.next(), self.folders.next(), publish, self.tidy_at, self.tell_at, told, promotion];
-        all.into_iter().flatten().min()
+        all.into_iter().chain([self.next_draw()]).flatten().min()
     }
 
     /// When to do so of the instants of plans.
@@ -469,6 +477,7 @@ impl Owner {
             return;
         }
         self.note_kept(&apex, kept);
+        self.producers.touch(&apex);
         let Some(known) = self.zones.get_mut(&apex) else { return };
         let (before, serial) = (known.standing, known.serial);
         let serving = known.is_served().then_some(serial);
@@ -481,11 +490,18 @@ impl Owner {
         if matches!(outcome, Outcome::Ready { .. } | Outcome::Gone) {
             self.is_fetched_no_more(&apex, clock);
         }
+        if matches!(outcome, Outcome::Ready { .. } | Outcome::Gone | Outcome::Secondary { .. }) {
+            self.produces_no_more(&apex);
+        }
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match outcome {
             Outcome::Secondary { from, found, remembered, content } => {
                 known.content = content;
                 self.is_fetched(apex, from, (found, remembered), faults, clock);
+            }
+            Outcome::Catalog { listing, found, content } => {
+                known.content = content;
+                self.produces(apex, listing, found, faults, clock);
             }
             Outcome::Ready { news, content, before } => {
                 let zone_changed = known.content.zone != content.zone;

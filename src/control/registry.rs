@@ -254,8 +254,8 @@ mod tests {
 
     fn files(folder: &str) -> Files {
         let (folder, disk) = (Path::new(folder).into(), Fingerprint::default());
-        let (plan, secondary, is_member, portfolio) = (false, false, false, None);
-        Files { folder, spelled: None, zone: true, plan, secondary, is_member, portfolio, disk }
+        let (plan, secondary, catalog, is_member, portfolio) = (false, false, false, false, None);
+        Files { folder, spelled: None, zone: true, plan, secondary, catalog, is_member, portfolio, disk }
     }
 
     fn name(text: &str) -> Name {

@@ -429,6 +429,13 @@ impl Control {
                     self.catalog = self.catalog.fed(changes);
                     self.published.publish(self.catalog.clone());
                 }
+                Effect::Draw(draw) => {
+                    let queue = self.queue.0.clone();
+                    let done = move |drawn| _ = queue.send(Word::Event(Event::Drawn(Box::new(drawn))));
+                    if let Some(fetcher) = &self.fetcher {
+                        fetcher.draw(draw, done);
+                    }
+                }
                 Effect::NoteMembers(notes) => {
                     self.fetcher.iter().for_each(|fetcher| fetcher.note_members(notes.clone()));
                 }

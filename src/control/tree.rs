@@ -38,6 +38,8 @@ pub struct Files {
     pub plan: bool,
     /// Whether a file says from whom the zone is fetched.
     pub secondary: bool,
+    /// Whether a file says which zones it lists, as a catalog zone.
+    pub catalog: bool,
     /// Whether there is no file at all: it is a member of a catalog zone that is obeyed.
     pub is_member: bool,
     /// To which portfolio it belongs, as far as that was looked at.
@@ -77,6 +79,7 @@ impl Files {
             Role::Zone => self.zone = true,
             Role::Plan => self.plan = true,
             Role::Secondary => self.secondary = true,
+            Role::Catalog => self.catalog = true,
         }
     }
 }
@@ -239,7 +242,8 @@ impl Tree {
 
 fn stat(apex: &Name, files: &Files) -> Fingerprint {
     let mut fingerprint = Fingerprint::default();
-    let roles = [(Role::Zone, files.zone), (Role::Plan, files.plan), (Role::Secondary, files.secondary)];
+    let (zone, plan) = ((Role::Zone, files.zone), (Role::Plan, files.plan));
+    let roles = [zone, plan, (Role::Secondary, files.secondary), (Role::Catalog, files.catalog)];
     for role in roles.iter().filter(|role| role.1) {
         if let Ok(file) = fs::metadata(files.path(apex, role.0)) {
             fingerprint = fingerprint.with_file(&file);
@@ -252,8 +256,8 @@ fn stat(apex: &Name, files: &Files) -> Fingerprint {
 pub fn files(folder: &Arc<Path>, apex: &Name, stem: &str) -> Files {
     let spelled = (names::stem(apex.as_ref()) != stem).then(|| stem.into());
     let disk = Fingerprint::default();
-    let (zone, plan, secondary, is_member, portfolio) = (false, false, false, false, None);
-    Files { folder: folder.clone(), spelled, zone, plan, secondary, is_member, portfolio, disk }
+    let (zone, plan, secondary, catalog, is_member, portfolio) = (false, false, false, false, false, None);
+    Files { folder: folder.clone(), spelled, zone, plan, secondary, catalog, is_member, portfolio, disk }
 }
 
 /// What to say of a file whose name names no zone.

@@ -27,6 +27,13 @@ fn said(answer: &[u8]) -> Result<u32, u16> {
     }
 }
 
+/// The same of many zones, all asked at once.
+pub(crate) fn serials(address: SocketAddr, zones: &[String]) -> Vec<Result<u32, u16>> {
+    let questions: Vec<_> = (0..).zip(zones).map(|(id, zone)| Query::new(zone, 6).bytes(id)).collect();
+    let answers = client::exchange_all(address, &questions);
+    answers.into_iter().map(|answer| answer.map_or(Err(u16::MAX), |answer| said(&answer))).collect()
+}
+
 /// Waits until `server` says of `zone` what is `wanted`.
 pub(crate) fn until(server: &mut Watari, what: &str, condition: impl Fn(&Watari) -> bool) {
     let begun = Instant::now();

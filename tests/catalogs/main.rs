@@ -8,5 +8,9 @@
 mod support;
 
 mod consumed;
+mod faults;
 mod looking;
 mod peers;
+mod produced;
+mod properties;
+mod scale;

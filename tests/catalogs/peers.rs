@@ -30,7 +30,7 @@ pub(crate) struct Peer {
     pub(crate) running: Option<Running>,
     pub(crate) folder: PathBuf,
     /// Whom it tells of changes, or from whom it has its zones.
-    other: SocketAddr,
+    pub(crate) other: SocketAddr,
     _scratch: tempfile::TempDir,
 }
 

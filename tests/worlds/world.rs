@@ -332,6 +332,7 @@ impl World {
                 | Effect::Settle(_)
                 | Effect::EndPromotion(..)
                 | Effect::NoteMembers(_)
+                | Effect::Draw(_)
                 | Effect::Notify(_)
                 | Effect::ReadPortfolio(..)
                 | Effect::Report(_)

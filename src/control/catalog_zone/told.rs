@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::Consumers;
 use super::consumers::Enrolled;
+use super::{Consumers, Producers};
 use crate::control::names;
 use crate::control::secondary::{Fetching, Secondaries};
 use crate::control::socket::Reply;
@@ -87,7 +87,27 @@ impl Count {
     }
 }
 
-/// `reply`, in which it is also told what has become of the catalog zones, or of `only` one.
+/// `reply`, in which it is also told what the catalog zones of ours list, or `only` one.
+pub fn of_ours(mut reply: Reply, producers: &Producers, only: Option<&Name>) -> Reply {
+    let mut all: Vec<_> = producers.iter().filter(|(apex, ..)| only.is_none_or(|only| only == *apex)).collect();
+    all.sort_by_key(|(apex, ..)| (*apex).clone());
+    let mut rows = Vec::new();
+    for (apex, count, serial) in all {
+        let serial_shown =
+            serial.map_or_else(|| "it has not been made".to_owned(), |serial| format!("serial {serial}"));
+        let zone = names::shown(apex.as_ref());
+        _ = writeln!(reply.text, "{zone}: catalog zone of ours; it lists {count} zones; {serial_shown}");
+        rows.push(json!({ "zone": apex.to_string(), "members": count, "serial": serial }));
+    }
+    if !rows.is_empty()
+        && let Value::Object(fields) = &mut reply.data
+    {
+        fields.insert("listings".to_owned(), rows.into());
+    }
+    reply
+}
+
+/// `reply`, in which it is also told what has become of the catalog zones that are obeyed, or of `only` one.
 pub fn beside(mut reply: Reply, consumers: &Consumers, secondaries: &Secondaries, only: Option<&Name>) -> Reply {
     let mut rows = Vec::new();
     for (catalog, count) in Count::of_all(consumers, secondaries) {

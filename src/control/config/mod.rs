@@ -9,6 +9,7 @@ pub mod authentication;
 pub mod catalog;
 mod fields;
 mod keys;
+pub mod listing;
 mod quantity;
 mod secondaries;
 pub mod secondary;

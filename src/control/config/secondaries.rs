@@ -101,7 +101,8 @@ fn own_address(
     address.filter(|_| fits)
 }
 
-fn patterns(source: &mut Source<'_>, setting: &str, written: &[Value<String>]) -> Option<Patterns> {
+/// The names and patterns that were `written` at `setting`; `None` if one is neither.
+pub(super) fn patterns(source: &mut Source<'_>, setting: &str, written: &[Value<String>]) -> Option<Patterns> {
     const HELP: &str = "write a name, or * for one or more labels at its left: `*.example`";
     if let Some(beyond) = written.get(PATTERNS_MAX) {
         let message = format!("`{setting}` has more than {PATTERNS_MAX} names of zones");

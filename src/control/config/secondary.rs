@@ -61,7 +61,11 @@ pub struct Primary {
 impl Secondary {
     /// What is wrong with the files that it names.
     pub fn faults(&self) -> impl Iterator<Item = Diagnostic> {
-        self.primaries.iter().filter_map(|primary| primary.tls.as_ref()).flat_map(|tls| tls.faults())
+        let others = self.catalog.iter().flat_map(|catalog| catalog.groups.values().chain([&catalog.members]));
+        // What is as above is told above.
+        let others = others.map(|other| &other.primaries).filter(|other| **other != self.primaries);
+        let primaries = others.chain([&self.primaries]).flat_map(|primaries| primaries.iter());
+        primaries.filter_map(|primary| primary.tls.as_ref()).flat_map(|tls| tls.faults())
     }
 }
 
@@ -112,6 +116,8 @@ pub(super) fn read_over(
     let primaries = match fields.has("primaries") {
         true => primaries(source, fields, own.as_ref().or(key)).into(),
         false => {
+            // So that it is known to be a setting here.
+            _ = fields.texts(source, "primaries");
             let keyed = |primary: &Primary| Primary { key: own.clone().or(primary.key.clone()), ..primary.clone() };
             base.primaries.iter().map(keyed).collect()
         }

@@ -65,7 +65,7 @@ impl Loads {
     /// Counts one more.
     pub fn add(&mut self, loaded: &Loaded) {
         *match loaded.outcome {
-            Outcome::Ready { .. } | Outcome::Secondary { .. } => &mut self.ready,
+            Outcome::Ready { .. } | Outcome::Secondary { .. } | Outcome::Catalog { .. } => &mut self.ready,
             Outcome::Unchanged => &mut self.unchanged,
             Outcome::Unusable => &mut self.unusable,
             Outcome::Gone => &mut self.gone,

@@ -9,9 +9,11 @@ use crate::clock::{self, Instant};
 use crate::control::followers::{Behind, Due};
 use crate::control::history::{Before, Cause};
 use crate::control::lookout::Sighting;
+use crate::control::names;
 use crate::control::registry::Phase;
 use crate::control::report::Report;
 use crate::control::running::{News, Running};
+use crate::control::socket::Reply;
 use crate::control::store::change::Source;
 use crate::control::tree::Files;
 use crate::control::updates::Overlaid;
@@ -58,6 +60,12 @@ impl Owner {
     pub(super) fn asked(&mut self, asked: Asked, effects: &mut Vec<Effect>) {
         if self.secondaries.get(&asked.apex).is_some() {
             return effects.push(Effect::Answer(asked.ticket, Answer::Secondary));
+        }
+        if self.producers.is_ours(&asked.apex) {
+            let zone = names::shown(asked.apex.as_ref());
+            let reply = Reply::refused(format!("{zone} is a catalog zone, and has what it lists"));
+            let reply = reply.help("plans are for its members: beside each, or in a portfolio");
+            return effects.push(Effect::Answer(asked.ticket, Answer::Told(Box::new(reply))));
         }
         let Some(known) = self.zones.get_mut(&asked.apex).filter(|known| known.is_served()) else {
             return effects.push(Effect::Answer(asked.ticket, Answer::NotServed));

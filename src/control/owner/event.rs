@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::Notified;
-use crate::control::catalog_zone::Noted;
+use crate::control::catalog_zone::{Draw, Drawn, Noted};
 use crate::control::fingerprint::Fingerprint;
 use crate::control::herald::Notice;
 use crate::control::history::Passage;
@@ -88,6 +88,8 @@ pub enum Event {
     Notified(Vec<Notified>),
     /// A zone was asked for.
     Fetched(Box<Fetched>),
+    /// A catalog zone of ours was made, and is kept.
+    Drawn(Box<Drawn>),
     /// The file of a portfolio was read.
     PortfolioRead(Arc<Path>, Reading),
     /// Somebody asked to look at every file again.
@@ -218,6 +220,8 @@ pub enum Effect {
     Fetch(Fetch),
     /// From now on zones are fetched from those, or from nobody.
     Feed(Vec<Fed>),
+    /// Make a catalog zone of ours, and keep it.
+    Draw(Draw),
     /// Put down who is a member of which catalog zone.
     NoteMembers(Vec<(Name, Noted)>),
     /// Let go of what is kept of a zone that was fetched.

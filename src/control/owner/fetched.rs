@@ -88,7 +88,9 @@ impl Owner {
                 }
             }
         }
-        let fed = self.secondaries.take_fed();
+        // Each time all of them are copied: of many zones that are being read, they come together.
+        let is_at_rest = self.queue.is_empty() && self.loading == 0;
+        let fed = if is_at_rest { self.secondaries.take_fed() } else { Vec::new() };
         if !fed.is_empty() {
             effects.push(Effect::Feed(fed));
         }
@@ -141,7 +143,7 @@ impl Owner {
     }
 
     /// Serves `copy`; in the place of what, and how that came about, is `change`, if it is one.
-    fn serve_copy(
+    pub(super) fn serve_copy(
         &mut self,
         apex: Name,
         copy: &Copy,
@@ -162,7 +164,8 @@ impl Owner {
         self.follow(&apex, None, clock);
         self.followers.forget(&apex);
         let is_catalog = self.consumers.is_catalog(&apex);
-        let service = if is_catalog { Service::Closed } else { Service::Timeline };
+        let is_closed = is_catalog || self.producers.is_ours(&apex);
+        let service = if is_closed { Service::Closed } else { Service::Timeline };
         self.unpublished.push((apex.clone(), service(timeline)));
         // One that came is not to wait for others that are being read.
         if self.is_ready {

@@ -23,6 +23,10 @@ impl Owner {
             let reply = Reply::refused("the zone is fetched from others, and takes no updates").help("ask its primary");
             return effects.push(Effect::Answer(keep.ticket, Answer::Told(Box::new(reply))));
         }
+        if self.producers.is_ours(&keep.apex) {
+            let reply = Reply::refused("it is a catalog zone, has what it lists, and takes no updates");
+            return effects.push(Effect::Answer(keep.ticket, Answer::Told(Box::new(reply))));
+        }
         let overlaid = self.overlaid.get(&keep.apex).map(|overlaid| &**overlaid);
         let shown = keep.shown(&known.files.path(&keep.apex, Role::Zone).display().to_string(), overlaid);
         if shown.token.is_none() || !keep.is_agreed(overlaid) {

@@ -161,6 +161,7 @@ impl Owner {
         self.zones.remove(apex);
         self.amended.remove(apex);
         self.follow(apex, None, clock);
+        self.producers.touch(apex);
         self.unpublished.push((apex.clone(), Service::Gone));
         true
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::event::Effect;
-use super::{Owner, PUBLISH_EVERY};
+use super::{Owner, PUBLISH_EVERY, PUBLISH_RARELY};
 use crate::clock;
 
 impl Owner {
@@ -14,7 +14,8 @@ impl Owner {
         let waits = more && is_early;
         if !self.unpublished.is_empty() && !waits {
             // A catalog of many zones is copied each time: the longer it takes in all, the rarer.
-            self.publish_every = if more { self.publish_every + self.publish_every / 4 } else { PUBLISH_EVERY };
+            let rarer = (self.publish_every + self.publish_every / 4).min(PUBLISH_RARELY);
+            self.publish_every = if more { rarer } else { PUBLISH_EVERY };
             self.published_at = Some(now);
             let changes = std::mem::take(&mut self.unpublished);
             self.published(&changes, now, clock);

@@ -216,7 +216,7 @@ impl World {
                 }
                 Effect::AskSerial(..) | Effect::Reached(_) | Effect::ReadPortfolio(..) | Effect::Notify(..) => {}
                 Effect::Tidy | Effect::Write(..) | Effect::Update(_) | Effect::Say(_) | Effect::Sync(_) => {}
-                Effect::Fetch(_) | Effect::Feed(_) | Effect::Forget(_) | Effect::NoteMembers(_) => {}
+                Effect::Fetch(_) | Effect::Feed(_) | Effect::Forget(_) | Effect::NoteMembers(_) | Effect::Draw(_) => {}
                 Effect::Prepare(_) | Effect::BeginPromotion(_) | Effect::Settle(_) | Effect::EndPromotion(..) => {}
             }
         }

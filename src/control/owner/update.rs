@@ -52,6 +52,10 @@ impl Owner {
                     let why = "it is fetched from others: ask its primary";
                     Some(Said::refused(Rcode::NOTAUTH, Some(ExtendedError::NOT_AUTHORITATIVE), why))
                 }
+                Some(_) if self.producers.is_ours(&apex) => {
+                    let why = "it is a catalog zone, and has what it lists";
+                    Some(Said::refused(Rcode::NOTAUTH, Some(ExtendedError::NOT_AUTHORITATIVE), why))
+                }
                 Some(known) if !known.is_served() => {
                     Some(Said::refused(Rcode::SERVFAIL, Some(ExtendedError::NOT_READY), "it is not served"))
                 }

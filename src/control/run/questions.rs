@@ -36,6 +36,7 @@ impl Control {
                     let zones = self.owner.secondaries().iter().map(|(a, fetching)| (a, fetching, consumers.origin(a)));
                     let reply = told::beside(reply, zones, now);
                     let reply = catalog_zone::told::beside(reply, consumers, self.owner.secondaries(), None);
+                    let reply = catalog_zone::told::of_ours(reply, self.owner.producers(), None);
                     caller.reply(informed::of_all(reply, self.owner.notifier()));
                 }
                 _ => caller.reply(Reply::refused("which zone is meant is not said").help("name it")),
@@ -67,6 +68,13 @@ impl Control {
                 let consumers = self.owner.consumers();
                 let reply = told::standing(&apex, fetching, consumers.origin(&apex).as_ref(), self.clock.now());
                 caller.reply(catalog_zone::told::beside(reply, consumers, self.owner.secondaries(), Some(&apex)));
+                return None;
+            }
+            Verb::Status if self.owner.producers().is_ours(&apex) => {
+                let reply = Reply::shown(String::new(), serde_json::json!({ "zone": apex.to_string() }));
+                let reply = catalog_zone::told::of_ours(reply, self.owner.producers(), Some(&apex));
+                let told = self.owner.notifier().standing(&apex);
+                caller.reply(informed::of_zone(reply, &told));
                 return None;
             }
             Verb::Status => {

@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use super::{Copy, Fetch, Fetched, Remark, Success, Unfit};
 use crate::answer::Rights;
 use crate::clock::Ratchet;
-use crate::control::catalog_zone::Noted;
+use crate::control::catalog_zone::producers::SOURCE;
+use crate::control::catalog_zone::{Draw, Drawn, Noted};
 use crate::control::config::authentication::Authentication;
 use crate::control::config::secondary::Primary;
 use crate::control::history::{Limits, Since};
@@ -111,6 +112,21 @@ impl Fetcher {
     pub fn forget(&self, apex: Name) {
         let shared = self.shared.clone();
         self.handle.spawn_blocking(move || shared.keep(&apex, |store| store.forget(&apex)));
+    }
+
+    /// Makes a catalog zone of ours, keeps it, and calls `done` with it.
+    pub fn draw(&self, draw: Draw, done: impl FnOnce(Drawn) + Send + 'static) {
+        let shared = self.shared.clone();
+        self.handle.spawn_blocking(move || {
+            let at = shared.clock.now();
+            // Serials go around (RFC 1982): in 2106 the seconds begin anew.
+            let result = draw.make(at.unix_seconds() as u32, &shared.limits);
+            if let Ok(made) = &result {
+                let (copy, difference) = (&made.copy, made.difference.as_ref());
+                shared.keep(&draw.apex, |store| store.keep(&draw.apex, copy, difference, (at, SOURCE)));
+            }
+            done(Drawn { apex: draw.apex, number: draw.number, result });
+        });
     }
 
     /// Puts down who is a member of which catalog zone.

@@ -200,6 +200,11 @@ impl Secondaries {
         is_fetched
     }
 
+    /// Nothing is to be kept of `apex`, which is not fetched.
+    pub fn forget(&mut self, apex: &Name) {
+        self.forgotten.push(apex.clone());
+    }
+
     /// It is no longer fetched.
     pub fn release(&mut self, apex: &Name) -> bool {
         let Some(known) = self.zones.remove(apex) else { return false };

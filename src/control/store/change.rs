@@ -33,10 +33,12 @@ pub enum Source {
     Update,
     /// It was transferred from a primary.
     Transfer,
+    /// A catalog zone of ours lists other zones, or says something else of them.
+    Catalog,
 }
 
 impl Source {
-    const ALL: [Source; 4] = [Source::File, Source::Plan, Source::Update, Source::Transfer];
+    const ALL: [Source; 5] = [Source::File, Source::Plan, Source::Update, Source::Transfer, Source::Catalog];
 
     /// In a word.
     pub fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Source {
             Source::Plan => "plan",
             Source::Update => "update",
             Source::Transfer => "transfer",
+            Source::Catalog => "catalog",
         }
     }
 }

@@ -12,6 +12,8 @@
 //! 3. The label of a member means nothing. A member that has another one than before is to begin anew (§ 5.4, § 5.6).
 //! 4. A group whose TXT record is not one string of UTF-8 is none that anybody could name, and passed over (§ 4.3.2).
 
+mod write;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
