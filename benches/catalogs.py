@@ -99,7 +99,9 @@ def round_of(zones):
         for number in range(zones):
             (ours / f"zones/z{number}.example.zone").write_text(ZONE)
         (ours / "zones/catalog.example.catalog.toml").write_text('members = ["*"]\n')
-        config = f'[transfer]\nallow = ["127.0.0.1"]\nnotify = ["127.0.0.1:{other}"]\n'
+        # Told of all zones at its start, the secondary would hear of one more at the end of those notices.
+        told = f'{{ address = "127.0.0.1:{other}", zones = ["catalog.example"] }}'
+        config = f'[transfer]\nallow = ["127.0.0.1"]\nnotify = [{told}]\n'
         (ours / "watari.toml").write_text(config)
         secondary = f'primaries = ["127.0.0.1:{port}"]\n[catalog]\n'
         (theirs / "zones/catalog.example.secondary.toml").write_text(secondary)
