@@ -88,8 +88,9 @@ impl<'a> Message<'a> {
         self.truncated = true;
     }
 
-    /// Writes `rrset` under the owner at offset `owner`; gives the offset at which it begins.
-    #[inline]
+    /// Writes `rrset` under the owner at offset `owner`; gives the offset at which it begins. Inline whatever the compiler
+    /// makes of it: as a call, an answer with two additional addresses costs 80 instructions more.
+    #[inline(always)]
     pub(super) fn rrset(&mut self, section: Section, rrset: Rrset<'_>, owner: u16, apex: u16) -> Result<usize, NoRoom> {
         let start = self.at;
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
