@@ -43,8 +43,6 @@ pub(super) struct Message<'a> {
     pub(super) authoritative: bool,
     truncated: bool,
     pub(super) rcode: Rcode,
-    /// What kind of an answer it will be, as far as that is known before it is finished.
-    pub(super) kind: Kind,
     /// Whether what a running plan flips is noted.
     pub(super) noting: Noting,
     /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
@@ -72,7 +70,6 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
-            kind: Kind::default(),
             noting: Noting::Nothing,
             capped: 0,
         })
@@ -229,7 +226,7 @@ impl<'a> Message<'a> {
     /// Writes the OPT record and the header; gives the length of the whole, and its kind.
     #[inline]
     pub(super) fn finish(mut self, request: &Request, options: &[Option<OptOption<'_>>]) -> (usize, Kind) {
-        let mut kind = self.kind.of_type(request.qtype);
+        let mut kind = Kind::of(request.qtype);
         let mut additional = self.counts[2];
         if let Some(edns) = request.edns {
             self.opt(edns.dnssec_ok, options);

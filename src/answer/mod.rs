@@ -202,6 +202,7 @@ impl Answerer {
 
     /// Lets go of what was noted of zones whose plan runs. Who reads it does so, since nearly always there is nothing:
     /// until then the next answers add to it.
+    #[inline]
     pub fn forget_handed(&mut self) {
         self.noted.clear();
     }

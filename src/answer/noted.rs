@@ -72,8 +72,6 @@ const TRUNCATED: u16 = 1 << 4;
 const EDNS: u16 = 1 << 5;
 const DNSSEC_OK_AT: u16 = 6;
 const PLACE_AT: u16 = 7;
-/// Beyond all of them, so that one comparison tells who counts both that there is a counter and that this is not set.
-const MET: u16 = 1 << 12;
 
 /// The RCODE of four bits that stands for BADVERS, which has more: nobody uses it.
 const BADVERS: u16 = 14;
@@ -81,7 +79,7 @@ const BADVERS: u16 = 14;
 const SILENCE: u16 = 15;
 
 /// What kind of an answer it was, in twelve bits, so that counting it is one addition: the type's place, DO, EDNS,
-/// whether it was truncated, and the RCODE. In one bit more: whether something of a running plan was in it.
+/// whether it was truncated, and the RCODE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kind(u16);
 
@@ -113,15 +111,9 @@ pub enum Asked {
 
 impl Kind {
     /// How many kinds there are.
-    pub const COUNT: usize = MET as usize;
+    pub const COUNT: usize = 1 << 12;
     /// Nothing was said.
     pub(super) const SILENCE: Kind = Kind(NONE << PLACE_AT | SILENCE);
-
-    /// The same, as an answer to a question for `qtype`.
-    #[inline]
-    pub(super) fn of_type(self, qtype: Rtype) -> Kind {
-        Kind(self.0 | Kind::of(qtype).0)
-    }
 
     /// The kind of an answer to a question for `qtype`, of which nothing else is known yet.
     #[inline]
@@ -146,20 +138,10 @@ impl Kind {
         Kind(self.0 | BADVERS)
     }
 
-    /// The same, with something of a running plan in it.
-    pub(super) fn met(self) -> Kind {
-        Kind(self.0 | MET)
-    }
-
-    /// Its number, below [`Kind::COUNT`]; `None` if something of a running plan was in it.
+    /// Its number, below [`Kind::COUNT`].
     #[inline]
-    pub fn unmet_number(self) -> Option<usize> {
-        Some(usize::from(self.0)).filter(|&number| number < Kind::COUNT)
-    }
-
-    /// Its number, below [`Kind::COUNT`], whatever was in it.
     pub fn number(self) -> usize {
-        usize::from(self.0) % Kind::COUNT
+        usize::from(self.0)
     }
 
     /// What the kind of this number says.
@@ -205,9 +187,11 @@ pub enum What {
 /// What was noted of the last answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Noted {
-    /// Its kind. If that says that something of a running plan was in it and nothing is [`handed`](Noted::handed), then
-    /// the same was as in the last answer of which something is.
+    /// Its kind.
     pub kind: Kind,
+    /// Whether something of a running plan was in it. If it was and nothing is [`handed`](Noted::handed), then the same was
+    /// as in the last answer of which something is. A field of its own, since it is written where little else is.
+    is_met: bool,
     /// How it was last come into a zone whose plan runs.
     entry: Entry,
     /// Whether anything was handed out after that.
@@ -274,6 +258,7 @@ struct Begun {
 impl Noted {
     pub(super) const NOTHING: Noted = Noted {
         kind: Kind::SILENCE,
+        is_met: false,
         entry: Entry::NOBODYS,
         handed_any: false,
         begun: Begun { apex: NameHash(0), below: None, has_flipped: false },
@@ -281,14 +266,21 @@ impl Noted {
         handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX],
     };
 
+    /// Whether it held something of zones whose plan runs.
+    #[inline]
+    pub fn is_met(&self) -> bool {
+        self.is_met
+    }
+
     /// What it held of zones whose plan runs.
     #[inline]
     pub fn handed(&self) -> &[Handed] {
         self.handed.get(..self.count).unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn clear(&mut self) {
-        self.count = 0;
+        (self.is_met, self.count) = (false, 0);
     }
 
     /// Lets nothing be as the last time.
@@ -296,16 +288,21 @@ impl Noted {
         self.entry = Entry::NOBODYS;
     }
 
-    /// Whether the last entry is repeated, and if so whether anything was handed out then.
+    /// Whether the last entry is repeated; then what was handed out is noted by that.
     #[inline]
-    pub(super) fn again(&mut self, arrival: &Arrival, name: NameHash, manner: Manner) -> Option<bool> {
-        let &Arrival { now, peer, .. } = arrival;
+    pub(super) fn again(&mut self, arrival: &Arrival, name: NameHash, manner: Manner) -> bool {
         let entry = &self.entry;
-        if entry.now == now && entry.name == name && entry.manner == manner && entry.peer == peer {
-            return Some(self.handed_any);
+        let is_again = entry.now == arrival.now
+            && entry.name == name
+            && entry.manner == manner
+            && is_same_peer(&entry.peer, &arrival.peer);
+        if is_again {
+            self.is_met = self.handed_any;
+        } else {
+            self.entry = Entry { now: arrival.now, peer: arrival.peer, name, manner };
+            self.handed_any = false;
         }
-        (self.entry, self.handed_any) = (Entry { now, peer, name, manner }, false);
-        None
+        is_again
     }
 
     /// From now on the answer is in a zone whose plan runs.
@@ -313,21 +310,32 @@ impl Noted {
         self.begun = Begun { apex, below, has_flipped };
     }
 
-    /// It is no longer. `capped` is the longest TTL of what is in it of the data that the plan flips, `missing` the hash of
-    /// the question's name if that does not exist. Gives whether that is noted; what is too many is not.
-    pub(super) fn end(&mut self, capped: Option<u32>, missing: Option<NameHash>) -> bool {
+    /// It is no longer, and what was in it is noted. `capped` is the longest TTL of what is in it of the data that the plan flips, `missing` the hash of
+    /// the question's name if that does not exist. What is too many is not noted.
+    pub(super) fn end(&mut self, capped: Option<u32>, missing: Option<NameHash>) {
         let Begun { apex, below, has_flipped } = self.begun;
         let what = match (capped, missing, below) {
             (Some(ttl), ..) if has_flipped => What::New(ttl),
             (Some(ttl), ..) => What::Old(ttl),
             (None, Some(name), Some(below)) => What::Missing(name, below),
-            _ => return false,
+            _ => return,
         };
-        let place = self.handed.get_mut(self.count);
-        let is_noted = place.map(|place| *place = Handed { apex, what }).is_some();
-        self.count += usize::from(is_noted);
-        self.handed_any |= is_noted;
-        is_noted
+        if let Some(place) = self.handed.get_mut(self.count) {
+            *place = Handed { apex, what };
+            self.count += 1;
+            (self.is_met, self.handed_any) = (true, true);
+        }
+    }
+}
+
+/// Whether two peers are one. Field by field: they have just been written so, and would be waited for as a whole.
+#[inline]
+fn is_same_peer(one: &SocketAddr, other: &SocketAddr) -> bool {
+    match (one, other) {
+        (SocketAddr::V4(one), SocketAddr::V4(other)) => {
+            one.port() == other.port() && one.ip().to_bits() == other.ip().to_bits()
+        }
+        _ => one == other,
     }
 }
 
@@ -362,9 +370,6 @@ mod tests {
             assert_eq!(Kind::told(kind.number()), expected);
         }
         assert_eq!(Kind::told(Kind::SILENCE.number()).rcode, None);
-        let met = Kind::of(Rtype::MX).met();
-        assert_eq!((met.unmet_number(), met.number()), (None, Kind::of(Rtype::MX).number()));
-        assert_eq!(Kind::of(Rtype::MX).unmet_number(), Some(met.number()));
     }
 
     #[test]

@@ -213,12 +213,11 @@ impl Resolution<'_, '_> {
         }
         let dnssec_ok = self.query.edns.is_some_and(|edns| edns.dnssec_ok);
         let manner = Manner::new(self.query.qtype, first, dnssec_ok, self.message.limit());
-        let Some(handed_any) = self.noted.again(self.arrival, self.name.hash(0), manner) else { return false };
-        self.message.noting = Noting::Again;
-        if handed_any {
-            self.message.kind = self.message.kind.met();
+        let is_again = self.noted.again(self.arrival, self.name.hash(0), manner);
+        if is_again {
+            self.message.noting = Noting::Again;
         }
-        true
+        is_again
     }
 
     /// Notes what the links since the last that began in a zone whose plan runs have written of it.
@@ -235,9 +234,7 @@ impl Resolution<'_, '_> {
         let missing = (self.message.rcode == Rcode::NXDOMAIN).then(|| self.name.hash(0));
         let capped = self.message.take_capped();
         self.message.noting = Noting::Ended;
-        if self.noted.end(capped, missing) {
-            self.message.kind = self.message.kind.met();
-        }
+        self.noted.end(capped, missing);
     }
 
     #[inline]

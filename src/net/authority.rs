@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::answer::noted::COUNTS;
+use crate::answer::noted::{COUNTS, METERS};
 use crate::answer::{Answerer, Arrival, Catalog, Identity, Reply, Rights};
 use crate::clock::{Instant, Ratchet};
 use crate::wire::Rcode;
@@ -144,7 +144,10 @@ impl Clerk {
     /// Counts the last answer.
     #[inline]
     fn count(&mut self, arrival: &Arrival) {
-        if COUNTS && !self.tally.count(arrival.transport, self.answerer.noted().kind) {
+        if COUNTS {
+            self.tally.count(arrival.transport, self.answerer.noted().kind);
+        }
+        if METERS && self.answerer.noted().is_met() {
             self.meter(arrival);
         }
         if self.answerer.is_notified() {
@@ -162,12 +165,11 @@ impl Clerk {
     /// Counts the last answer, which held something of zones whose plan runs. Not inline: nearly all answers pass by it.
     #[inline(never)]
     fn meter(&mut self, arrival: &Arrival) {
-        let noted = self.answerer.noted();
-        self.tally.count_met(arrival.transport, noted.kind);
-        match noted.handed() {
+        match self.answerer.noted().handed() {
             [] => self.tally.repeat(),
             _ => self.meter_anew(arrival),
         }
+        self.answerer.forget_handed();
     }
 
     #[inline(never)]
@@ -181,7 +183,6 @@ impl Clerk {
         if !can_repeat {
             self.answerer.forget_entry();
         }
-        self.answerer.forget_handed();
     }
 }
 

@@ -131,7 +131,7 @@ fn what_is_asked_again_is_noted_once() {
     let mut ask = |at: i64, port: u16, request: &[u8]| {
         answerer.answer(&catalog, &arrival(Instant::from_unix_seconds(at), port), request, &mut out);
         let noted = answerer.noted();
-        let told = (noted.kind.unmet_number().is_none(), noted.handed().len());
+        let told = (noted.is_met(), noted.handed().len());
         answerer.forget_handed();
         told
     };

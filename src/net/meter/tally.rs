@@ -57,16 +57,9 @@ impl Tally {
         Tally { meter, key, counters, sketches, last: None, same, full_until }
     }
 
-    /// One more answer; whether it is counted, which it is not if something of a running plan was in it.
+    /// One more answer.
     #[inline]
-    pub fn count(&self, transport: Transport, kind: Kind) -> bool {
-        let number = kind.unmet_number();
-        number.map(|number| self.counters.count(transport, number)).is_some()
-    }
-
-    /// One more answer in which something of a running plan was.
-    #[inline]
-    pub fn count_met(&self, transport: Transport, kind: Kind) {
+    pub fn count(&self, transport: Transport, kind: Kind) {
         self.counters.count(transport, kind.number());
     }
 
