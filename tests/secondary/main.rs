@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod big;
 mod changes;
 mod faults;
 mod malformed;
