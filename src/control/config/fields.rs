@@ -20,7 +20,19 @@ pub(super) struct Source<'a> {
     pub(super) faults: Vec<Diagnostic>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The file `path` with this text, in which nothing is wrong yet.
+    ///
+    /// # Errors
+    /// It is no text.
+    pub(super) fn read(path: &Arc<str>, text: &'a [u8]) -> Result<Source<'a>, Box<Diagnostic>> {
+        let Ok(text) = std::str::from_utf8(text) else {
+            let fault = Diagnostic::error("config-syntax", format!("{path} is not text in UTF-8"));
+            return Err(Box::new(fault.help("write it anew, with an editor that writes UTF-8")));
+        };
+        Ok(Source { path: path.clone(), text, faults: Vec::new() })
+    }
+
     /// The place of `span` in the text.
     pub(super) fn place(&self, span: Range<usize>) -> Place {
         let place = Place::locate(&self.path, self.text.as_bytes(), span.clone());

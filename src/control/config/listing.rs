@@ -43,11 +43,10 @@ impl Listing {
 
 /// Reads the file `path` with this `text`; `None` if it has an error.
 pub fn parse(path: &Arc<str>, text: &[u8]) -> (Option<Listing>, Vec<Diagnostic>) {
-    let Ok(text) = std::str::from_utf8(text) else {
-        let fault = Diagnostic::error("config-syntax", format!("{path} is not text in UTF-8"));
-        return (None, vec![fault.help("write it anew, with an editor that writes UTF-8")]);
+    let mut source = match Source::read(path, text) {
+        Ok(source) => source,
+        Err(fault) => return (None, vec![*fault]),
     };
-    let mut source = Source { path: path.clone(), text, faults: Vec::new() };
     let document = document(&mut source);
     let mut top = Fields::new("", Some(document.get_ref()));
     top.number(&mut source, "version", 1..=1);

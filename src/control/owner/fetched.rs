@@ -37,10 +37,7 @@ impl Owner {
         faults: Vec<Diagnostic>,
         clock: clock::Instant,
     ) {
-        if !faults.is_empty() {
-            let text = format!("{}: there is something to look at", names::shown(apex.as_ref()));
-            self.reporter.say(Report { level: Level::Warn, text, diagnostics: faults });
-        }
+        self.warn_of(&apex, faults);
         // What was its own plan is obeyed no more.
         self.follow(&apex, None, clock);
         self.obeys(&apex, from.catalog.clone(), clock);
@@ -51,6 +48,19 @@ impl Owner {
             return self.serve_copy(apex, &copy, Some((None, Before::First(remembered), cause)), clock);
         }
         self.reads_again(&apex, clock);
+        self.has_not_come(apex);
+    }
+
+    /// What is remarkable about the files of `apex`, though they are obeyed.
+    pub(super) fn warn_of(&mut self, apex: &Name, faults: Vec<Diagnostic>) {
+        if !faults.is_empty() {
+            let text = format!("{}: there is something to look at", names::shown(apex.as_ref()));
+            self.reporter.say(Report { level: Level::Warn, text, diagnostics: faults });
+        }
+    }
+
+    /// There is nothing of `apex` that could be served anew: what is served stays, and what is new waits.
+    pub(super) fn has_not_come(&mut self, apex: Name) {
         let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
         match known.standing {
             Standing::New => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Owner;
-use super::event::{Effect, Service};
+use super::event::Effect;
 use crate::answer::Chain;
 use crate::clock;
 use crate::control::catalog_zone::producers::{Drawn, Producers};
@@ -34,10 +34,7 @@ impl Owner {
         faults: Vec<Diagnostic>,
         clock: clock::Instant,
     ) {
-        if !faults.is_empty() {
-            let text = format!("{}: there is something to look at", names::shown(apex.as_ref()));
-            self.reporter.say(Report { level: Level::Warn, text, diagnostics: faults });
-        }
+        self.warn_of(&apex, faults);
         self.follow(&apex, None, clock);
         let (found, chain) = found.map_or((None, None), |found| (Some(Arc::new(found.0)), found.1));
         self.producers.set(&apex, listing, found.clone());
@@ -46,15 +43,7 @@ impl Owner {
             let change = chain.map(|chain| (None, Before::First(Some(chain)), cause));
             return self.serve_copy(apex, &copy, change, clock);
         }
-        let Some((known, count)) = self.zones.get_to_stand(&apex) else { return };
-        match known.standing {
-            Standing::New => {
-                known.stand(Standing::Failed, count);
-                self.unpublished.push((apex, Service::Failed));
-            }
-            Standing::Stale => known.stand(Standing::Served, count),
-            Standing::Served | Standing::Failed => {}
-        }
+        self.has_not_come(apex);
     }
 
     fn cause_of_listing(&self, apex: &Name) -> Cause {
