@@ -7,14 +7,16 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use support::drawn::Seed;
 use support::golden::assert_golden;
 use support::peer::{Kind, free_address};
-use support::secondary::{Secondary, records};
+use support::secondary::{Secondary, Shared, records};
 use support::watari::{Watari, write};
 
 const NAME: &str = "move.example";
@@ -25,18 +27,27 @@ const RESTART_EVERY: usize = 70;
 
 /// Ours over `files`, from which this machine may have zones, telling those at `secondaries`.
 fn primary(files: &[(&str, &str)], secondaries: &[SocketAddr]) -> Watari {
-    primary_with("", files, secondaries)
+    primary_with("", files, secondaries, None)
 }
 
-/// The same, with this more in its configuration.
-fn primary_with(more: &str, files: &[(&str, &str)], secondaries: &[SocketAddr]) -> Watari {
+/// The same, with this more in its configuration, telling them with the `key`.
+fn primary_with(more: &str, files: &[(&str, &str)], secondaries: &[SocketAddr], key: Option<Shared<'_>>) -> Watari {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         write(&folder.path().join("zones").join(name), text);
     }
-    let notify: Vec<_> = secondaries.iter().map(|address| format!("\"{address}\"")).collect();
-    let text = format!("[transfer]\nallow = [\"127.0.0.1\"]\nnotify = [{}]\n{more}", notify.join(", "));
-    write(&folder.path().join("watari.toml"), &text);
+    let entry = |address| match key {
+        Some(key) => format!("{{ address = \"{address}\", key = \"{}\" }}", key.name),
+        None => format!("\"{address}\""),
+    };
+    let notify: Vec<_> = secondaries.iter().map(entry).collect();
+    let keys = key.map_or_else(String::new, |Shared { name, algorithm, secret }| {
+        format!("[keys.\"{name}\"]\nalgorithm = \"{algorithm}\"\nsecret = \"{secret}\"\n")
+    });
+    let text = format!("{keys}[transfer]\nallow = [\"127.0.0.1\"]\nnotify = [{}]\n{more}", notify.join(", "));
+    let path = folder.path().join("watari.toml");
+    write(&path, &text);
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     Watari::start(folder, &["--listen", &free_address().to_string()])
 }
 
@@ -131,12 +142,22 @@ impl Zone {
 
 #[test]
 fn rfc1995_edits_of_the_file_reach_each_secondary_as_differences_and_across_restarts() {
+    edits_reach_each_secondary(None);
+}
+
+#[test]
+fn rfc8945_edits_of_the_file_reach_each_secondary_that_signs_as_differences_and_across_restarts() {
+    let secret = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=";
+    edits_reach_each_secondary(Some(Shared { name: "history.example.", algorithm: "hmac-sha256", secret }));
+}
+
+fn edits_reach_each_secondary(key: Option<Shared<'_>>) {
     let mut seed = Seed(95);
     let mut zone = Zone { serial: u32::MAX - 50, rrsets: BTreeMap::new() };
     (0..60).for_each(|_| zone.edit(&mut seed));
     let addresses = Kind::PEERS.map(|kind| (kind, free_address()));
-    let mut ours = primary(&[(FILE, &zone.text())], &addresses.map(|(_, address)| address));
-    let mut secondaries = addresses.map(|(kind, there)| Secondary::new(kind, there, address(&ours), &[NAME], None));
+    let mut ours = primary_with("", &[(FILE, &zone.text())], &addresses.map(|(_, address)| address), key);
+    let mut secondaries = addresses.map(|(kind, there)| Secondary::new(kind, there, address(&ours), &[NAME], key));
     for secondary in &mut secondaries {
         secondary.run();
         secondary.until_serial(NAME, zone.serial);
@@ -146,7 +167,9 @@ fn rfc1995_edits_of_the_file_reach_each_secondary_as_differences_and_across_rest
         let log = ours.log();
         let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
         wholes += lines("transferred move.example. as a whole");
-        differences += lines("transferred move.example. from serial");
+        let signed = key.map_or_else(String::new, |key| format!("with the key {}:", key.name));
+        let is_theirs = |line: &&str| line.contains("transferred move.example. from serial") && line.contains(&signed);
+        differences += log.lines().filter(is_theirs).count();
     };
     for round in 1..=EDITS {
         (0..1 + seed.below(4)).for_each(|_| zone.edit(&mut seed));
@@ -263,7 +286,7 @@ fn a_serial_that_was_served_twice_with_other_contents_is_no_beginning() {
 fn what_is_no_longer_in_memory_is_read_back_for_a_secondary() {
     let there = free_address();
     // Not one difference has a place.
-    let mut ours = primary_with("[history]\nmemory = \"64B\"\n", &[(FILE, ZONE)], &[there]);
+    let mut ours = primary_with("[history]\nmemory = \"64B\"\n", &[(FILE, ZONE)], &[there], None);
     let mut knot = Secondary::new(Kind::Knot, there, address(&ours), &[NAME], None);
     knot.run();
     knot.until_serial(NAME, 1);
