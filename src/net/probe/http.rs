@@ -17,6 +17,7 @@ use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::patience::Patience;
+use super::turn::OurTurn;
 use super::{Looked, fail, tcp, tls, unknown};
 use crate::net::said::{chain, said};
 use crate::timeline::Verdict;
@@ -125,7 +126,7 @@ where
     let answering = async {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEADER_LEN_MAX);
-        let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = builder.handshake(TokioIo::new(OurTurn::new(stream))).await?;
         // It ends with the runtime, that is with the look.
         tokio::spawn(connection);
         sender.send_request(request).await

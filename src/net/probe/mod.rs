@@ -27,6 +27,7 @@ mod patience;
 mod smtp;
 mod tcp;
 mod tls;
+mod turn;
 
 use std::future::Future;
 use std::time::Duration;
