@@ -133,7 +133,9 @@ fn a_signed_zone_is_handed_over_as_it_is() {
     let zone = format!("{ZONE}{SIGNED}");
     let switch = format!("{HEAD}{SERVERS}parent_ttl = \"1d\"\nds = \"present\"\nnew_side = \"signed\"\n");
     let nothing = format!("{switch}here = \"nothing\"\n");
-    let shown = transcript(&zone, &switch, &[CHECK]) + "\n----\n" + &transcript(&zone, &nothing, &[CHECK, SHOW]);
+    let absent = format!("{HEAD}{SERVERS}parent_ttl = \"1d\"\nds = \"absent\"\n");
+    let shown = [transcript(&zone, &switch, &[CHECK]), transcript(&zone, &nothing, &[CHECK, SHOW])];
+    let shown = shown.join("\n----\n") + "\n----\n" + &transcript(&zone, &absent, &[CHECK]);
     assert_golden("authority", "signed", &shown);
 }
 

@@ -206,6 +206,7 @@ fn a_new_plan_that_is_only_printed_is_the_one_that_would_be_written() {
         &["--remove", "mail A", "--add", "mail CNAME mail.example.net.", "--ttl-after", "1d", "--low-ttl", "5m"],
         &["--add", r#"_x TXT "a, b" "it's \" so", "c""#, "--add", "_x TXT d", "--ttl-after", "300"],
         &["--add", "www HTTPS 1 . alpn=h2,h3", "--ttl-after", "300"],
+        &["--flip", "www A 192.0.2.11", "--ds", "absent"],
     ] {
         let printed = watari(folder.path(), &[new(changes), vec!["--stdout"]].concat());
         assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stderr));

@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +22,8 @@ use support::peer::{Kind, Server, ZoneFile};
 use support::program::{self, Running};
 use support::query::Query;
 use support::signing::{self, Denial, Signed};
+use support::watari::Watari;
+use support::zones::Source;
 use support::{client, peer};
 
 /// Whether a validator can be sure of an answer.
@@ -290,4 +293,130 @@ fn what_we_print_of_a_signed_zone_is_verified_by_ldns() {
         let said = program::must_run("ldns-verify-zone", folder.path(), &[&file]);
         assert!(said.contains("verified"), "{}: {said}", zone.file.name);
     }
+}
+
+/// A zone whose provider signs it, before it moves.
+const MOVING: &str = r#"
+    @ 600 IN SOA ns hostmaster 1 7200 3600 1209600 5
+    @ 600 IN NS ns
+    ns 600 IN A 192.0.2.1
+    www 60 IN A 192.0.2.80
+    www 600 IN TXT "text"
+    goes 60 IN A 192.0.2.81
+"#;
+
+/// Owner, TTL, type or the type that is covered, and data of each record that `dig` shows.
+fn answers(server: &Watari, name: &str, rtype: &str) -> Vec<(u32, String, String)> {
+    let shown = server.dig(&["+dnssec", "+noall", "+answer", name, rtype]);
+    let record = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, ttl, _, rtype, data @ ..] = &words[..] else { panic!("not a record: {line}") };
+        let rtype = if *rtype == "RRSIG" { format!("RRSIG {}", data[0]) } else { (*rtype).to_owned() };
+        (ttl.parse().unwrap(), rtype, data.join(" "))
+    };
+    shown.lines().map(record).collect()
+}
+
+/// What Unbound says to a question: the RCODE, whether it is sure, and all else.
+fn resolved(address: SocketAddr, name: &str) -> Message {
+    let mut query = Query::new(name, 1).edns(4096, true);
+    query.flags = 0x100;
+    let bytes = client::exchange(address, &query.bytes(7), Duration::from_secs(10));
+    Message::parse(&bytes.unwrap_or_else(|| panic!("no answer for {name}"))).unwrap()
+}
+
+/// The zone's DS record is gone at the parent, and the zone is still signed.
+fn moves_with_its_signatures(denial: Denial) {
+    let folder = tempfile::tempdir().unwrap();
+    let zone = signing::zone(folder.path(), Source::of("move.test", MOVING), denial);
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(15);
+    let plan = format!(
+        "version = 1\nat = \"{at:.0}\"\narm = \"on-load\"\nlate = \"accept\"\nlower = \"countdown\"\nspread = 0\n\
+         low_ttl = \"1s\"\nds = \"absent\"\n\
+         [[flip]]\nname = \"www\"\ntype = \"A\"\nfrom = [\"192.0.2.80\"]\nto = [\"192.0.2.90\"]\n\
+         [[flip]]\nname = \"goes\"\ntype = \"A\"\nfrom = [\"192.0.2.81\"]\nto = []\n\
+         [[flip]]\nname = \"comes\"\ntype = \"A\"\nfrom = []\nto = [\"192.0.2.91\"]\nttl_after = \"1m\"\n"
+    );
+    let text = std::fs::read_to_string(&zone.file.path).unwrap();
+    let mut server = Watari::serve(&[
+        ("move.test.zone", &text),
+        ("move.test.plan.toml", &plan),
+        ("../watari.toml", "[transfer]\nallow = [\"127.0.0.1\"]\n"),
+    ]);
+    assert!(server.log().contains("plan-signatures-end"), "{}", server.log());
+    let address: SocketAddr = format!("127.0.0.1:{}", server.port).parse().unwrap();
+    let (_validating, validating) = unbound(folder.path(), address, std::slice::from_ref(&zone));
+    // A TTL below the one that was signed is as good (RFC 4035 § 5.3.3).
+    let before = resolved(validating, "www.move.test");
+    assert!(before.rcode == rcode::NOERROR && before.ad, "{}", before.show());
+    let mut counted = BTreeSet::new();
+    loop {
+        let shown = answers(&server, "www.move.test", "A");
+        let [(ttl, rtype, data), signature @ ..] = &shown[..] else { panic!("{shown:?}\n{}", server.log()) };
+        assert_eq!(rtype, "A");
+        if data == "192.0.2.90" {
+            assert!(signature.is_empty(), "{shown:?}");
+            break;
+        }
+        let [(signature_ttl, covered, _)] = signature else { panic!("{shown:?}") };
+        assert_eq!((&**data, ttl, &**covered), ("192.0.2.80", signature_ttl, "RRSIG A"));
+        assert!(*ttl <= 15, "{shown:?}");
+        counted.insert(*ttl);
+        assert!(
+            jiff::Timestamp::now() < at + jiff::SignedDuration::from_secs(20),
+            "it does not flip\n{}",
+            server.log()
+        );
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+    assert!(counted.len() > 2, "the signature's TTL does not go down: {counted:?}");
+    // What does not flip is as it was signed.
+    let texts = answers(&server, "www.move.test", "TXT");
+    let shorts: Vec<_> = texts.iter().map(|(ttl, rtype, _)| (*ttl, &**rtype)).collect();
+    assert_eq!(shorts, [(600, "TXT"), (600, "RRSIG TXT")]);
+    let comes = answers(&server, "comes.move.test", "A");
+    assert!(matches!(&comes[..], [(_, rtype, data)] if rtype == "A" && data == "192.0.2.91"), "{comes:?}");
+    for (name, rtype, status) in
+        [("goes", "A", "NXDOMAIN"), ("goes", "TXT", "NXDOMAIN"), ("no", "A", "NXDOMAIN"), ("comes", "MX", "NOERROR")]
+    {
+        let shown = server.dig(&["+dnssec", &format!("{name}.move.test"), rtype]);
+        assert!(
+            shown.contains(&format!("status: {status}")) && shown.contains("ANSWER: 0"),
+            "{name} {rtype}:\n{shown}"
+        );
+    }
+    let transferred = server.dig(&["+onesoa", "move.test", "AXFR"]);
+    let of_www: BTreeSet<String> = transferred
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter_map(|words| (words.first() == Some(&"www.move.test.")).then(|| words[3..5].join(" ")))
+        .collect();
+    assert!(of_www.contains("A 192.0.2.90") && of_www.contains("RRSIG TXT"), "{transferred}");
+    assert!(!of_www.contains("RRSIG A"), "{transferred}");
+    // Without a DS record nobody minds; with one, everybody would.
+    server.until("what was resolved before is forgotten", |_| {
+        jiff::Timestamp::now() > at + jiff::SignedDuration::from_secs(3)
+    });
+    let bogus = resolved(validating, "www.move.test");
+    assert_eq!(bogus.rcode, rcode::SERVFAIL, "{}", bogus.show());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let insecure = Signed { anchors: String::new(), ..zone };
+    let (_resolving, resolving) = unbound(elsewhere.path(), address, &[insecure]);
+    for (name, expected) in [("www", Some([192, 0, 2, 90])), ("comes", Some([192, 0, 2, 91])), ("goes", None)] {
+        let after = resolved(resolving, &format!("{name}.move.test"));
+        let data: Vec<_> = after.answer.iter().filter(|record| record.rtype == 1).map(|record| &record.rdata).collect();
+        assert_eq!(data, expected.iter().map(|data| data.to_vec()).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+        let missing = if expected.is_none() { rcode::NXDOMAIN } else { rcode::NOERROR };
+        assert_eq!((after.rcode, after.ad), (missing, false), "{}", after.show());
+    }
+}
+
+#[test]
+fn a_zone_without_ds_moves_with_its_signatures_and_nsec() {
+    moves_with_its_signatures(Denial::Nsec);
+}
+
+#[test]
+fn a_zone_without_ds_moves_with_its_signatures_and_nsec3() {
+    moves_with_its_signatures(Denial::Nsec3 { salt: "-", iterations: 0, opt_out: false });
 }

@@ -94,8 +94,13 @@ pub(crate) fn drawn(folder: &Path) -> Vec<Signed> {
     let seeds = 0..DRAWN;
     seeds
         .zip(denials.into_iter().cycle())
-        .map(|(seed, denial)| sign(folder, super::drawn::zone(seed), denial, Tool::Bind, "ECDSAP256SHA256").0)
+        .map(|(seed, denial)| zone(folder, super::drawn::zone(seed), denial))
         .collect()
+}
+
+/// `source`, signed, in a file below `folder`.
+pub(crate) fn zone(folder: &Path, source: Source, denial: Denial) -> Signed {
+    sign(folder, source, denial, Tool::Bind, "ECDSAP256SHA256").0
 }
 
 /// How many zones are drawn and signed.

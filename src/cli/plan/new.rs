@@ -16,7 +16,7 @@ use crate::control::settings::ZONE_FILE_SIZE_DEFAULT;
 use crate::control::write;
 use crate::diag::Diagnostic;
 use crate::timeline::plan::compose::{Request, Verb, compose};
-use crate::timeline::plan::{Arming, Lowering, Raising};
+use crate::timeline::plan::{Arming, DS_WRITTEN, Lowering, Raising};
 use crate::timeline::{self, Run, When, show};
 use crate::zone::text;
 
@@ -73,6 +73,9 @@ pub(in crate::cli) struct New {
     /// Flip even if there is no time to lower TTLs before
     #[arg(long)]
     late: bool,
+    /// Whether the parent has a DS record for the zone: one that comes signed is changed only without
+    #[arg(long, value_name = "WHICH", value_parser = one_of(DS_WRITTEN))]
+    ds: Option<String>,
     #[command(flatten)]
     place: Place,
     /// Replace a plan that is there
@@ -116,6 +119,7 @@ impl New {
             lower: self.lower.as_deref(),
             raise: self.raise.as_deref(),
             late: self.late,
+            ds: self.ds.as_deref(),
             changes,
         }
     }

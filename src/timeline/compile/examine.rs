@@ -84,22 +84,7 @@ impl<'a> Examination<'a> {
 
     /// A change would break what a signer or ZONEMD says of the whole zone.
     fn zone_can_change(&mut self) -> bool {
-        let whole = self.plan.at.span.clone();
-        if self.zone.is_signed() {
-            let message =
-                format!("{} comes signed, and its signatures do not cover what the plan makes", self.zone.apex());
-            let help = match self.plan.authority.as_ref().filter(|authority| authority.switches_here()) {
-                None => {
-                    "flip the records where the zone is signed, or serve the zone unsigned here, once the parent has \
-                     no DS for it"
-                }
-                Some(_) => {
-                    "write here = \"nothing\" in [authority], have the NS records changed where the zone is signed, and \
-                     have the registry's change made at T: the horizons are the same"
-                }
-            };
-            let diagnostic = Diagnostic::error("plan-signed-zone", message).help(help);
-            self.fault(diagnostic, &whole, "");
+        if self.zone.is_signed() && !self.signatures_may_end() {
             return false;
         }
         let digest = self.zone.find(self.zone.apex()).and_then(|apex| apex.rrset(Rtype::ZONEMD));
@@ -107,10 +92,34 @@ impl<'a> Examination<'a> {
             let diagnostic =
                 Diagnostic::error("plan-zonemd", "the zone has a ZONEMD digest, which no edition would match")
                     .help("remove the ZONEMD record from the zone file until the plan is over");
-            self.fault(diagnostic, &whole, "");
+            self.fault(diagnostic, &self.plan.at.span.clone(), "");
             return false;
         }
         true
+    }
+
+    /// Whether it does not matter that no signature of the zone covers what the plan makes: where nobody validates.
+    fn signatures_may_end(&mut self) -> bool {
+        let message = format!("{} comes signed, and its signatures do not cover what the plan makes", self.zone.apex());
+        if let Some(absent) = self.plan.ds_absent() {
+            let diagnostic = Diagnostic::warning("plan-signatures-end", message)
+                .help("let the parent have no DS record until the zone is signed anew, or served unsigned");
+            self.fault(diagnostic, &absent.clone(), "so nobody validates them");
+            return true;
+        }
+        let help = match self.plan.authority.as_ref().filter(|authority| authority.switches_here()) {
+            None => {
+                "flip the records where the zone is signed; or have the DS record removed at the parent, and once its TTL \
+                 is over write ds = \"absent\""
+            }
+            Some(_) => {
+                "write here = \"nothing\" in [authority], have the NS records changed where the zone is signed, and have \
+                 the registry's change made at T: the horizons are the same"
+            }
+        };
+        let diagnostic = Diagnostic::error("plan-signed-zone", message).help(help);
+        self.fault(diagnostic, &self.plan.at.span.clone(), "");
+        false
     }
 
     fn find(&mut self, flip: &Flip) -> Option<Found> {

@@ -25,11 +25,13 @@
 //!    was served. An edit, as every decision, counts from an instant a little ahead: what happens until then still does.
 //! 10. What is behind a gate that has not passed waits, as in a hold that begins at its instant. A gate that passes late
 //!     moves it on; a gate that passes in time moves nothing.
+//! 11. Signatures stay with the data that they cover, under its TTL; new data has none (`patches.rs`).
 
 mod authority;
 mod check;
 mod course;
 mod examine;
+mod patches;
 mod remark;
 mod steps;
 
@@ -37,17 +39,18 @@ use std::sync::Arc;
 
 use super::conduct::HEADWAY;
 use super::countdown::Countdown;
-use super::edition::{Cap, Edition, PatchId, Timeline};
+use super::edition::{Cap, Edition, Timeline};
 use super::guard::Guard;
 use super::plan::{Draft, Plan, in_order};
 use super::run::Run;
-use super::schedule::{Bound, Course, Data, Schedule, State, Step, StepKind, seconds};
+use super::schedule::{Bound, Course, Schedule, State, Step, StepKind, seconds};
 use super::serial::{Serial, Succession};
 use crate::clock::Instant;
 use crate::diag::Diagnostic;
-use crate::zone::{Change, Patch, PatchError, Ttl, Zone};
+use crate::zone::{PatchError, Ttl, Zone};
 pub use check::check;
 use examine::{Found, examine};
+use patches::Patches;
 use steps::Steps;
 
 /// What became of a plan's text.
@@ -203,7 +206,7 @@ fn build(
     steps: &mut [Step],
     mut succession: Succession,
 ) -> Result<Timeline, EditionError> {
-    let mut patches = Patches { zone, courses, patches: Vec::new(), old: None, new: None };
+    let mut patches = Patches::new(zone, courses);
     let forgotten = forgotten(steps, run);
     let (before, after) = steps.split_at_mut(forgotten);
     let first_state = before.last().map_or(State::FILE, |step| step.state);
@@ -235,8 +238,8 @@ fn build(
         spread: seconds(spread(plan)),
         key: plan.digest().key(),
     });
-    let flipped = patches.new;
-    let timeline = Timeline::new(zone.clone(), patches.patches, first, later, countdown);
+    let (patches, flipped) = patches.finish();
+    let timeline = Timeline::new(zone.clone(), patches, first, later, countdown);
     timeline.map(|timeline| timeline.flipping_to(flipped)).ok_or(EditionError::TooFar)
 }
 
@@ -255,51 +258,4 @@ fn cap(state: State) -> Cap {
         Bound::Most(ttl) => Cap::fixed(ttl),
         Bound::Countdown(rung) => Cap::countdown(rung),
     }
-}
-
-/// The patches that a plan's editions share: one with the old data, one with the new.
-struct Patches<'a> {
-    zone: &'a Zone,
-    courses: &'a [Course],
-    patches: Vec<Patch>,
-    old: Option<PatchId>,
-    new: Option<PatchId>,
-}
-
-impl Patches<'_> {
-    fn of(&mut self, state: State) -> Result<Option<PatchId>, EditionError> {
-        if state == State::FILE {
-            return Ok(None);
-        }
-        let known = match state.data {
-            Data::Old => self.old,
-            Data::New => self.new,
-        };
-        if known.is_some() {
-            return Ok(known);
-        }
-        let changes: Vec<Change> = self.courses.iter().filter_map(|course| change(course, state.data)).collect();
-        let id = PatchId(u16::try_from(self.patches.len()).map_err(|_| EditionError::TooMany)?);
-        self.patches.push(Patch::new(self.zone, &changes)?);
-        match state.data {
-            Data::Old => self.old = Some(id),
-            Data::New => self.new = Some(id),
-        }
-        Ok(Some(id))
-    }
-}
-
-/// What `course` is changed to; nothing if the zone has no such RRset and none is to be.
-fn change(course: &Course, data: Data) -> Option<Change> {
-    let contents = match data {
-        Data::Old => Some(course.before.as_ref()?),
-        Data::New => course.after.as_ref(),
-    };
-    Some(Change {
-        owner: course.owner.clone(),
-        rtype: course.rtype,
-        ttl: contents.map_or(Ttl(0), |contents| contents.ttl),
-        rdatas: contents.map(|contents| contents.rdatas.clone()).unwrap_or_default(),
-        capped: true,
-    })
 }

@@ -98,6 +98,9 @@ impl Authority {
     }
 }
 
+/// How it is written whether the parent has a DS record.
+pub const DS_WRITTEN: &[(&str, bool)] = &[("absent", false), ("present", true)];
+
 const EXAMPLE: &str = "a table [authority] with from, to, parent_ttl and ds";
 
 /// Reads the authority of a plan for the zone `apex`, if there is one.
@@ -124,7 +127,7 @@ fn read_table(
     let glue_ttl = read_length(&mut form, "glue_ttl");
     let child_ttl = read_length(&mut form, "child_ttl");
     let parent_lag = read_length(&mut form, "parent_lag");
-    let ds = form.choice("ds", &[("absent", false), ("present", true)]);
+    let ds = form.choice("ds", DS_WRITTEN);
     let new_side_signed = form.choice("new_side", &[("unsigned", false), ("signed", true)]);
     let old_follows = form.boolean("old_follows");
     let data_may_change = form.choice("data", &[("unchanged", false), ("may-change", true)]);

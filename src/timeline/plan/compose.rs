@@ -54,6 +54,8 @@ pub struct Request<'a> {
     pub raise: Option<&'a str>,
     /// Whether it may flip before the old TTLs have drained.
     pub late: bool,
+    /// Whether the parent has a DS record.
+    pub ds: Option<&'a str>,
     /// What is to become of which RRsets: `NAME TYPE DATA, DATA`.
     pub changes: Vec<(Verb, &'a str)>,
 }
@@ -252,8 +254,12 @@ fn write(shown: &str, request: &Request<'_>, asked: &[Asked<'_>]) -> String {
         .unwrap_or_else(|| "# arm = \"on-load\"    # without it, nothing happens until `watari arm`\n".to_owned());
     let ways =
         [key("lower", request.lower), key("raise", request.raise), key("late", request.late.then_some("accept"))];
-    let ways: Vec<_> = ways.into_iter().flatten().collect();
-    let ways = if ways.is_empty() { String::new() } else { format!("\n# How it goes about it.\n{}", ways.concat()) };
+    let mut ways = ways.into_iter().flatten().collect::<String>();
+    if !ways.is_empty() {
+        ways.insert_str(0, "\n# How it goes about it.\n");
+    }
+    let parent =
+        key("ds", request.ds).map_or_else(String::new, |ds| format!("\n# What the parent has of the zone.\n{ds}"));
     let mut text = format!(
         "\
 # What changes in {shown}, all of it at one instant, T.
@@ -275,7 +281,7 @@ low_ttl = {low_ttl}
 
 # The TTL in the end.
 {ttl_after}
-{ways}",
+{ways}{parent}",
         at = toml_string(request.at),
         low_ttl = toml_string(&low_ttl),
     );

@@ -38,7 +38,7 @@ use jiff::Zoned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub use authority::Authority;
+pub use authority::{Authority, DS_WRITTEN};
 pub use flip::{Data, Flip};
 pub use form::{Source, Written};
 pub use gate::{Condition, Gate, Watch};
@@ -79,6 +79,7 @@ const KEYS: &[&str] = &[
     "low_for",
     "raise",
     "secondaries",
+    "ds",
     "authority",
     "flip",
     "probe",
@@ -118,6 +119,9 @@ pub struct Plan {
     pub raising: Option<Written<Raising>>,
     /// Who serves the zone besides.
     pub secondaries: Option<Secondaries>,
+    /// Whether the parent has a DS record; not known if it isn't written. Beside [`authority`](Plan::authority) it stands
+    /// there.
+    pub ds: Option<Written<bool>>,
     /// The change of name servers, if there is one.
     pub authority: Option<Authority>,
     /// What flips, all at once; the first are the NS records if the zone that is served here switches them.
@@ -174,6 +178,12 @@ impl Plan {
     /// How TTLs go up again.
     pub fn raising(&self) -> Raising {
         self.raising.as_ref().map_or(Raising::Ladder, |way| way.value)
+    }
+
+    /// Where the plan says that the parent has no DS record, if it does: so nobody validates the zone.
+    pub fn ds_absent(&self) -> Option<&Range<usize>> {
+        let ds = self.authority.as_ref().map_or(&self.ds, |authority| &authority.ds);
+        ds.as_ref().filter(|ds| !ds.value).map(|ds| &ds.span)
     }
 
     /// The digest of its text: what is armed.
@@ -234,6 +244,7 @@ struct Rest {
     low_for: Option<Written<Ttl>>,
     raising: Option<Written<Raising>>,
     secondaries: Option<Secondaries>,
+    ds: Option<Written<bool>>,
 }
 
 impl Draft {
@@ -279,7 +290,7 @@ impl Draft {
         let Draft { source, apex, heading: _, at: _, waves, rest, authority, flips, probes, sentries } = self;
         let Sentries { gates, watches } = sentries;
         let at = waves.map_or(at.clone(), |waves| waves.shift(apex.as_ref(), at));
-        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries } = rest;
+        let Rest { low_ttl, ttl_after, arming, late, lowering, spread, low_for, raising, secondaries, ds } = rest;
         Plan {
             source,
             apex,
@@ -293,6 +304,7 @@ impl Draft {
             low_for,
             raising,
             secondaries,
+            ds,
             authority,
             flips,
             probes,
@@ -330,6 +342,7 @@ fn read_plan(source: &Source, apex: NameRef<'_>, table: &DeTable<'_>, faults: &m
         low_for: read_length(&mut form, "low_for"),
         raising: form.choice("raise", Raising::WRITTEN),
         secondaries: read_secondaries(&mut form),
+        ds: form.choice("ds", authority::DS_WRITTEN),
     };
     check_ways(&mut form, &rest);
     let authority = authority::read(&mut form, apex);
@@ -349,6 +362,10 @@ fn check_ways(form: &mut Form<'_, '_>, rest: &Rest) {
         let diagnostic = Diagnostic::warning("plan-spread-unused", "only the deadlines of a countdown are spread")
             .help("leave it out, or write lower = \"countdown\"");
         form.fault(diagnostic, &spread.span.clone(), "");
+    }
+    if let (Some(ds), Some(_)) = (&rest.ds, form.optional("authority")) {
+        let diagnostic = Diagnostic::error("plan-ds-place", "where name servers change, `ds` stands in [authority]");
+        form.fault(diagnostic.help("move it there"), &ds.span.clone(), "");
     }
 }
 
