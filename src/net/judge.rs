@@ -1,6 +1,7 @@
-//! Whether a server's certificate is to be trusted, and if not, what is wrong with it and the way out.
+//! Whether a server is to be trusted, by its certificate or by its key, and if not, what is wrong and the way out.
 //!
-//! 1. The library's own verifier judges: the chain, the time, the name. Nothing passes here that it refuses.
+//! 1. The library's own verifier judges certificates: the chain, the time, the name. Nothing passes here that it refuses,
+//!    unless no authority is asked, and then nothing but a key that is known (RFC 7858 § 4.2).
 //! 2. What it refuses is explained while the certificate is at hand: its own error knows less.
 //! 3. Whether a certificate was revoked is not looked at.
 
@@ -11,11 +12,12 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use sha2::{Digest, Sha256};
 
 use super::said::said;
 use crate::clock::Instant;
@@ -65,10 +67,15 @@ pub(super) fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), AnchorEr
     certificates.into_iter().try_for_each(|certificate| roots.add(certificate)).map_err(AnchorError::Unfit)
 }
 
-/// The library's verifier, and who can say what it found.
+/// The SHA-256 of a public key, as certificates hold it (SPKI).
+pub type Pin = [u8; 32];
+
+/// Who judges servers by who has issued their certificate, by their key, or by both.
 #[derive(Debug)]
 pub(super) struct Judge {
-    inner: Arc<WebPkiServerVerifier>,
+    issuers: Option<Arc<WebPkiServerVerifier>>,
+    pins: Box<[Pin]>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl Judge {
@@ -81,7 +88,17 @@ impl Judge {
             return Err(AnchorError::Nobody);
         }
         let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-        Ok(Judge { inner: builder.build()? })
+        Ok(Judge { issuers: Some(builder.build()?), ..Judge::of_keys(provider) })
+    }
+
+    /// One who trusts no authority, and nobody but whose key has a pin.
+    pub(super) fn of_keys(provider: &Arc<CryptoProvider>) -> Judge {
+        Judge { issuers: None, pins: Box::default(), provider: Arc::clone(provider) }
+    }
+
+    /// The same, who besides wants the key to have one of `pins`, if there are any.
+    pub(super) fn with_pins(self, pins: &[Pin]) -> Judge {
+        Judge { pins: pins.into(), ..self }
     }
 }
 
@@ -94,13 +111,20 @@ impl ServerCertVerifier for Judge {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.inner.verify_server_cert(certificate, intermediates, name, ocsp, now).map_err(|error| match error {
-            rustls::Error::InvalidCertificate(error) => {
-                let fault = CertificateFault::of(&error, certificate, name);
-                rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))))
+        if let Some(issuers) = &self.issuers {
+            issuers.verify_server_cert(certificate, intermediates, name, ocsp, now).map_err(|error| match error {
+                rustls::Error::InvalidCertificate(error) => faulty(CertificateFault::of(&error, certificate, name)),
+                other => other,
+            })?;
+        }
+        if self.issuers.is_none() || !self.pins.is_empty() {
+            let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
+            let pin: Pin = Sha256::digest(&key).into();
+            if !self.pins.contains(&pin) {
+                return Err(faulty(PinFault(data_encoding::BASE64.encode(&pin))));
             }
-            other => other,
-        })
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -109,7 +133,7 @@ impl ServerCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -118,11 +142,35 @@ impl ServerCertVerifier for Judge {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn faulty(fault: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
+    rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(fault))))
+}
+
+/// The fault of this kind that `error` is about, if it is about one.
+fn fault_in<F: std::error::Error + 'static>(error: &rustls::Error) -> Option<&F> {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => inner.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// The key's pin, which is none of those that are known.
+#[derive(Debug, thiserror::Error)]
+#[error("its key has the pin {0}")]
+pub(super) struct PinFault(pub(super) String);
+
+impl PinFault {
+    /// The fault that `error` is about, if it is one of a key.
+    pub(super) fn in_error(error: &rustls::Error) -> Option<&PinFault> {
+        fault_in(error)
     }
 }
 
@@ -177,10 +225,7 @@ impl CertificateFault {
 
     /// The fault that `error` is about, if it is one of a certificate.
     pub(super) fn in_error(error: &rustls::Error) -> Option<&CertificateFault> {
-        match error {
-            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => inner.downcast_ref(),
-            _ => None,
-        }
+        fault_in(error)
     }
 
     /// The fault of `certificate`, as it is called, where `name` was asked for, and the way out; if it is for another name,

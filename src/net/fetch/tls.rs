@@ -11,27 +11,19 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WantsClientCert};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
-};
-use sha2::{Digest, Sha256};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{AlertDescription, ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::net::DOT;
-use crate::net::judge::{self, AnchorError, CertificateFault, Judge};
+pub use crate::net::judge::Pin;
+use crate::net::judge::{self, AnchorError, CertificateFault, Judge, PinFault};
 use crate::net::said::said;
-
-/// The SHA-256 of a public key, as certificates hold it (SPKI).
-pub type Pin = [u8; 32];
 
 /// How a primary is known, in what a person wrote.
 #[derive(Clone, Copy, Debug)]
@@ -156,13 +148,12 @@ impl Client {
             // Of an address no SNI is sent, and whom the key belongs to, the pin says.
             None => ServerName::from(std::net::Ipv4Addr::UNSPECIFIED),
         };
-        let judge = trust.name.map(|_| judge(trust.ca, &provider)).transpose()?;
-        let verifier = Verifier { judge, pins: trust.pins.into(), provider: provider.clone() };
+        let judge = trust.name.map_or_else(|| Ok(Judge::of_keys(&provider)), |_| judge(trust.ca, &provider))?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(TrustError::Library)?;
-        // The verifier lets through what the library's own does, or whose key was pinned, and nothing else.
-        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        let judge = Arc::new(judge.with_pins(trust.pins));
+        let builder = builder.dangerous().with_custom_certificate_verifier(judge);
         let mut config = with_own(builder, trust.own)?;
         config.alpn_protocols = vec![DOT.to_vec()];
         config.resumption = Resumption::disabled();
@@ -191,13 +182,10 @@ impl Client {
             let renaming = "name the one that is meant in `tls.name`, or issue one for it";
             return TlsError::Certificate(fault.explain("its certificate", &self.name, renaming));
         }
+        if let Some(PinFault(found)) = PinFault::in_error(inner) {
+            return TlsError::Pin { found: found.clone() };
+        }
         match inner {
-            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => {
-                match other.downcast_ref::<PinFault>() {
-                    Some(PinFault(found)) => TlsError::Pin { found: found.clone() },
-                    None => TlsError::Failed(said(inner.to_string())),
-                }
-            }
             rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => TlsError::NoDns,
             rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) | rustls::Error::PeerIncompatible(_) => {
                 TlsError::Version(said(inner.to_string()))
@@ -231,63 +219,4 @@ fn with_own(
     let chain = chain.map_err(unreadable(certificate, "certificate"))?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key, "key"))?;
     builder.with_client_auth_cert(chain, key).map_err(TrustError::Unusable)
-}
-
-/// Judges by name, by pin, or by both.
-#[derive(Debug)]
-struct Verifier {
-    judge: Option<Judge>,
-    pins: Box<[Pin]>,
-    provider: Arc<CryptoProvider>,
-}
-
-/// The key's pin, which is none of those that are known.
-#[derive(Debug, thiserror::Error)]
-#[error("its key has the pin {0}")]
-struct PinFault(String);
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Some(judge) = &self.judge {
-            judge.verify_server_cert(certificate, intermediates, name, ocsp, now)?;
-        }
-        if self.judge.is_none() || !self.pins.is_empty() {
-            let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
-            let pin: Pin = Sha256::digest(&key).into();
-            if !self.pins.contains(&pin) {
-                let fault = PinFault(data_encoding::BASE64.encode(&pin));
-                return Err(CertificateError::Other(OtherError(Arc::new(fault))).into());
-            }
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
