@@ -271,6 +271,8 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &P
     warn_of(&settings);
     let before = rights.snapshot();
     if *before != settings.rights {
+        // First it is so, then it is said.
+        rights.publish(settings.rights.clone());
         let names: Vec<_> = settings.rights.keyring.keys().map(|key| key.name().to_string()).collect();
         if before.keyring != settings.rights.keyring {
             tracing::info!("the keys have changed; known are now: {}", names.join(", "));
@@ -281,7 +283,6 @@ fn reread(running: &Settings, overrides: &Overrides, log: &LogFilter, rights: &P
         if before.transfer != settings.rights.transfer {
             tracing::info!("who may have zones transferred has changed");
         }
-        rights.publish(settings.rights.clone());
     }
     let restart = running.needs_restart(&settings);
     if !restart.is_empty() {
