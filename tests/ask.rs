@@ -1,6 +1,6 @@
 //! What Watari asks of other name servers, asked of real ones on the loopback, and of liars.
 //!
-//! No test waits for longer than an asker's own, short timeout; that only ever runs out where silence is the point.
+//! No test waits for longer than an asker's own timeout; that only ever runs out where silence is the point.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,8 +16,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use support::client;
 use support::peer::{Kind, Server, ZoneFile, free_address};
 use support::program::{self, Running};
+use support::query::Query;
 use watari::clock::Instant;
 use watari::net::ask::{AskError, Asker, Delegation, DelegationError, Parent, ParentError, Remark, Said};
 use watari::timeline::Serial;
@@ -28,6 +30,8 @@ use watari::zone::Ttl;
 const PATIENT: Asker = Asker { timeout: Duration::from_secs(5), tries: 3, port: 53 };
 /// For who will not answer anyway.
 const HASTY: Asker = Asker { timeout: Duration::from_millis(200), tries: 2, port: 53 };
+/// For who says something, which must have been heard by then, and then no more.
+const SHORT: Asker = Asker { timeout: Duration::from_secs(2), tries: 2, port: 53 };
 
 const DS: &str = "12345 13 2 2BB183AF5F22588179A53B0A98631FAD1A292118F9B5E0D7A0B5E5C5F5E5D5C5";
 
@@ -238,14 +242,16 @@ fn rfc5452_9_1_what_does_not_answer_the_question_is_not_believed() {
         ("the question itself", <[u8]>::to_vec),
         ("a few octets", |query| query[..2].to_vec()),
     ];
-    for (what, forge) in forgeries {
+    let ask = |(what, forge): (&str, Forge)| {
         let server = Fake::start(move |query| vec![forge(query)]);
-        let error = HASTY.serial(server.address, &name("child.example")).unwrap_err();
+        let error = SHORT.serial(server.address, &name("child.example")).unwrap_err();
         assert!(matches!(error, AskError::Silent { ignored: 1.., .. }), "{what}: {error}");
         // The true answer behind it is.
         let server = Fake::start(move |query| vec![forge(query), soa_answer(query, 0x8400, 5)]);
         assert_eq!(PATIENT.serial(server.address, &name("child.example")).unwrap(), Serial(5), "{what}");
-    }
+    };
+    // All at the same time: each is waited for.
+    thread::scope(|scope| forgeries.into_iter().for_each(|forgery| _ = scope.spawn(move || ask(forgery))));
 }
 
 #[test]
@@ -256,7 +262,7 @@ fn what_is_no_message_is_called_so_unless_a_message_follows() {
         message
     };
     let server = Fake::start(move |query| vec![garbage(query)]);
-    let error = HASTY.serial(server.address, &name("child.example")).unwrap_err();
+    let error = SHORT.serial(server.address, &name("child.example")).unwrap_err();
     assert!(matches!(error, AskError::Malformed { .. }), "{error}");
     let server = Fake::start(move |query| vec![garbage(query), soa_answer(query, 0x8400, 5)]);
     assert_eq!(PATIENT.serial(server.address, &name("child.example")).unwrap(), Serial(5));
@@ -304,7 +310,7 @@ fn a_truncated_answer_is_asked_for_over_tcp_in_pieces_too() {
 #[test]
 fn a_truncated_answer_without_tcp_is_called_so() {
     let server = Fake::start(|query| vec![code_answer(query, 0x8600)]);
-    let error = HASTY.serial(server.address, &name("child.example")).unwrap_err();
+    let error = PATIENT.serial(server.address, &name("child.example")).unwrap_err();
     assert!(matches!(error, AskError::NoTcp { .. }), "{error}");
     assert!(error.help().contains("let TCP port"));
 }
@@ -381,8 +387,7 @@ fn of_servers_that_differ_the_highest_ttl_counts_and_silence_is_a_remark() {
     let high = serve(Kind::Knot, &[("example", &high)]);
     let hole = Fake::start(|_| Vec::new());
     let servers = Parent::Servers(vec![low.address, hole.address, high.address, low.address]);
-    let asker = Asker { timeout: Duration::from_secs(1), ..PATIENT };
-    let said = asker.delegation(&name("child.example"), &servers, asked_at()).unwrap();
+    let said = SHORT.delegation(&name("child.example"), &servers, asked_at()).unwrap();
     assert_eq!(said.ns.ttl, Ttl(172_800));
     assert_eq!(said.ns_from.address, high.address);
     assert_eq!(said.ns.names, ["ns1.child.example", "ns.other.test", "ns.provider.test"].map(name));
@@ -435,20 +440,10 @@ fn unbound(folder: &Path, parent: SocketAddr) -> (Running, SocketAddr) {
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(program::find("unbound"));
     command.arg("-d").arg("-c").arg(&config);
-    let mut running = Running::start("unbound", command, folder.join("unbound.log"));
-    let asker = Asker { timeout: Duration::from_millis(100), tries: 1, port: 53 };
-    for _ in 0..200 {
-        // It answers out of its cache, without authority: it is there.
-        if let Err(AskError::NotAuthoritative { .. }) = asker.serial(address, &name("localhost")) {
-            return (running, address);
-        }
-        if matches!(asker.serial(address, &name("localhost")), Ok(_) | Err(AskError::NotServed { .. })) {
-            return (running, address);
-        }
-        assert!(running.is_alive(), "{}", running.log());
-        thread::park_timeout(Duration::from_millis(10));
-    }
-    panic!("unbound does not answer:\n{}", running.log());
+    let running = Running::start("unbound", command, folder.join("unbound.log"));
+    let question = Query::new("localhost", 6).bytes(1);
+    running.until("it answers", || client::ask(address, &question).is_some());
+    (running, address)
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_flip_waits_for_a_person() {
 fn a_gate_that_passes_in_time_lets_the_flip_be_at_its_instant() {
     let rest = "[[probe]]\nname = \"ready\"\nkind = \"command\"\nrun = [\"true\"]\nevery = \"1s\"\n\
                 [[gate]]\nbefore = \"flip\"\nprobe = \"ready\"\npass = \"1 of 1\"\n";
-    let plan = plan(8, rest);
+    let plan = plan(12, rest);
     let mut server = serve(&plan);
     server.until_data("www.move.example", NEW);
     let text = status(&server);

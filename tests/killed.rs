@@ -17,6 +17,7 @@ use watari::control::socket::{self, Request, Verb};
 use support::drawn::Seed;
 use support::message::Message;
 use support::node::Node;
+use support::program::PATIENCE;
 use support::query::Query;
 
 const A: u16 = 1;
@@ -34,8 +35,6 @@ const COMPARE_MAX: usize = 50;
 const DECISIONS: usize = 80;
 /// The longest time after a decision in which the signal comes.
 const WITHIN_MAX: Duration = Duration::from_millis(500);
-/// The longest that a command may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The data before and after, as octets.
 const OLD: [u8; 4] = [192, 0, 2, 10];

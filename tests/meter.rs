@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream, UdpSocket};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use support::message::{Message, rcode};
 use support::query::Query;
-use support::watari::{Watari, write};
+use support::watari::{PATIENCE, Watari, write};
 
 const A: u16 = 1;
 const TXT: u16 = 16;
@@ -60,7 +59,7 @@ fn serve_as(configuration: &str, files: &[(&str, &str)]) -> Watari {
 /// What somebody in the network 127.0.`from`.0/24 is answered.
 fn ask(server: &Watari, from: u8, name: &str, rtype: u16) -> Message {
     let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, from, 1), 0)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let server = (Ipv4Addr::LOCALHOST, server.port.parse::<u16>().unwrap());
     socket.send_to(&Query::new(name, rtype).edns(1232, false).bytes(7), server).unwrap();
     let mut answer = [0; 1232];
@@ -77,7 +76,7 @@ fn http(server: &Watari, request: &str) -> (u16, String) {
     let log = server.log();
     let address = log.split("metrics are at http://").nth(1).unwrap().split('/').next().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -102,7 +101,7 @@ fn status(server: &Watari) -> Value {
 
 #[test]
 fn status_and_metrics_tell_what_was_handed_out() {
-    let at = jiff::Timestamp::now().as_second() + 8;
+    let at = jiff::Timestamp::now().as_second() + 12;
     let mut server = serve(&[("example.com.zone", ZONE), ("example.com.plan.toml", &plan(at))]);
     server.until("TTLs are low", |server| www(server, 0) == (1, OLD.to_vec()));
     (1..=12).for_each(|from| assert_eq!(www(&server, from).1, OLD));
@@ -197,7 +196,7 @@ fn ixfr(serial: u32) -> Vec<u8> {
 
 #[test]
 fn transfers_are_counted_by_what_became_of_them() {
-    let at = jiff::Timestamp::now().as_second() + 8;
+    let at = jiff::Timestamp::now().as_second() + 12;
     let allowed = format!("{METRICS}[transfer]\nallow = [\"127.0.0.1\"]\n");
     // Of a zone with fewer records the differences would be longer than the whole.
     let zone = (0..20).fold(ZONE.to_owned(), |zone, host| format!("{zone}host{host} A 192.0.2.1\n"));

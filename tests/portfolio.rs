@@ -10,13 +10,12 @@ mod support;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use support::golden::assert_golden;
-use support::program::{self, Running};
+use support::ports::free_address;
+use support::program::{self, PATIENCE, Running};
 
-/// The longest that anything may take here: this machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
 const ZONES: usize = 30;
 
 struct Watari {
@@ -51,7 +50,7 @@ impl Watari {
     fn start(&mut self) {
         self.running = None;
         let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]);
+        command.args(["serve", "--listen", &free_address().to_string(), "--workers", "1"]);
         command.current_dir(self.folder.path()).env_remove("WATARI_LOG");
         self.running = Some(Running::start("watari", command, self.folder.path().join("log")));
         self.until("it is ready", |watari| watari.log().lines().any(|line| line.starts_with("ready: ")));
@@ -65,12 +64,8 @@ impl Watari {
     }
 
     fn until(&mut self, what: &str, condition: impl Fn(&Watari) -> bool) {
-        let begun = Instant::now();
-        while !condition(self) {
-            let alive = self.running.as_mut().is_some_and(Running::is_alive);
-            assert!(alive && begun.elapsed() < PATIENCE, "waited for: {what}\n{}", self.log());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        let running = self.running.as_ref().expect("a server that runs");
+        running.until(what, || condition(self));
     }
 
     fn address(&self, zone: &str) -> String {
@@ -131,7 +126,7 @@ fn nanos() -> i128 {
 fn each_zone_flips_in_its_wave() {
     let mut watari = Watari::new();
     let waves = "arm = \"on-load\"\n[waves]\ncount = 3\nevery = \"2s\"\n";
-    watari.write("2/spring.portfolio.toml", &portfolio("\"*.example\"", 6, waves));
+    watari.write("2/spring.portfolio.toml", &portfolio("\"*.example\"", 10, waves));
     let shown = watari.json("plan show spring.portfolio --json");
     let at: Vec<(String, i128)> = shown["zones"]
         .as_array()

@@ -21,7 +21,7 @@ use support::message::Message;
 use support::peer::{Kind, free_address};
 use support::program;
 use support::query::Query;
-use support::secondary::{Primary, Secondary, framed, records};
+use support::secondary::{Primary, Secondary, framed};
 use support::watari::{PATIENCE, Watari, write};
 
 const NAME: &str = "ns1.example";
@@ -158,8 +158,7 @@ fn rfc9103_bind_and_nsd_are_secondaries_over_tls() {
     let mut secondaries = addresses.map(|(kind, there)| Secondary::new(kind, there, primary, &["a.example"], None));
     for secondary in &mut secondaries {
         secondary.run();
-        secondary.until_serial("a.example", 1);
-        assert_eq!(records(secondary.address, "a.example").len(), 3003);
+        assert_eq!(secondary.records_at("a.example", 1).len(), 3003);
     }
     server.ours.until("both know of it", |ours| {
         let (_, text) = ours.command(&["status", "a.example"]);
@@ -199,7 +198,7 @@ fn a_certificate_is_replaced_while_serving_and_a_wrong_one_is_not_taken() {
     assert!(!is_well && shown.contains("error[config-tls]"), "{shown}");
     server.ours.signal("-HUP");
     server.ours.until("it is said", |ours| ours.log().contains("the configuration has faults and stays as it was"));
-    assert!(server.ours.log().contains("key.pem: the certificate and the key can't be used"), "{}", server.ours.log());
+    server.ours.until_said("key.pem: the certificate and the key can't be used");
     assert_eq!(certificate(&server.connect(&[b"dot"], TLS13).unwrap()), certificate(&after));
     fs::remove_file(folder.join("key.pem")).unwrap();
     let (_, shown) = server.ours.command(&["check"]);

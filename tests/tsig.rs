@@ -155,8 +155,8 @@ fn keys_are_read_again_when_told() {
     configure(server.folder.path(), late);
     server.signal("-HUP");
     server.until("the key is known", |server| is_verified(&server.dig(&["-y", &key, "ns.a.example"])));
+    server.until_said("the keys have changed; known are now: late.example.");
     let log = server.log();
-    assert!(log.contains("the keys have changed; known are now: late.example."), "{log}");
     assert!(log.contains("config-secret-readable") && !log.contains(&secret(32)), "{log}");
     let before = format!("hmac-sha256:hmac-sha256.example:{}", secret(32));
     assert!(server.dig(&["-y", &before, "ns.a.example"]).contains("BADKEY"), "a key that has gone is not known");

@@ -13,11 +13,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use support::client;
 use support::message::{Message, rcode};
 use support::peer::free_address;
 use support::program::{self, Running};
 use support::query::Query;
-use support::{client, watari::PATIENCE};
 use watari::clock::Instant;
 use watari::wire::Name;
 use watari::wire::tsig::{Algorithm, FollowFault, Followed, Follower, Key, Secret, Signer};
@@ -65,18 +65,12 @@ impl Peer {
         };
         let mut command = Command::new(program::find(program));
         command.args(arguments).arg(path.join("config"));
-        let mut running = Running::start(name, command, path.join("log"));
+        let running = Running::start(name, command, path.join("log"));
         let question = Query::new("a.example", 6).bytes(1);
-        let begun = std::time::Instant::now();
-        loop {
-            let answer = client::exchange(address, &question, Duration::from_millis(100));
-            let message = answer.and_then(|octets| Message::parse(&octets).ok());
-            if message.is_some_and(|message| message.rcode == rcode::NOERROR && message.aa) {
-                return Peer { address, name, _running: running, _folder: folder };
-            }
-            assert!(running.is_alive() && begun.elapsed() < PATIENCE, "{name}: {}", running.log());
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        let is_served =
+            || client::ask(address, &question).is_some_and(|answer| answer.rcode == rcode::NOERROR && answer.aa);
+        running.until("it serves its zone", is_served);
+        Peer { address, name, _running: running, _folder: folder }
     }
 
     /// All messages that come to `request`, until the transfer has ended or is refused.
@@ -123,7 +117,7 @@ fn configuration(name: &str, folder: &Path, address: SocketAddr) -> String {
             });
             let allowed = Algorithm::ALL.map(|algorithm| format!("\"{algorithm}.key\"")).join(", ");
             format!(
-                "server:\n    rundir: {folder}\n    listen: 127.0.0.1@{port}\ncontrol:\n    listen: {folder}/control\n\
+                "server:\n    rundir: {folder}\n    listen: 127.0.0.1@{port}\n    tcp-io-timeout: 60000\ncontrol:\n    listen: {folder}/control\n\
                  database:\n    storage: {folder}/database\nlog:\n  - target: stderr\n    any: info\nkey:\n{known}\
                  acl:\n  - id: signed\n    action: transfer\n    key: [{allowed}]\n\
                  zone:\n  - domain: a.example.\n    file: {folder}/a.example.zone\n    zonefile-sync: -1\n\

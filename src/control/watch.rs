@@ -199,7 +199,7 @@ mod tests {
         let last = last(folder.path());
         let mut seen = Vec::new();
         while !seen.contains(&last) {
-            woken.recv_timeout(Duration::from_secs(10)).expect("the change is heard");
+            woken.recv_timeout(Duration::from_secs(60)).expect("the change is heard");
             seen.extend(inbox.take());
         }
         seen

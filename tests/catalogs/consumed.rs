@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::looking::{address, serial, until};
+use crate::looking::{address, serial};
 use crate::peers::{KEY_NAME, Peer, SECRET, catalog, had_by_bind, listed_by_knot, zone};
 use crate::support::message::rcode;
 use crate::support::peer::{Kind, free_address};
@@ -39,7 +39,7 @@ fn served(server: &Watari, zones: &[&str]) -> Vec<Result<u32, u16>> {
 fn until_served(server: &mut Watari, zones: &[(&str, Result<u32, u16>)]) {
     let names: Vec<_> = zones.iter().map(|(zone, _)| *zone).collect();
     let wanted: Vec<_> = zones.iter().map(|(_, wanted)| *wanted).collect();
-    until(server, &format!("{zones:?}"), |server| served(server, &names) == wanted);
+    server.until(&format!("{zones:?}"), |server| served(server, &names) == wanted);
 }
 
 /// BIND with the zones a, b and c, and the catalog zones of these records.
@@ -89,10 +89,10 @@ fn knot_lists_its_zones_and_ours_follows_with_groups_to_settings() {
     knot.reload();
     until_served(&mut ours, &[("a.example", REFUSED), ("b.example", Ok(7)), ("c.example", Ok(7))]);
     let is_in_none = |ours: &Watari| !ours.command(&["status", "b.example"]).1.contains("group keyed");
-    until(&mut ours, "it is in no group", is_in_none);
+    ours.until("it is in no group", is_in_none);
     knot.write("b.example", &zone(8));
     knot.reload();
-    until(&mut ours, "b.example can't be fetched", |ours| ours.log().contains("b.example: it can't be fetched"));
+    ours.until("b.example can't be fetched", |ours| ours.log().contains("b.example: it can't be fetched"));
     let (_, told) = ours.command(&["status", "--json"]);
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     let counts = &told["catalogs"][0];
@@ -124,7 +124,7 @@ fn a_catalog_zone_of_bind_with_labels_groups_and_what_is_broken() {
     ]) {
         bind.write("catalog.example", &catalog(serial, &records));
         bind.reload();
-        until(&mut ours, why, |ours| ours.log().contains(why));
+        ours.until(why, |ours| ours.log().contains(why));
         assert_eq!(served(&ours, &["a.example", "b.example", "c.example"]), [Ok(1), Ok(1), REFUSED]);
     }
     let (_, told) = ours.command(&["status", "catalog.example"]);
@@ -144,7 +144,7 @@ fn a_catalog_zone_of_bind_with_labels_groups_and_what_is_broken() {
     bind.write("catalog.example", &catalog(10, &["other.zones PTR b.example.\n", C].concat()));
     bind.reload();
     until_served(&mut ours, &[("b.example", Ok(0)), ("c.example", Ok(1))]);
-    assert!(ours.log().contains("of its members 0 come, 0 go, and 1 begin anew"), "{}", ours.log());
+    ours.until_said("of its members 0 come, 0 go, and 1 begin anew");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_name_has_one_owner_and_goes_where_that_lets_it() {
         "two.example: its member a.example is not taken, since one.example has it",
         "two.example: its member c.example is not taken, since it has a file on this machine",
     ];
-    until(&mut ours, "both are refused", |ours| refusals.iter().all(|said| ours.log().contains(said)));
+    ours.until("both are refused", |ours| refusals.iter().all(|said| ours.log().contains(said)));
     let (_, told) = ours.command(&["status"]);
     assert!(told.contains(
         "two.example: catalog zone; 0 members, 0 served; 2 that it lists are not taken: a.example, c.example"
@@ -194,18 +194,18 @@ fn a_name_has_one_owner_and_goes_where_that_lets_it() {
     bind.write("one.example", &catalog(2, &[A, "coo.1.zones PTR two.example.\n", B].concat()));
     bind.reload();
     let is_of = |ours: &Watari, what: &str| ours.command(&["status", "a.example"]).1.contains(what);
-    until(&mut ours, "a.example has gone to two.example", |ours| is_of(ours, "member of two.example"));
+    ours.until("a.example has gone to two.example", |ours| is_of(ours, "member of two.example"));
     assert_eq!(served(&ours, &["a.example"]), [Ok(1)]);
     bind.write("one.example", &catalog(3, B));
     bind.reload();
-    until(&mut ours, "one.example at 3", |ours| ours.log().contains("one.example: served, serial 3"));
+    ours.until("one.example at 3", |ours| ours.log().contains("one.example: served, serial 3"));
     assert_eq!(served(&ours, &["a.example"]), [Ok(1)]);
     // With its file gone it is fetched; a file that comes is what counts.
     fs::remove_file(ours.path("c.example.zone")).unwrap();
     until_served(&mut ours, &[("c.example", Ok(1))]);
     ours.write("b.example.zone", &zone(60));
     until_served(&mut ours, &[("b.example", Ok(60))]);
-    assert!(ours.log().contains("b.example: it has a file of its own, which counts"), "{}", ours.log());
+    ours.until_said("b.example: it has a file of its own, which counts");
     // A catalog zone that is none any more takes its members along, and no others.
     fs::remove_file(ours.path("two.example.secondary.toml")).unwrap();
     until_served(&mut ours, &[("a.example", REFUSED), ("b.example", Ok(60)), ("c.example", REFUSED)]);
@@ -233,7 +233,7 @@ fn a_catalog_zone_that_was_emptied_takes_nothing_away_at_once() {
     bind.write("catalog.example", &catalog(2, ""));
     bind.reload();
     let said = "0 come, 12 go, and 0 begin anew; those that go are served for 1 h, until";
-    until(&mut ours, said, |ours| ours.log().contains(said));
+    ours.until(said, |ours| ours.log().contains(said));
     let mut ours = start_again(ours::kill(ours), at);
     assert!(ours.log().contains("ready: 13 zones served"), "{}", ours.log());
     let (_, told) = ours.command(&["status"]);
@@ -242,7 +242,7 @@ fn a_catalog_zone_that_was_emptied_takes_nothing_away_at_once() {
     // Whoever did that has time to undo it.
     bind.write("catalog.example", &catalog(3, &records));
     bind.reload();
-    until(&mut ours, "all are listed again", |ours| {
+    ours.until("all are listed again", |ours| {
         ours.command(&["status"]).1.contains("catalog.example: catalog zone; 12 members, 12 served\n")
     });
 }
@@ -251,7 +251,7 @@ mod ours {
     use super::Watari;
 
     /// Ends `server` by SIGKILL and keeps its folder.
-    pub(super) fn kill(mut server: Watari) -> tempfile::TempDir {
+    pub(super) fn kill(server: Watari) -> tempfile::TempDir {
         server.running.kill();
         server.folder
     }

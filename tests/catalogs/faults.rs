@@ -1,11 +1,9 @@
 //! What `watari check` says of files of catalog zones, of those that we make and those that we obey
 //! (`tests/catalogs/faults.txt`; `UPDATE_GOLDEN=1 cargo test --test catalogs faults` writes it anew).
 
-use std::process::{Command, Stdio};
-
 use crate::peers::zone;
 use crate::support::golden::assert_golden;
-use crate::support::watari::write;
+use crate::support::watari::{transcript, write};
 
 #[test]
 fn all_faults_are_shown_with_their_places() {
@@ -30,13 +28,7 @@ fn all_faults_are_shown_with_their_places() {
     for (name, text) in files {
         write(&folder.path().join("zones").join(name), text);
     }
-    let check = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        command.args(arguments).current_dir(folder.path()).env_remove("WATARI_LOG").stdin(Stdio::null());
-        let output = command.output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        format!("$ watari {}\n{said}(exit status {})\n", arguments.join(" "), output.status.code().unwrap())
-    };
+    let check = |arguments: &[&str]| transcript(folder.path(), arguments);
     let shown = check(&["check"])
         + &check(&["check", "zones/nothing.example.catalog.toml"])
         + &check(&["check", "zones/sound.example.catalog.toml"]);

@@ -4,9 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::looking::{self, PATIENCE};
+use crate::looking;
 use crate::support::peer::{Kind, free_address};
 use crate::support::program::{self, Running};
 
@@ -57,7 +56,7 @@ impl Peer {
         let text = match self.kind {
             Kind::Knot => format!(
                 "server:\n    rundir: {folder}\n    listen: 127.0.0.1@{port}\n    udp-workers: 1\n    tcp-workers: 2\n\
-                 \x20   background-workers: 2\ncontrol:\n    listen: {folder}/control\ndatabase:\n    storage: {folder}/database\n\
+                 \x20   tcp-io-timeout: 60000\n    background-workers: 2\ncontrol:\n    listen: {folder}/control\ndatabase:\n    storage: {folder}/database\n\
                  log:\n  - target: stderr\n    any: info\n\
                  key:\n  - id: {KEY_NAME}\n    algorithm: hmac-sha256\n    secret: {SECRET}\n\
                  remote:\n  - id: other\n    address: 127.0.0.1@{to}\n  - id: other-signed\n    address: 127.0.0.1@{to}\n    key: {KEY_NAME}\n\
@@ -106,17 +105,12 @@ impl Peer {
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+        self.running.as_ref().map(Running::log).unwrap_or_default()
     }
 
     pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&Peer) -> bool) {
-        let begun = Instant::now();
-        while !condition(self) {
-            let is_alive = self.running.as_mut().is_some_and(Running::is_alive);
-            let in_time = is_alive && begun.elapsed() < PATIENCE;
-            assert!(in_time, "waited for: {what}, at {}:\n{}", self.kind.name(), self.log());
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
+        let running = self.running.as_ref().expect("a server that runs");
+        running.until(what, || condition(self));
     }
 }
 

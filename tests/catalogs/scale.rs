@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::looking::{serials, until};
+use crate::looking::serials;
 use crate::peers::{Peer, listed_by_knot, zone};
 use crate::support::message::rcode;
 use crate::support::peer::{Kind, free_address};
@@ -39,7 +39,7 @@ fn obeys(folder: tempfile::TempDir, at: SocketAddr, primary: SocketAddr) -> Wata
 
 /// Waits until `server` serves the zones of these `numbers`, looking rarely: to look takes its time too.
 fn until_served(server: &mut Watari, at: SocketAddr, numbers: std::ops::Range<usize>) {
-    until(server, &format!("zones {numbers:?}"), |_| {
+    server.until(&format!("zones {numbers:?}"), |_| {
         let last = numbers.end - 1;
         let is_there = are_served(at, last..last + 1) && are_served(at, numbers.clone());
         if !is_there {
@@ -60,14 +60,14 @@ fn ten_thousand_zones_go_through_a_catalog_zone_and_a_hundred_of_them_change() {
     fs::write(zones.join("catalog.example.catalog.toml"), "members = \"*\"\n").unwrap();
     let config = format!("[transfer]\nallow = [\"127.0.0.1\"]\nnotify = [\"{theirs_at}\"]\nnotify-rate = 100000\n");
     write(&folder.path().join("watari.toml"), &config);
-    let mut ours = Watari::start(folder, &["--listen", &ours_at.to_string()]);
+    let ours = Watari::start(folder, &["--listen", &ours_at.to_string()]);
     let mut theirs = obeys(tempfile::tempdir().unwrap(), theirs_at, ours_at);
     until_served(&mut theirs, theirs_at, 0..ZONES);
     // Some go, as many come; the others are as they were.
     (0..CHANGED).for_each(|number| fs::remove_file(ours.path(&format!("{}.zone", name(number)))).unwrap());
     (ZONES..ZONES + CHANGED).for_each(|number| ours.write(&format!("{}.zone", name(number)), &text));
     until_served(&mut theirs, theirs_at, CHANGED..ZONES + CHANGED);
-    until(&mut theirs, "those that went are gone", |_| are_refused(theirs_at, 0..CHANGED));
+    theirs.until("those that went are gone", |_| are_refused(theirs_at, 0..CHANGED));
     // What changed was sent, and not the whole.
     let log = theirs.log();
     let came: Vec<_> = log.lines().filter(|line| line.contains("catalog.example: served")).collect();
@@ -75,7 +75,7 @@ fn ten_thousand_zones_go_through_a_catalog_zone_and_a_hundred_of_them_change() {
     // With its primary gone, a restart serves all of them.
     ours.running.kill();
     theirs.running.kill();
-    let mut theirs = obeys(theirs.folder, theirs_at, ours_at);
+    let theirs = obeys(theirs.folder, theirs_at, ours_at);
     let ready = format!("ready: {} zones served, 0 failed", ZONES + 1);
     assert!(theirs.log().contains(&ready), "{}", theirs.log());
     assert!(are_served(theirs_at, CHANGED..ZONES + CHANGED) && are_refused(theirs_at, 0..CHANGED));
@@ -99,6 +99,6 @@ fn thousands_of_zones_of_knot_go_through_a_catalog_zone() {
     let members = &members[CHANGED..];
     knot.configure(&listed_by_knot(&knot.folder, members));
     knot.reload();
-    until(&mut ours, "those that went are gone", |_| are_refused(at, 0..CHANGED));
+    ours.until("those that went are gone", |_| are_refused(at, 0..CHANGED));
     assert!(are_served(at, CHANGED..count));
 }

@@ -10,7 +10,7 @@ use watari::clock::Instant;
 use watari::net::{Arrival, Config, Respond, Server, Service, bind};
 
 /// How long a test waits for what must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a request asks for. It is at least as long as a header, and told apart by its number.
 pub(crate) enum Ask {

@@ -8,11 +8,12 @@ use socket2::{Domain, Socket, Type};
 use watari::net::Config;
 
 use crate::obey::{Ask, Obeying, PATIENCE, request};
+use crate::ports::free_address;
 
 /// Long enough that it never rings in a test that doesn't want it to.
 const NEVER: Duration = Duration::from_secs(600);
-/// Short enough to be waited for.
-const SOON: Duration = Duration::from_millis(150);
+/// Short enough to be waited for, long enough for a request before.
+const SOON: Duration = Duration::from_secs(2);
 
 struct Client(TcpStream);
 
@@ -263,10 +264,11 @@ fn a_connection_too_many_costs_the_idlest_its_place() {
     let server = Obeying::start(&["127.0.0.1:0"], 1, &config);
     let mut clients: Vec<_> = (0..3).map(|_| Client::new(server.addresses[0])).collect();
     for at in [1, 2, 0] {
+        clients[at].assert_echoes();
         // Activity is told apart by milliseconds.
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_millis(3) {
-            clients[at].assert_echoes();
+        let active = Instant::now();
+        while active.elapsed() < Duration::from_millis(3) {
+            std::thread::yield_now();
         }
     }
     let mut newcomer = Client::new(server.addresses[0]);
@@ -301,7 +303,7 @@ fn rfc7828_the_idle_timeout_is_passed_to_be_told() {
 
 #[test]
 fn a_stop_is_prompt_with_connections_in_all_states() {
-    let mut server = start(&patient());
+    let mut server = Obeying::start(&[&free_address().to_string()], 1, &patient());
     let address = server.addresses[0];
     let _idle = Client::new(address);
     let mut served = Client::new(address);
@@ -313,7 +315,7 @@ fn a_stop_is_prompt_with_connections_in_all_states() {
     stuck.0.peek(&mut [0]).unwrap();
     let start = Instant::now();
     server.stop();
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     served.assert_is_closed();
     TcpListener::bind(address).unwrap();
 }

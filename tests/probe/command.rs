@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use watari::timeline::Verdict;
 use watari::timeline::plan::probe::Look;
 
-use crate::{HASTY, PATIENT, assert_fails, assert_unknown, look_within};
+use crate::{PATIENT, SHORT, assert_fails, assert_unknown, look_within};
 
 fn command(argv: &[&str]) -> Look {
     Look::Command { argv: argv.iter().map(|&word| word.to_owned()).collect() }
@@ -66,8 +66,7 @@ fn it_is_killed_with_what_it_started_when_its_time_is_up() {
     let folder = tempfile::tempdir().unwrap();
     let (own, child) = (folder.path().join("own"), folder.path().join("child"));
     let script = format!("echo $$ > {}; sleep 300 & echo $! > {}; echo waiting; wait", own.display(), child.display());
-    // Long enough for the shell to write both files.
-    let verdict = look_within(Duration::from_secs(3), shell(&script));
+    let verdict = look_within(SHORT, shell(&script));
     assert_unknown(&verdict, &["did not end within 3s and was killed", "a longer `timeout`", "waiting"]);
     assert!(ends(&own) && ends(&child));
 }
@@ -87,5 +86,5 @@ fn of_endless_output_little_is_kept() {
     let verdict = look_within(PATIENT, shell("head -c 10000000 /dev/zero | tr '\\0' x >&2; exit 1"));
     assert_fails(&verdict, &["ends with 1: xxxx"]);
     assert!(verdict.to_string().len() < 5_000);
-    assert_unknown(&look_within(HASTY, command(&["yes"])), &["did not end within 300ms", "y y y"]);
+    assert_unknown(&look_within(SHORT, command(&["yes"])), &["did not end within 3s", "y y y"]);
 }

@@ -4,7 +4,6 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use watari::timeline::Verdict;
 use watari::timeline::plan::probe::Look;
@@ -13,7 +12,7 @@ use crate::nginx::{Nginx, shows};
 use crate::support::certificates::{Authority, Pair};
 use crate::support::peer::free_address;
 use crate::support::program::{self, Running};
-use crate::{Fake, HASTY, NOWHERE, PATIENT, assert_fails, assert_unknown, look_within};
+use crate::{Fake, NOWHERE, PATIENT, SHORT, assert_fails, assert_unknown, look_within};
 
 const MX: &str = "mx.child.example";
 /// Where Debian keeps Postfix's own programs.
@@ -72,16 +71,8 @@ impl Postfix {
         let mut command = Command::new(POSTFIX_MASTER);
         command.args(["-d", "-c", &path]);
         let running = Running::start("Postfix", command, folder.path().join("log"));
-        let mut postfix = Postfix { address, running, folder };
-        let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(
-                postfix.running.is_alive() && begun.elapsed() < PATIENT,
-                "Postfix does not serve:\n{}",
-                postfix.log()
-            );
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        let postfix = Postfix { address, running, folder };
+        postfix.running.until("it accepts", || TcpStream::connect(address).is_ok());
         postfix
     }
 
@@ -186,9 +177,9 @@ fn a_server_that_never_comes_to_an_end_fails_in_time() {
     let line = Fake::endless(b"220 ", b"xxxx");
     assert_fails(&look_within(PATIENT, smtp(line.address, None, None, None)), &["its lines have no end"]);
     let delayed = Nginx::mail("starttls off; smtp_greeting_delay 1h;");
-    let verdict = look_within(HASTY, smtp(delayed.address, None, None, None));
-    assert_fails(&verdict, &["does not end a banner within 300ms", "a longer `timeout`"]);
+    let verdict = look_within(SHORT, smtp(delayed.address, None, None, None));
+    assert_fails(&verdict, &["does not end a banner within 3s", "a longer `timeout`"]);
     let stuck = Fake::once(b"220 a\r\n250-a\r\n");
-    let verdict = look_within(HASTY, smtp(stuck.address, None, None, None));
+    let verdict = look_within(SHORT, smtp(stuck.address, None, None, None));
     assert_fails(&verdict, &["does not end a reply to EHLO"]);
 }

@@ -25,9 +25,11 @@ use watari::timeline::plan::probe::{Look, Probe};
 use watari::wire::Name;
 
 /// Long enough for a server on a busy machine.
-const PATIENT: Duration = Duration::from_secs(20);
-/// For who will never come to an end.
+const PATIENT: Duration = Duration::from_secs(60);
+/// For who never says a word.
 const HASTY: Duration = Duration::from_millis(300);
+/// For who says something, and will never come to an end: it must have been heard by then.
+const SHORT: Duration = Duration::from_secs(3);
 /// Where no packet is sent to: the kernel has no way there for a connection.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::BROADCAST), 443);
 

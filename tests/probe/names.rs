@@ -7,7 +7,7 @@ use watari::timeline::plan::probe::Look;
 use watari::wire::{Name, Rtype};
 
 use crate::support::peer::{Kind, Server, ZoneFile, free_address};
-use crate::{HASTY, NOWHERE, PATIENT, assert_fails, assert_unknown, look_within};
+use crate::{HASTY, NOWHERE, PATIENT, SHORT, assert_fails, assert_unknown, look_within};
 
 /// The zone `child.example` with this serial and this address of `www`, whose TTL is `ttl`.
 fn child(serial: u32, ttl: u32, www: &str) -> String {
@@ -94,7 +94,7 @@ fn a_silent_server_fails_in_time_and_a_closed_port_at_once() {
 fn a_server_that_sends_us_to_tcp_and_is_silent_there_fails_in_time() {
     let address = free_address();
     let (socket, _silent) = (UdpSocket::bind(address).unwrap(), TcpListener::bind(address).unwrap());
-    socket.set_read_timeout(Some(HASTY * 4)).unwrap();
+    socket.set_read_timeout(Some(SHORT * 2)).unwrap();
     let answers = std::thread::spawn(move || {
         let mut buffer = [0; 512];
         while let Ok((length, peer)) = socket.recv_from(&mut buffer) {
@@ -104,7 +104,7 @@ fn a_server_that_sends_us_to_tcp_and_is_silent_there_fails_in_time() {
         }
     });
     let same = [("www.child.example.", Rtype::A), ("child.example.", Rtype::MX)];
-    let verdict = look_within(HASTY, dns(&[address], &same, true));
+    let verdict = look_within(SHORT, dns(&[address], &same, true));
     assert_fails(&verdict, &["truncates its answer, and can't be asked over TCP", "RFC 7766", "let TCP port"]);
     answers.join().unwrap();
 }

@@ -2,16 +2,11 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::support::certificates::Pair;
 use crate::support::peer::free_address;
 use crate::support::program::{self, Running};
 
-/// The longest that it may take to start.
-const START_MAX: Duration = Duration::from_secs(20);
-/// How often it is started anew because its port was taken in between.
-const STARTS_MAX: usize = 3;
 /// Where Debian keeps the module that speaks SMTP.
 const MAIL_MODULE: &str = "/usr/lib/nginx/modules/ngx_mail_module.so";
 
@@ -46,17 +41,6 @@ impl Nginx {
     }
 
     fn start(block: &dyn Fn(&str, &str) -> String) -> Nginx {
-        let mut said = String::new();
-        for _ in 0..STARTS_MAX {
-            match Nginx::try_start(block) {
-                Ok(server) => return server,
-                Err(log) => said = log,
-            }
-        }
-        panic!("nginx does not serve:\n{said}");
-    }
-
-    fn try_start(block: &dyn Fn(&str, &str) -> String) -> Result<Nginx, String> {
         let folder = tempfile::tempdir().unwrap();
         let (path, address) = (folder.path().display().to_string(), free_address());
         let block = block(&path, &address.to_string());
@@ -67,19 +51,9 @@ impl Nginx {
         std::fs::write(folder.path().join("config"), text).unwrap();
         let mut command = Command::new(program::find("nginx"));
         command.args(["-e", "stderr", "-p", &path, "-c", "config"]);
-        let mut running = Running::start("nginx", command, folder.path().join("log"));
-        let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if !running.is_alive() || begun.elapsed() > START_MAX {
-                return Err(running.log());
-            }
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        // Somebody else may have taken the port.
-        if !running.is_alive() {
-            return Err(running.log());
-        }
-        Ok(Nginx { address, _running: running, _folder: folder })
+        let running = Running::start("nginx", command, folder.path().join("log"));
+        running.until("it accepts", || TcpStream::connect(address).is_ok());
+        Nginx { address, _running: running, _folder: folder }
     }
 }
 

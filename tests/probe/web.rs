@@ -8,7 +8,7 @@ use watari::timeline::plan::probe::Look;
 use crate::nginx::{Nginx, shows};
 use crate::support::certificates::{Authority, Pair};
 use crate::support::peer::free_address;
-use crate::{Fake, HASTY, NOWHERE, PATIENT, assert_fails, assert_unknown, look_within};
+use crate::{Fake, HASTY, NOWHERE, PATIENT, SHORT, assert_fails, assert_unknown, look_within};
 
 const HOST: &str = "www.child.example";
 
@@ -152,18 +152,18 @@ fn a_body_passes_if_it_contains_the_text() {
     assert_eq!(look("/page", "xxx"), Verdict::Pass);
     assert_fails(&look("/page", "welcome"), &["does not contain `welcome`", "right contents"]);
     assert_fails(&look("/long", "too far away"), &["the first MiB", "does not contain `too far away`"]);
-    let slow = look_within(HASTY, http(server.address, "/slow", &[], Some("the end of the page")));
-    assert_fails(&slow, &["within 300ms", "is not in it yet"]);
+    let slow = look_within(SHORT, http(server.address, "/slow", &[], Some("the end of the page")));
+    assert_fails(&slow, &["within 3s", "is not in it yet"]);
 }
 
 #[test]
 fn a_server_that_never_comes_to_an_end_fails_in_time() {
     let silent = Fake::once(b"");
-    let verdict = look_within(HASTY, http(silent.address, "/", &[], None));
-    assert_fails(&verdict, &["does not answer the request for http://www.child.example/ within 300ms"]);
+    let verdict = look_within(SHORT, http(silent.address, "/", &[], None));
+    assert_fails(&verdict, &["does not answer the request for http://www.child.example/ within 3s"]);
     let silent = Fake::once(b"");
-    let verdict = look_within(HASTY, https(silent.address, Authority::new().ca()));
-    assert_fails(&verdict, &["the TLS handshake", "does not end within 300ms"]);
+    let verdict = look_within(SHORT, https(silent.address, Authority::new().ca()));
+    assert_fails(&verdict, &["the TLS handshake", "does not end within 3s"]);
     let header = Fake::endless(b"HTTP/1.1 200 OK\r\nX: ", b"x");
     assert_fails(&look_within(PATIENT, http(header.address, "/", &[], None)), &["what is no HTTP"]);
     let interim = Fake::endless(b"", b"HTTP/1.1 102 Processing\r\n\r\n");

@@ -31,7 +31,7 @@ use cutover::{Cutover, LOW_TTL, OLD_TTL, Way};
 use forwarder::{Fetch, Forwarder};
 use report::Row;
 use resolver::{Kind, Resolver};
-use support::watari::{PATIENCE, Watari};
+use support::watari::Watari;
 
 /// How long after the plans were written the first client begins: by then they are armed.
 const LEAD: u32 = 2;
@@ -125,7 +125,7 @@ fn no_real_resolver_gives_old_data_after_the_horizon() {
     // What comes too late comes when caches hold the old data for its whole TTL.
     for Cache { resolver, .. } in &caches {
         for zone in Way::Late.zones() {
-            assert!(resolver.resolves(&zone, PATIENCE), "{}: {zone}\n{}", resolver.kind.name(), resolver.log());
+            assert!(resolver.resolves(&zone), "{}: {zone}\n{}", resolver.kind.name(), resolver.log());
         }
     }
     let cutovers = arm(&mut server);

@@ -7,18 +7,11 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::support::client;
-use crate::support::message::Message;
 use crate::support::peer::free_address;
 use crate::support::program::{self, Running};
 use crate::support::query::Query;
-
-/// The longest a resolver may take from its start to its first answer.
-const START_MAX: Duration = Duration::from_secs(20);
-/// How often one is started anew because its port was taken in between.
-const STARTS_MAX: usize = 2;
 
 /// RD: resolvers answer nobody without it.
 pub(crate) const RECURSION_DESIRED: u16 = 0x100;
@@ -61,38 +54,20 @@ impl Resolver {
     /// # Panics
     /// If the program is not installed, ends, or does not answer in time; the message holds its log.
     pub(crate) fn start(kind: Kind, server: SocketAddr, zones: &[String]) -> Resolver {
-        let mut said = String::new();
-        for _ in 0..STARTS_MAX {
-            match Resolver::try_start(kind, server, zones) {
-                Ok(resolver) => return resolver,
-                Err(log) => said = log,
-            }
-        }
-        panic!("{} does not resolve:\n{said}", kind.name());
-    }
-
-    fn try_start(kind: Kind, server: SocketAddr, zones: &[String]) -> Result<Resolver, String> {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let address = free_address();
         let command = command(kind, folder.path(), address, server, zones);
         let running = Running::start(kind.name(), command, folder.path().join("log"));
-        let mut resolver = Resolver { kind, address, running, _folder: folder };
-        let begun = Instant::now();
-        while !resolver.resolves(&zones[0], Duration::from_millis(200)) {
-            if !resolver.running.is_alive() || begun.elapsed() > START_MAX {
-                return Err(resolver.running.log());
-            }
-            std::thread::park_timeout(Duration::from_millis(20));
-        }
-        Ok(resolver)
+        let resolver = Resolver { kind, address, running, _folder: folder };
+        resolver.running.until("it resolves", || resolver.resolves(&zones[0]));
+        resolver
     }
 
-    /// Whether it answers about `www` of `zone` within `patience`.
-    pub(crate) fn resolves(&self, zone: &str, patience: Duration) -> bool {
+    /// Whether it answers about `www` of `zone`.
+    pub(crate) fn resolves(&self, zone: &str) -> bool {
         let mut query = Query::new(&format!("www.{zone}."), 1);
         query.flags = RECURSION_DESIRED;
-        let answer = client::exchange(self.address, &query.bytes(4711), patience);
-        answer.and_then(|bytes| Message::parse(&bytes).ok()).is_some_and(|message| message.answer.len() == 1)
+        client::ask(self.address, &query.bytes(4711)).is_some_and(|message| message.answer.len() == 1)
     }
 
     /// What it has said so far.

@@ -1,10 +1,8 @@
 //! What `watari check` says of files that say from whom zones are fetched (`tests/secondary/faults.txt`;
 //! `UPDATE_GOLDEN=1 cargo test --test secondary` writes it anew).
 
-use std::process::{Command, Stdio};
-
 use crate::support::golden::assert_golden;
-use crate::support::watari::write;
+use crate::support::watari::{transcript, write};
 
 const FILES: [(&str, &str); 8] = [
     ("both.example.secondary.toml", "primaries = [\"192.0.2.1\"]\n"),
@@ -30,13 +28,7 @@ fn all_faults_are_shown_with_their_places() {
     for (name, text) in FILES {
         write(&folder.path().join("zones").join(name), text);
     }
-    let check = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        command.args(arguments).current_dir(folder.path()).env_remove("WATARI_LOG").stdin(Stdio::null());
-        let output = command.output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        format!("$ watari {}\n{said}(exit status {})\n", arguments.join(" "), output.status.code().unwrap())
-    };
+    let check = |arguments: &[&str]| transcript(folder.path(), arguments);
     let shown = check(&["check"])
         + &check(&["check", "zones/nobody.example.secondary.toml"])
         + &check(&["check", "zones/sound.example.secondary.toml"]);

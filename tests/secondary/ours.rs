@@ -35,7 +35,7 @@ fn configure(folder: &Path) {
 }
 
 /// Ends `server` by SIGKILL and keeps its folder.
-pub(crate) fn kill(mut server: Watari) -> tempfile::TempDir {
+pub(crate) fn kill(server: Watari) -> tempfile::TempDir {
     server.running.kill();
     server.folder
 }
@@ -43,8 +43,7 @@ pub(crate) fn kill(mut server: Watari) -> tempfile::TempDir {
 /// The serial of `a.example` at `address`; `None` if there is no answer, or SERVFAIL.
 pub(crate) fn serial(address: SocketAddr) -> Option<u32> {
     let question = Query::new("a.example", 6).bytes(7);
-    let answer = client::exchange(address, &question, std::time::Duration::from_millis(500))?;
-    let message = Message::parse(&answer).ok().filter(|message| message.rcode == rcode::NOERROR)?;
+    let message = client::ask(address, &question).filter(|message| message.rcode == rcode::NOERROR)?;
     let soa = message.answer.iter().find(|record| record.rtype == 6)?;
     let at = soa.rdata.len().checked_sub(20)?;
     Some(u32::from_be_bytes(*soa.rdata.get(at..)?.first_chunk::<4>()?))
@@ -73,8 +72,7 @@ pub(crate) fn records(address: SocketAddr) -> Vec<Record> {
 pub(crate) fn served(address: SocketAddr, names: &[&str]) -> Vec<Vec<Record>> {
     let answer = |name: &&str| {
         let question = Query::new(&format!("{name}.a.example"), 1).bytes(11);
-        let answer = client::exchange(address, &question, std::time::Duration::from_secs(5)).expect("an answer");
-        Message::parse(&answer).unwrap().answer
+        client::ask(address, &question).expect("an answer").answer
     };
     names.iter().map(answer).collect()
 }

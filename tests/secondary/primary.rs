@@ -5,13 +5,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::support::message::{Message, rcode};
+use crate::support::client;
+use crate::support::message::rcode;
 use crate::support::peer::{Kind, free_address};
 use crate::support::program::{self, Running};
 use crate::support::query::Query;
-use crate::support::{client, watari::PATIENCE};
 
 pub(crate) const KEY_NAME: &str = "transfer.example";
 pub(crate) const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
@@ -33,24 +32,16 @@ impl Primary {
         fs::write(folder.join("a.example.zone"), zone).unwrap();
         fs::write(folder.join("config"), configuration(kind, folder, address, secondary, is_signed)).unwrap();
         let running = run(kind, folder);
-        let mut primary = Primary { kind, address, running, is_signed, folder: folder.to_owned() };
+        let primary = Primary { kind, address, running, is_signed, folder: folder.to_owned() };
         primary.wait();
         primary
     }
 
-    fn wait(&mut self) {
+    fn wait(&self) {
         let question = Query::new("a.example", 6).bytes(1);
-        let begun = Instant::now();
-        loop {
-            let answer = client::exchange(self.address, &question, Duration::from_millis(100));
-            let message = answer.and_then(|octets| Message::parse(&octets).ok());
-            if message.is_some_and(|message| message.rcode == rcode::NOERROR && message.aa) {
-                return;
-            }
-            let is_alive = self.running.is_alive();
-            assert!(is_alive && begun.elapsed() < PATIENCE, "{}: {}", self.kind.name(), self.running.log());
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        let is_served =
+            || client::ask(self.address, &question).is_some_and(|answer| answer.rcode == rcode::NOERROR && answer.aa);
+        self.running.until("it serves its zone", is_served);
     }
 
     /// Puts `zone` in the place of its zone file and has it read.
@@ -143,7 +134,7 @@ fn configuration(kind: Kind, folder: &Path, address: SocketAddr, secondary: Sock
             };
             format!(
                 "server:\n    rundir: {folder}\n    listen: 127.0.0.1@{port}\n    udp-workers: 1\n    tcp-workers: 1\n\
-                 \x20   background-workers: 1\ncontrol:\n    listen: {folder}/control\ndatabase:\n    storage: {folder}/database\n\
+                 \x20   tcp-io-timeout: 60000\n    background-workers: 1\ncontrol:\n    listen: {folder}/control\ndatabase:\n    storage: {folder}/database\n\
                  log:\n  - target: stderr\n    any: info\n{key}\
                  remote:\n  - id: ours\n    address: 127.0.0.1@{to}\n{remote}\
                  acl:\n  - id: transfers\n    action: transfer\n{acl}\

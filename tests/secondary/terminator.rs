@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::certificates::{Authority, Pair};
+use crate::support::peer::free_address;
 
 /// What it does.
 pub(crate) struct Manner<'a> {
@@ -61,7 +62,7 @@ impl Terminator {
         let mut config = builder.with_single_cert(chain, key).unwrap();
         config.alpn_protocols = manner.alpn.iter().map(|protocol| protocol.to_vec()).collect();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(TcpListener::bind(free_address())).unwrap();
         let address = listener.local_addr().unwrap();
         let (acceptor, cut) = (TlsAcceptor::from(Arc::new(config)), manner.cut.unwrap_or(usize::MAX));
         let connections = Arc::new(AtomicUsize::new(0));

@@ -1,14 +1,17 @@
 //! The smallest client: octets out, octets in, over UDP and TCP, many questions under way at once.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use super::message::Message;
+use super::program::PATIENCE;
+
 /// How many questions are under way at once.
 const WINDOW: usize = 16;
-/// How long to wait for an answer before asking again.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for an answer over UDP before asking again.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How often a question is asked before it counts as not answered.
 const TRIES: usize = 3;
 
@@ -29,6 +32,21 @@ pub(crate) fn exchange(address: SocketAddr, question: &[u8], patience: Duration)
     Some(buffer)
 }
 
+/// What is answered to one question over UDP; `None` if nobody listens there, or nobody answers however often it is asked.
+pub(crate) fn ask(address: SocketAddr, question: &[u8]) -> Option<Message> {
+    let socket = udp(address, AGAIN);
+    let mut buffer = vec![0; 65535];
+    for _ in 0..TRIES {
+        socket.send(question).ok()?;
+        match socket.recv(&mut buffer) {
+            Ok(length) => return Message::parse(&buffer[..length]).ok(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
 /// All `questions` over UDP, each with an identifier of its own in its first two octets; the
 /// answers in the order of the questions.
 pub(crate) fn exchange_all(address: SocketAddr, questions: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
@@ -36,7 +54,7 @@ pub(crate) fn exchange_all(address: SocketAddr, questions: &[Vec<u8>]) -> Vec<Op
     let mut buffer = vec![0; 65535];
     // Identifiers are unique within a chunk; a new socket keeps late answers out of the next one.
     for (chunk, answers) in questions.chunks(30_000).zip(answers.chunks_mut(30_000)) {
-        let socket = udp(address, PATIENCE);
+        let socket = udp(address, AGAIN);
         let at: HashMap<[u8; 2], usize> =
             chunk.iter().enumerate().map(|(index, bytes)| ([bytes[0], bytes[1]], index)).collect();
         assert_eq!(at.len(), chunk.len(), "identifiers are not unique");
@@ -75,7 +93,7 @@ pub(crate) fn exchange_all(address: SocketAddr, questions: &[Vec<u8>]) -> Vec<Op
 /// One packet over UDP that may not be answered: a well-formed question follows it, and a server
 /// that has one worker has answered the first when it answers the second.
 pub(crate) fn exchange_or_silence(address: SocketAddr, packet: &[u8], after: &[u8]) -> Option<Vec<u8>> {
-    let socket = udp(address, PATIENCE);
+    let socket = udp(address, AGAIN);
     let mut buffer = vec![0; 65535];
     let mut answer = None;
     socket.send(packet).expect("a packet sent");

@@ -14,6 +14,7 @@ pub(crate) mod golden;
 pub(crate) mod message;
 pub(crate) mod node;
 pub(crate) mod peer;
+pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod query;
 pub(crate) mod secondary;

@@ -3,15 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use super::client;
 use super::program::Running;
-
-/// The longest that a start may take.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How often its log is looked at for the line that says that it is ready.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A server that dies and lives again.
 pub(crate) struct Node {
@@ -48,20 +42,12 @@ impl Node {
 
     /// Waits until it has read all its files.
     pub(crate) fn wait(&mut self) {
-        let begun = Instant::now();
-        loop {
-            let log = self.log();
-            // A line without its end may still be on its way.
-            let mut lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-            if let Some(line) = lines.find(|line| line.starts_with("ready: ")) {
-                self.address = line.trim_end().rsplit(' ').next().and_then(|address| address.parse().ok());
-                assert!(self.address.is_some(), "no address: {line}");
-                return;
-            }
-            let is_alive = self.running.as_mut().is_some_and(Running::is_alive);
-            assert!(is_alive && begun.elapsed() < PATIENCE, "it does not become ready:\n{log}");
-            std::thread::park_timeout(LOOK_AGAIN);
-        }
+        let running = self.running.as_ref().expect("a server that runs");
+        running.until("it is ready", || running.log().lines().any(|line| line.starts_with("ready: ")));
+        let log = running.log();
+        let line = log.lines().find(|line| line.starts_with("ready: "));
+        self.address = line.and_then(|line| line.rsplit(' ').next()).and_then(|address| address.parse().ok());
+        assert!(self.address.is_some(), "no address: {log}");
     }
 
     /// Ends it by SIGKILL.
@@ -72,7 +58,7 @@ impl Node {
 
     /// What it has said since it was started last.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        self.running.as_ref().map(Running::log).unwrap_or_default()
     }
 
     /// Its folder of state.

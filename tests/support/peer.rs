@@ -1,20 +1,15 @@
 //! Name servers under test: ours and the three that Debian packages, over the same zone files.
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use super::client;
-use super::message::{Message, rcode};
+use super::message::rcode;
+pub(crate) use super::ports::free_address;
 use super::program::{self, Running};
 use super::query::Query;
-
-/// The longest a server may take from its start to its first answer.
-const START_MAX: Duration = Duration::from_secs(20);
-/// How often a server is started anew because its port was taken in between.
-const STARTS_MAX: usize = 2;
 
 /// Whose server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,56 +51,24 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server of `kind` over `zones` and waits until it answers for the last of them.
+    /// Starts a server of `kind` over `zones` and waits until it answers for each of them.
     ///
     /// # Panics
     /// If the program is not installed, ends, or does not answer in time; the message holds its log.
     pub(crate) fn start(kind: Kind, zones: &[ZoneFile]) -> Server {
-        let mut said = String::new();
-        for _ in 0..STARTS_MAX {
-            match Server::try_start(kind, zones) {
-                Ok(server) => return server,
-                Err(log) => said = log,
-            }
-        }
-        panic!("{} does not serve:\n{said}", kind.name());
-    }
-
-    fn try_start(kind: Kind, zones: &[ZoneFile]) -> Result<Server, String> {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let address = free_address();
         let command = command(kind, zones, folder.path(), address);
         let running = Running::start(kind.name(), command, folder.path().join("log"));
-        let mut server = Server { kind, address, running, _folder: folder };
-        let begun = Instant::now();
+        let server = Server { kind, address, running, _folder: folder };
         for zone in zones {
             let question = Query::new(&zone.name, 6).bytes(4711);
-            loop {
-                let answer = client::exchange(server.address, &question, Duration::from_millis(100));
-                let message = answer.and_then(|bytes| Message::parse(&bytes).ok());
-                if message.is_some_and(|message| message.rcode == rcode::NOERROR && message.aa) {
-                    break;
-                }
-                if !server.running.is_alive() || begun.elapsed() > START_MAX {
-                    return Err(format!("no answer for {}\n{}", zone.name, server.running.log()));
-                }
-                std::thread::park_timeout(Duration::from_millis(10));
-            }
+            let is_served =
+                || client::ask(address, &question).is_some_and(|answer| answer.rcode == rcode::NOERROR && answer.aa);
+            server.running.until(&format!("it serves {}", zone.name), is_served);
         }
-        Ok(server)
+        server
     }
-}
-
-/// A port of 127.0.0.1 that is free for UDP and TCP at this moment.
-pub(crate) fn free_address() -> SocketAddr {
-    for _ in 0..100 {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = listener.local_addr().expect("its address");
-        if UdpSocket::bind(address).is_ok() {
-            return address;
-        }
-    }
-    panic!("no port is free for UDP and TCP");
 }
 
 fn command(kind: Kind, zones: &[ZoneFile], folder: &Path, address: SocketAddr) -> Command {

@@ -2,8 +2,14 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The longest that anything may take here. What is claimed to be fast is measured elsewhere: this machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is looked whether something has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The command that installs everything the tests need.
 const INSTALL: &str = "apt-get install knot nsd bind9 bind9-utils bind9-dnsutils knot-dnsutils unbound ldnsutils \
@@ -82,14 +88,14 @@ pub(crate) fn run(program: &str, folder: &Path, arguments: &[&str], limit: Durat
 /// # Panics
 /// If it fails; the message holds what it said.
 pub(crate) fn must_run(program: &str, folder: &Path, arguments: &[&str]) -> String {
-    let output = run(program, folder, arguments, Duration::from_secs(60));
+    let output = run(program, folder, arguments, PATIENCE);
     assert!(output.success, "{program} {arguments:?} failed:\n{}\n{}", output.stdout, output.stderr);
     output.stdout
 }
 
 /// A program that runs until its handle is dropped.
 pub(crate) struct Running {
-    child: Child,
+    child: Mutex<Child>,
     log: PathBuf,
     name: String,
 }
@@ -104,58 +110,75 @@ impl Running {
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        Running { child, log, name: name.to_owned() }
+        Running { child: Mutex::new(child), log, name: name.to_owned() }
+    }
+
+    /// What becomes of the child in `act`.
+    fn child<T>(&self, act: impl FnOnce(&mut Child) -> std::io::Result<T>) -> std::io::Result<T> {
+        act(&mut self.child.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How it ended, if it has.
+    fn ended(&self) -> std::io::Result<Option<ExitStatus>> {
+        self.child(Child::try_wait)
     }
 
     /// Whether it still runs.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.ended(), Ok(None))
+    }
+
+    /// Waits until `condition` holds.
+    ///
+    /// # Panics
+    /// If it ends before, or [`PATIENCE`] does; the message holds what it said.
+    pub(crate) fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !condition() {
+            let in_time = self.is_alive() && begun.elapsed() < PATIENCE;
+            assert!(in_time, "waited for: {what}, at {}:\n{}", self.name, self.log());
+            std::thread::park_timeout(LOOK_AGAIN);
+        }
     }
 
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.child(|child| Ok(child.id())).expect("an id")
     }
 
-    /// Its exit status once it has ended by itself, which may take `limit`.
-    pub(crate) fn exit_status(&mut self, limit: Duration) -> Option<i32> {
+    /// Its exit status once it has ended by itself; `None` if it does not.
+    pub(crate) fn exit_status(&self) -> Option<i32> {
         let begun = Instant::now();
-        while begun.elapsed() < limit {
-            if let Ok(Some(status)) = self.child.try_wait() {
+        while begun.elapsed() < PATIENCE {
+            if let Ok(Some(status)) = self.ended() {
                 return status.code();
             }
-            std::thread::park_timeout(Duration::from_millis(5));
+            std::thread::park_timeout(LOOK_AGAIN);
         }
         None
     }
 
     /// Ends it by SIGKILL, which it can't hear.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("a child to kill");
-        self.child.wait().expect("a child to wait for");
+    pub(crate) fn kill(&self) {
+        self.child(|child| child.kill().and_then(|()| child.wait())).expect("a child to end");
     }
 
-    /// What it has said so far.
+    /// The lines that it has said so far. One that it is just saying is none yet.
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
-    }
-
-    /// Its name, for messages.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+        let mut octets = std::fs::read(&self.log).unwrap_or_default();
+        octets.truncate(octets.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1));
+        String::from_utf8_lossy(&octets).into_owned()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         // SIGTERM first: NSD is several processes, and its first ends the others.
-        let id = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
+        let asked = Command::new("kill").args(["-TERM", &self.id().to_string()]).stderr(Stdio::null()).status();
         let begun = Instant::now();
-        while asked.is_ok() && begun.elapsed() < Duration::from_secs(5) && self.is_alive() {
-            std::thread::park_timeout(Duration::from_millis(5));
+        while asked.is_ok() && begun.elapsed() < PATIENCE && self.is_alive() {
+            std::thread::park_timeout(LOOK_AGAIN);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.child(|child| child.kill().and_then(|()| child.wait()));
     }
 }

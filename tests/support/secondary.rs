@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::client;
-use super::message::{Message, rcode, show_record};
+use super::message::{Message, Record, rcode, show_record};
 use super::peer::{Kind, free_address};
 use super::program::{self, Running};
 use super::query::Query;
@@ -108,11 +108,21 @@ impl Secondary {
 
     pub(crate) fn serial(&self, zone: &str) -> Option<u32> {
         let question = Query::new(zone, 6).bytes(4711);
-        let answer = client::exchange(self.address, &question, Duration::from_millis(200))?;
-        let message = Message::parse(&answer).ok()?;
-        let soa = message.answer.iter().find(|record| record.rtype == 6)?;
-        let at = soa.rdata.len() - 20;
-        Some(u32::from_be_bytes(soa.rdata[at..at + 4].try_into().unwrap()))
+        let message = client::ask(self.address, &question)?;
+        message.answer.iter().find(|record| record.rtype == 6).map(serial_of)
+    }
+
+    /// Its records of `zone` once it has that with `serial`. Which it may say before each of its processes does so: NSD
+    /// hands over from one to another, and the old one may still take a connection.
+    pub(crate) fn records_at(&mut self, zone: &str, serial: u32) -> BTreeSet<String> {
+        self.until_serial(zone, serial);
+        let mut there = BTreeSet::new();
+        let running = self.running.as_ref().expect("a server that runs");
+        running.until(&format!("all of it serves {zone} {serial}"), || {
+            let found = try_records(self.address, zone).filter(|(of, _)| *of == serial);
+            found.map(|(_, records)| there = records).is_some()
+        });
+        there
     }
 
     pub(crate) fn until_serial(&mut self, zone: &str, serial: u32) {
@@ -120,13 +130,8 @@ impl Secondary {
     }
 
     pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&Secondary) -> bool) {
-        let begun = Instant::now();
-        while !condition(self) {
-            let is_alive = self.running.as_mut().is_some_and(Running::is_alive);
-            let in_time = is_alive && begun.elapsed() < PATIENCE;
-            assert!(in_time, "waited for: {what}, at {}:\n{}", self.kind.name(), self.log());
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        let running = self.running.as_ref().expect("a server that runs");
+        running.until(what, || condition(self));
     }
 }
 
@@ -225,20 +230,25 @@ fn configuration(
     }
 }
 
-/// The records of `zone` at `server`, as a transfer has them; `None` if it gives none.
-fn try_records(server: SocketAddr, zone: &str) -> Option<BTreeSet<String>> {
+/// The serial of `zone` at `server` and its records, as a transfer has them; `None` if it gives none.
+fn try_records(server: SocketAddr, zone: &str) -> Option<(u32, BTreeSet<String>)> {
     let mut stream = client::tcp(server);
     stream.write_all(&framed(Query::new(zone, AXFR).bytes(4711))).unwrap();
-    let (mut records, mut soas) = (BTreeSet::new(), 0);
-    while soas < 2 {
+    let (mut records, mut soas) = (BTreeSet::new(), Vec::new());
+    while soas.len() < 2 {
         let message = Message::parse(&client::read_framed(&mut stream)?).unwrap();
         if message.rcode != rcode::NOERROR {
             return None;
         }
-        soas += message.answer.iter().filter(|record| record.rtype == 6).count();
+        soas.extend(message.answer.iter().filter(|record| record.rtype == 6).map(serial_of));
         records.extend(message.answer.iter().map(show_record));
     }
-    Some(records)
+    Some((soas[0], records))
+}
+
+fn serial_of(soa: &Record) -> u32 {
+    let at = soa.rdata.len() - 20;
+    u32::from_be_bytes(soa.rdata[at..at + 4].try_into().unwrap())
 }
 
 /// The records of `zone` at `server`, as a transfer has them.
@@ -247,7 +257,7 @@ pub(crate) fn records(server: SocketAddr, zone: &str) -> BTreeSet<String> {
     let begun = Instant::now();
     loop {
         match try_records(server, zone) {
-            Some(records) => return records,
+            Some((_, records)) => return records,
             None => assert!(begun.elapsed() < PATIENCE, "{zone} at {server} is not transferred"),
         }
         std::thread::park_timeout(Duration::from_millis(20));

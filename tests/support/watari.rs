@@ -3,13 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
+use super::ports::free_address;
+pub(crate) use super::program::PATIENCE;
 use super::program::{self, Running};
-
-/// The longest that anything may take here. What is claimed to be fast is measured elsewhere: this
-/// machine may be busy.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running server over a folder of its own.
 pub(crate) struct Watari {
@@ -28,10 +25,14 @@ impl Watari {
         Watari::start(folder, &[])
     }
 
+    /// Starts a server in `folder`, at an address of its own unless `arguments` have one.
     pub(crate) fn start(folder: tempfile::TempDir, arguments: &[&str]) -> Watari {
         fs::create_dir_all(folder.path().join("zones")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]).args(arguments);
+        command.args(["serve", "--workers", "1"]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", &free_address().to_string()]);
+        }
         command.current_dir(folder.path()).env_remove("WATARI_LOG");
         let running = Running::start("watari", command, folder.path().join("log"));
         let mut server = Watari { folder, running, port: String::new() };
@@ -88,12 +89,12 @@ impl Watari {
     }
 
     pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&Watari) -> bool) {
-        let begun = Instant::now();
-        while !condition(self) {
-            let alive = self.running.is_alive();
-            assert!(alive && begun.elapsed() < PATIENCE, "waited for: {what}\n{}", self.log());
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
+        self.running.until(what, || condition(self));
+    }
+
+    /// Waits until it has said `text`: what it does is seen before it is told.
+    pub(crate) fn until_said(&mut self, text: &str) {
+        self.until(&format!("it says: {text}"), |server| server.log().contains(text));
     }
 
     pub(crate) fn until_data(&mut self, name: &str, expected: &str) {
@@ -103,6 +104,15 @@ impl Watari {
     pub(crate) fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.running.id().to_string()]).status().unwrap().success());
     }
+}
+
+/// What comes out of `watari` in `folder`: the command, what it prints, and its exit status.
+pub(crate) fn transcript(folder: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
+    command.args(arguments).current_dir(folder).env_remove("WATARI_LOG").stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    format!("$ watari {}\n{said}(exit status {})\n", arguments.join(" "), output.status.code().unwrap())
 }
 
 pub(crate) fn write(path: &Path, text: &str) {

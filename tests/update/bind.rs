@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use watari::clock::Instant;
 use watari::wire::tsig::{Algorithm, Key, Secret, Signer};
@@ -172,16 +172,10 @@ fn bind() -> (SocketAddr, Running, tempfile::TempDir) {
     fs::write(path.join("config"), config).unwrap();
     let mut command = Command::new(program::find("named"));
     command.args(["-g", "-n", "1", "-c"]).arg(path.join("config"));
-    let mut running = Running::start("bind", command, path.join("log"));
-    let begun = std::time::Instant::now();
-    loop {
-        let answer = client::exchange(address, &Query::new("a.example", 6).bytes(1), Duration::from_millis(100));
-        if answer.is_some_and(|octets| Message::parse(&octets).is_ok_and(|message| message.aa)) {
-            return (address, running, folder);
-        }
-        assert!(running.is_alive() && begun.elapsed() < PATIENCE, "{}", running.log());
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
+    let running = Running::start("bind", command, path.join("log"));
+    let question = Query::new("a.example", 6).bytes(1);
+    running.until("it serves its zone", || client::ask(address, &question).is_some_and(|answer| answer.aa));
+    (address, running, folder)
 }
 
 fn said(address: SocketAddr, message: &[u8]) -> u16 {

@@ -37,7 +37,7 @@ fn arm(zone: &str) -> Request {
 fn connect(state: &Path) -> BufReader<UnixStream> {
     let stream = UnixStream::connect(path(state)).unwrap();
     // So that a fault is a failed test and not one that hangs.
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     BufReader::new(stream)
 }
 

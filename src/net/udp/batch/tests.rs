@@ -14,7 +14,7 @@ const ROWS: Abilities = Abilities { wildcard: false, rows_in: true, rows_out: tr
 fn pair() -> (UdpSocket, UdpSocket) {
     let [a, b] = [(); 2].map(|()| {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         socket
     });
     a.connect(b.local_addr().unwrap()).unwrap();
