@@ -71,7 +71,7 @@ impl Watari {
     fn address(&self, zone: &str) -> String {
         let name = format!("www.{zone}");
         let all = ["@127.0.0.1", "-p", &self.port, "+tries=3", "+timeout=2", "+short", &name, "A"];
-        program::dig(self.folder.path(), &all, PATIENCE).stdout.trim_end().to_owned()
+        program::run("dig", self.folder.path(), &all, PATIENCE).stdout.trim_end().to_owned()
     }
 
     /// How many zones have the new address.

@@ -84,7 +84,7 @@ pub(crate) fn lines(address: SocketAddr, is_signed: bool) -> Vec<String> {
     let (port, key) = (address.port().to_string(), format!("hmac-sha256:{KEY_NAME}:{SECRET}"));
     let with: &[&str] = if is_signed { &["-y", &key] } else { &[] };
     let zone = ["@127.0.0.1", "-p", &port, "a.example", "AXFR", "+noall", "+answer", "+onesoa"];
-    let shown = program::dig(folder.path(), &[with, &zone].concat(), PATIENCE).stdout;
+    let shown = program::run("dig", folder.path(), &[with, &zone].concat(), PATIENCE).stdout;
     let mut lines: Vec<_> = shown.lines().map(str::to_lowercase).collect();
     lines.sort();
     lines

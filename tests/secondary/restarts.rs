@@ -48,7 +48,8 @@ fn ours_is_killed_and_serves_at_once_what_it_had() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut primary = Primary::start(Kind::Knot, &folder.path().join("primary"), &large(1), address, false);
-    let mut ours = ours::start(tempfile::tempdir().unwrap(), address, &primary.named());
+    let secondary = primary.named() + "refresh-max = \"2s\"\n";
+    let mut ours = ours::start(tempfile::tempdir().unwrap(), address, &secondary);
     ours.until("it is served", |_| ours::serial(address) == Some(1));
     for serial in 2..8 {
         primary.write(&large(serial));

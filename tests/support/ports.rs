@@ -2,8 +2,9 @@
 //!
 //! What the system gives to who asks for any port it gives to the next one as soon as that is free again: to a client of
 //! another test, between the choice of a port and the start of the server that is to have it, or while that is started
-//! anew. So a port is taken here from below those, and is this process's until its end: a socket without a file has the
-//! port's number in its name, and of those there is one.
+//! anew; and to `dig` even while our server has it, since both share their ports (SO_REUSEPORT), and it hears itself.
+//! So a port is taken here from below those, and is this process's until its end: a socket without a file has the port's
+//! number in its name, and of those there is one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};

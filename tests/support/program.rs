@@ -36,22 +36,6 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
-/// Runs `dig` to its end. It binds its port with SO_REUSEPORT, as our servers do theirs: once in some thirty thousand times
-/// the system gives it the very port that it asks, and it hears itself. Then it asks again.
-///
-/// # Panics
-/// As [`run`].
-pub(crate) fn dig(folder: &Path, arguments: &[&str], limit: Duration) -> Output {
-    let mut output = run("dig", folder, arguments, limit);
-    for _ in 0..3 {
-        if !output.stdout.contains("query response not set") {
-            break;
-        }
-        output = run("dig", folder, arguments, limit);
-    }
-    output
-}
-
 /// Runs `program` to its end, at most `limit`.
 ///
 /// # Panics

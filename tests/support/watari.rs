@@ -59,7 +59,7 @@ impl Watari {
     pub(crate) fn dig(&self, arguments: &[&str]) -> String {
         let server = ["@127.0.0.1", "-p", &self.port, "+tries=3", "+timeout=2"];
         let all: Vec<&str> = server.iter().chain(arguments).copied().collect();
-        program::dig(self.folder.path(), &all, PATIENCE).stdout
+        program::run("dig", self.folder.path(), &all, PATIENCE).stdout
     }
 
     /// The data of the answer, line by line.

@@ -90,6 +90,13 @@ async fn converse_with<S: Service, F: Future<Output = DuplexStream>>(
     end
 }
 
+/// Takes an octet at a time, with pauses, until no more come.
+async fn sip(theirs: &mut DuplexStream) {
+    while theirs.read_exact(&mut [0]).await.is_ok() {
+        sleep(SECOND / 4).await;
+    }
+}
+
 #[track_caller]
 fn assert_ended((end, elapsed): (End, Duration), expected: End, after: Duration) {
     assert_eq!(end, expected);
@@ -157,9 +164,7 @@ async fn the_time_of_a_request_starts_when_the_one_before_it_is_answered() {
 async fn answers_that_trickle_out_do_not_put_off_their_time() {
     let ended = converse(&Arc::new(Clients::new(limits())), 64, async |mut theirs| {
         theirs.write_all(&request(60_000)).await.unwrap();
-        while theirs.read_exact(&mut [0]).await.is_ok() {
-            sleep(SECOND / 4).await;
-        }
+        sip(&mut theirs).await;
         theirs
     })
     .await;
