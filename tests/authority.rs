@@ -8,17 +8,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/golden.rs"]
 mod golden;
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use command::{folder, text as utf8, watari};
 use golden::assert_golden;
 use proptest::prelude::*;
-use tempfile::TempDir;
 use watari::clock::Instant;
 use watari::timeline::run::{Ending, EndingKind};
 use watari::timeline::{Authority, MINIMUM_TTL, ResolverClass, Run, Schedule, load, show};
@@ -67,26 +66,13 @@ const SIGNED: &str = "\
 @ 3600 IN RRSIG DNSKEY 13 2 3600 20361201000000 20261101000000 34505 @ oJB1W6WNGv+ldvQ3WDG0MQkg5IEhjRip8WTrPYGv07h108dUKGMeDPKijVCHX3DDKdfb+v6oB9wfuh3DTJXUAfI/M0zmO/zz8bW0Rznl8O3tGNazPwQKkRN20XPXV6nwwfoXmJQbsLNrLfkGJ5D6fwFm8nN+6pBzeDQfsS3Ap3o=
 ";
 
-fn folder(zone: &str, plan: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("zones")).unwrap();
-    fs::write(folder.path().join("zones/example.com.zone"), zone).unwrap();
-    fs::write(folder.path().join("zones/example.com.plan.toml"), plan).unwrap();
-    folder
-}
-
-fn watari(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-    command.args(arguments).current_dir(folder).env_remove("WATARI_LOG").stdin(Stdio::null()).output().unwrap()
-}
-
 /// What was typed and what came back, with the plan in front.
 fn transcript(zone: &str, plan: &str, commands: &[&[&str]]) -> String {
-    let folder = folder(zone, plan);
+    let folder = folder(zone, Some(plan));
     let mut shown = format!("{}\n", plan.strip_prefix(HEAD).unwrap_or(plan).trim());
     for arguments in commands {
         let output = watari(folder.path(), arguments);
-        let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| utf8(&bytes));
         shown += &format!("\n$ watari {}\n{stdout}{stderr}", arguments.join(" "));
         match output.status.code() {
             Some(0) => {}

@@ -5,15 +5,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/golden.rs"]
 mod golden;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
+use command::{text, watari};
 use golden::assert_golden;
-use tempfile::TempDir;
 
 const ZONE: &str = "\
 $TTL 86400
@@ -47,26 +48,6 @@ to = ["2001:db8::11"]
 ttl_after = "1h"
 "#;
 
-/// A folder with a zone, and its plan if there is one.
-fn folder(plan: Option<&str>) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("zones")).unwrap();
-    fs::write(folder.path().join("zones/example.com.zone"), ZONE).unwrap();
-    if let Some(plan) = plan {
-        fs::write(folder.path().join("zones/example.com.plan.toml"), plan).unwrap();
-    }
-    folder
-}
-
-fn watari(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-    command.args(arguments).current_dir(folder).env_remove("WATARI_LOG").stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
 /// What was typed and what came back: all that a person sees, and the exit status unless it is 0.
 fn transcript(folder: &Path, commands: &[&[&str]]) -> String {
     let mut shown = String::new();
@@ -85,7 +66,7 @@ fn transcript(folder: &Path, commands: &[&[&str]]) -> String {
 
 #[test]
 fn the_zone_is_shown_as_it_is_served_at_any_instant() {
-    let folder = folder(Some(PLAN));
+    let folder = command::folder(ZONE, Some(PLAN));
     let shown = transcript(
         folder.path(),
         &[
@@ -100,13 +81,13 @@ fn the_zone_is_shown_as_it_is_served_at_any_instant() {
 
 #[test]
 fn what_is_printed_for_an_instant_reads_back_as_the_zone_of_that_instant() {
-    let with_plan = folder(Some(PLAN));
+    let with_plan = command::folder(ZONE, Some(PLAN));
     let canonical = watari(with_plan.path(), &["plan", "at", "example.com", "T"]).stdout;
     let pretty = watari(with_plan.path(), &["plan", "at", "example.com", "T", "--pretty"]).stdout;
     let plan = "version = 1\nat = \"2027-01-01T00:00Z\"\n[[flip]]\nname = \"mail\"\ntype = \"A\"\n\
                 from = [\"192.0.2.25\"]\nto = [\"192.0.2.26\"]\n";
     for printed in [&canonical, &pretty] {
-        let read = folder(Some(plan));
+        let read = command::folder(ZONE, Some(plan));
         fs::write(read.path().join("zones/example.com.zone"), printed).unwrap();
         let again = watari(read.path(), &["plan", "at", "example.com", "1970-01-01T00:00Z"]);
         assert_eq!(text(&again.stdout), text(&canonical), "{}", text(&again.stderr));
@@ -115,7 +96,7 @@ fn what_is_printed_for_an_instant_reads_back_as_the_zone_of_that_instant() {
 
 #[test]
 fn a_diff_shows_what_goes_and_what_comes_between_two_instants() {
-    let folder = folder(Some(PLAN));
+    let folder = command::folder(ZONE, Some(PLAN));
     let shown = transcript(
         folder.path(),
         &[
@@ -131,7 +112,7 @@ fn a_diff_shows_what_goes_and_what_comes_between_two_instants() {
 
 #[test]
 fn a_plan_is_shown_as_of_an_instant() {
-    let folder = folder(Some(PLAN));
+    let folder = command::folder(ZONE, Some(PLAN));
     let show = |now: &str| {
         let command = ["plan", "show", "example.com", "--now", now];
         text(&watari(folder.path(), &command).stdout)
@@ -143,8 +124,10 @@ fn a_plan_is_shown_as_of_an_instant() {
 
 #[test]
 fn plans_alone_are_checked_and_their_faults_shown_with_their_places() {
-    let folder =
-        folder(Some(&PLAN.replace("192.0.2.11", "192.0.2.300").replace("[\"192.0.2.10\"]", "[\"192.0.2.9\"]")));
+    let folder = command::folder(
+        ZONE,
+        Some(&PLAN.replace("192.0.2.11", "192.0.2.300").replace("[\"192.0.2.10\"]", "[\"192.0.2.9\"]")),
+    );
     let shown = transcript(
         folder.path(),
         &[
@@ -161,7 +144,7 @@ fn plans_alone_are_checked_and_their_faults_shown_with_their_places() {
 
 #[test]
 fn what_was_mistyped_is_met_with_a_way_out() {
-    let folder = folder(Some(PLAN));
+    let folder = command::folder(ZONE, Some(PLAN));
     let shown = transcript(
         folder.path(),
         &[
@@ -186,7 +169,7 @@ fn new<'a>(changes: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn a_new_plan_is_written_with_what_the_zone_has_and_shown() {
-    let folder = folder(None);
+    let folder = command::folder(ZONE, None);
     let changes = ["--flip", "www A 192.0.2.11, 192.0.2.12", "--add", "www AAAA 2001:db8::11", "--ttl-after", "1h"];
     let mut shown = transcript(folder.path(), &[&new(&changes)]);
     shown += &fs::read_to_string(folder.path().join("zones/example.com.plan.toml")).unwrap();
@@ -199,7 +182,7 @@ fn a_new_plan_is_written_with_what_the_zone_has_and_shown() {
 
 #[test]
 fn a_new_plan_that_is_only_printed_is_the_one_that_would_be_written() {
-    let folder = folder(None);
+    let folder = command::folder(ZONE, None);
     let path = folder.path().join("zones/example.com.plan.toml");
     for changes in [
         &["--flip", "@ MX 10 mx1.example.net., 20 mx2.example.net."][..],
@@ -220,7 +203,7 @@ fn a_new_plan_that_is_only_printed_is_the_one_that_would_be_written() {
 
 #[test]
 fn a_plan_that_is_there_is_replaced_only_by_force() {
-    let folder = folder(Some(PLAN));
+    let folder = command::folder(ZONE, Some(PLAN));
     let path = folder.path().join("zones/example.com.plan.toml");
     let changes = ["--flip", "www A 192.0.2.77"];
     let refused = watari(folder.path(), &new(&changes));
@@ -234,7 +217,7 @@ fn a_plan_that_is_there_is_replaced_only_by_force() {
 
 #[test]
 fn a_new_plan_with_faults_is_not_written_and_each_fault_has_a_way_out() {
-    let folder = folder(None);
+    let folder = command::folder(ZONE, None);
     let faults = [
         &["--flip", "wwww A 192.0.2.11"][..],
         &["--flip", "www.example.com A 192.0.2.11"],

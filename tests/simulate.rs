@@ -5,13 +5,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/command.rs"]
+mod command;
 #[path = "support/golden.rs"]
 mod golden;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
+use command::text;
 use golden::assert_golden;
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -55,22 +58,13 @@ here = "nothing"
 "#;
 
 fn folder(plan: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("zones")).unwrap();
-    fs::write(folder.path().join("zones/example.com.zone"), ZONE).unwrap();
-    fs::write(folder.path().join("zones/example.com.plan.toml"), plan).unwrap();
-    folder
+    command::folder(ZONE, Some(plan))
 }
 
 /// Runs it with few caches, as of a month before the flip.
 fn watari(folder: &Path, more: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-    command.args(["plan", "simulate", "example.com", "--caches", "600", "--seed", "7", "--now", "2026-11-01T00:00Z"]);
-    command.args(more).current_dir(folder).env_remove("WATARI_LOG").stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    let few = ["plan", "simulate", "example.com", "--caches", "600", "--seed", "7", "--now", "2026-11-01T00:00Z"];
+    command::watari(folder, &[&few, more].concat())
 }
 
 fn fine(output: &Output) -> String {
