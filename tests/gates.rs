@@ -172,6 +172,7 @@ fn who_is_named_is_told_what_becomes_of_a_plan() {
             let mut octets = [0; 4096];
             while !request.ends_with(b"}") {
                 let length = stream.read(&mut octets).unwrap();
+                assert!(length > 0, "it ends in the middle");
                 request.extend_from_slice(&octets[..length]);
             }
             stream.write_all(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n").unwrap();

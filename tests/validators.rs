@@ -22,7 +22,7 @@ use support::peer::{Kind, Server, ZoneFile};
 use support::program::{self, Running};
 use support::query::Query;
 use support::signing::{self, Denial, Signed};
-use support::watari::Watari;
+use support::watari::{PATIENCE, Watari};
 use support::zones::Source;
 use support::{client, peer};
 
@@ -244,7 +244,7 @@ fn delv_validates_every_kind_of_answer() {
         let name = name_to_text(&expectation.query.name);
         let rtype = type_to_text(expectation.query.rtype);
         let arguments = ["@127.0.0.1", "-p", &port, "-a", &anchors, &root, &name, &rtype];
-        let output = program::run("delv", folder.path(), &arguments, Duration::from_secs(30));
+        let output = program::run("delv", folder.path(), &arguments, PATIENCE);
         let said = output.stdout + &output.stderr;
         let missing = said.contains("ncache nxdomain");
         let failed = said.contains("resolution failed") && !said.contains("ncache");
@@ -316,8 +316,7 @@ fn answers(server: &Watari, name: &str, rtype: &str) -> Vec<(u32, String, String
 fn resolved(address: SocketAddr, name: &str) -> Message {
     let mut query = Query::new(name, 1).edns(4096, true);
     query.flags = 0x100;
-    let bytes = client::exchange(address, &query.bytes(7), Duration::from_secs(10));
-    Message::parse(&bytes.unwrap_or_else(|| panic!("no answer for {name}"))).unwrap()
+    client::ask(address, &query.bytes(7)).unwrap_or_else(|| panic!("no answer for {name}"))
 }
 
 /// The zone's DS record is gone at the parent, and the zone is still signed.
@@ -338,7 +337,7 @@ fn moves_with_its_signatures(denial: Denial) {
         ("move.test.plan.toml", &plan),
         ("../watari.toml", "[transfer]\nallow = [\"127.0.0.1\"]\n"),
     ]);
-    assert!(server.log().contains("plan-signatures-end"), "{}", server.log());
+    server.until_said("plan-signatures-end");
     let address: SocketAddr = format!("127.0.0.1:{}", server.port).parse().unwrap();
     let (_validating, validating) = unbound(folder.path(), address, std::slice::from_ref(&zone));
     // A TTL below the one that was signed is as good (RFC 4035 § 5.3.3).

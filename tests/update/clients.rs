@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::support::program;
+use super::support::program::{self, PATIENCE};
 use super::{SECRET, ZONE, serve};
 
 /// How long their installation may take.
 const INSTALLED_WITHIN: Duration = Duration::from_secs(600);
-/// How long one of them may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/update"))
