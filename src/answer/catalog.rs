@@ -165,6 +165,12 @@ impl<'a> Match<'a> {
     pub fn apex(self) -> NameHash {
         self.entry.hash
     }
+
+    /// Whether `view`, one of this zone, has the new data of the plan that runs.
+    #[inline]
+    pub(super) fn has_flipped(self, view: View<'_>) -> bool {
+        matches!(&self.entry.stored, Stored::Changing(timeline) if timeline.has_flipped(view))
+    }
 }
 
 impl Match<'_> {

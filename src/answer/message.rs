@@ -4,7 +4,7 @@ use crate::wire::edns::{ExtendedError, OPT_LEN, UDP_PAYLOAD_OURS, option};
 use crate::wire::{HEADER_LEN, Rcode, Rtype};
 use crate::zone::{NoRoom, Rrset};
 
-use super::noted::{Kind, METERS, Noting};
+use super::noted::{Kind, METERS};
 use super::request::Request;
 
 /// A section of a message after the question.
@@ -43,8 +43,6 @@ pub(super) struct Message<'a> {
     pub(super) authoritative: bool,
     truncated: bool,
     pub(super) rcode: Rcode,
-    /// Whether what a running plan flips is noted.
-    pub(super) noting: Noting,
     /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
     /// What was taken back counts too: rather too long. One more than that, and 0 if there are none: an [`Option`] would
     /// make each message longer by a word, which is moved.
@@ -70,14 +68,8 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
-            noting: Noting::Nothing,
             capped: 0,
         })
-    }
-
-    /// How many octets records may fill.
-    pub(super) fn limit(&self) -> usize {
-        self.limit
     }
 
     /// Says that something that belongs here is left out (RFC 2181 § 9).
@@ -92,7 +84,7 @@ impl<'a> Message<'a> {
         let start = self.at;
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
         self.counts[section as usize] += rrset.len() as u16;
-        if METERS && self.noting == Noting::Begun && rrset.is_of_patch() {
+        if METERS && rrset.is_of_patch() {
             self.note_capped(rrset);
         }
         Ok(start)

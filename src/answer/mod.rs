@@ -207,11 +207,6 @@ impl Answerer {
         self.noted.clear();
     }
 
-    /// Lets no answer be like the last one that held something of such zones: all that it holds is noted.
-    pub fn forget_entry(&mut self) {
-        self.noted.forget_entry();
-    }
-
     /// The first labels, so many, of the name that was asked for last, in lower case. After an alias it is another.
     pub fn asked_labels(&self, count: usize) -> &[u8] {
         self.name.between(0, count)

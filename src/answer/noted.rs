@@ -2,10 +2,6 @@
 //!
 //! It is written beside the answer, over what was noted of the one before, and never changes an answer.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-use super::Arrival;
-use crate::clock::Instant;
 use crate::wire::{Rcode, Rtype};
 use crate::zone::NameHash;
 
@@ -189,87 +185,18 @@ pub enum What {
 pub struct Noted {
     /// Its kind.
     pub kind: Kind,
-    /// Whether something of a running plan was in it. If it was and nothing is [`handed`](Noted::handed), then the same was
-    /// as in the last answer of which something is. A field of its own, since it is written where little else is.
-    is_met: bool,
-    /// How it was last come into a zone whose plan runs.
-    entry: Entry,
-    /// Whether anything was handed out after that.
-    handed_any: bool,
-    begun: Begun,
     count: usize,
     handed: [Handed; HANDED_MAX],
 }
 
-/// How far noting is in an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Noting {
-    /// No zone whose plan runs was come into.
-    Nothing,
-    /// The answer is in such a zone.
-    Begun,
-    /// It was, and is no longer.
-    Ended,
-    /// As the last time: nothing is noted again.
-    Again,
-}
-
-/// Who came first into a zone whose plan runs, when, and with which question. Alike, the answers are alike from there on.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    now: Instant,
-    peer: SocketAddr,
-    /// The name that is looked for there.
-    name: NameHash,
-    manner: Manner,
-}
-
-impl Entry {
-    /// Like no other: no answer is of this instant.
-    const NOBODYS: Entry = Entry {
-        now: Instant::MIN,
-        peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-        name: NameHash(0),
-        manner: Manner(0),
-    };
-}
-
-/// What of a question besides its name makes a difference to what is handed out, as one number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Manner(u64);
-
-impl Manner {
-    /// `is_first`: no alias led to the name; `limit`: how many octets the records may fill.
-    #[inline]
-    pub(super) fn new(qtype: Rtype, is_first: bool, dnssec_ok: bool, limit: usize) -> Manner {
-        Manner((limit as u64) << 32 | u64::from(dnssec_ok) << 17 | u64::from(is_first) << 16 | u64::from(qtype.0))
-    }
-}
-
-/// A zone whose plan runs, before it is known what of it is in the answer.
-#[derive(Clone, Copy, Debug)]
-struct Begun {
-    apex: NameHash,
-    /// How many labels of the question's name are left of the apex; `None` if the zone is another's.
-    below: Option<u8>,
-    has_flipped: bool,
-}
-
 impl Noted {
-    pub(super) const NOTHING: Noted = Noted {
-        kind: Kind::SILENCE,
-        is_met: false,
-        entry: Entry::NOBODYS,
-        handed_any: false,
-        begun: Begun { apex: NameHash(0), below: None, has_flipped: false },
-        count: 0,
-        handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX],
-    };
+    pub(super) const NOTHING: Noted =
+        Noted { kind: Kind::SILENCE, count: 0, handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX] };
 
     /// Whether it held something of zones whose plan runs.
     #[inline]
     pub fn is_met(&self) -> bool {
-        self.is_met
+        self.count > 0
     }
 
     /// What it held of zones whose plan runs.
@@ -280,62 +207,16 @@ impl Noted {
 
     #[inline]
     pub(super) fn clear(&mut self) {
-        (self.is_met, self.count) = (false, 0);
+        self.count = 0;
     }
 
-    /// Lets nothing be as the last time.
-    pub(super) fn forget_entry(&mut self) {
-        self.entry = Entry::NOBODYS;
-    }
-
-    /// Whether the last entry is repeated; then what was handed out is noted by that.
+    /// Notes what was handed out of the zone whose plan runs and whose apex has this hash. What is too many is not noted.
     #[inline]
-    pub(super) fn again(&mut self, arrival: &Arrival, name: NameHash, manner: Manner) -> bool {
-        let entry = &self.entry;
-        let is_again = entry.now == arrival.now
-            && entry.name == name
-            && entry.manner == manner
-            && is_same_peer(&entry.peer, &arrival.peer);
-        if is_again {
-            self.is_met = self.handed_any;
-        } else {
-            self.entry = Entry { now: arrival.now, peer: arrival.peer, name, manner };
-            self.handed_any = false;
-        }
-        is_again
-    }
-
-    /// From now on the answer is in a zone whose plan runs.
-    pub(super) fn begin(&mut self, apex: NameHash, below: Option<u8>, has_flipped: bool) {
-        self.begun = Begun { apex, below, has_flipped };
-    }
-
-    /// It is no longer, and what was in it is noted. `capped` is the longest TTL of what is in it of the data that the plan flips, `missing` the hash of
-    /// the question's name if that does not exist. What is too many is not noted.
-    pub(super) fn end(&mut self, capped: Option<u32>, missing: Option<NameHash>) {
-        let Begun { apex, below, has_flipped } = self.begun;
-        let what = match (capped, missing, below) {
-            (Some(ttl), ..) if has_flipped => What::New(ttl),
-            (Some(ttl), ..) => What::Old(ttl),
-            (None, Some(name), Some(below)) => What::Missing(name, below),
-            _ => return,
-        };
+    pub(super) fn hand(&mut self, apex: NameHash, what: What) {
         if let Some(place) = self.handed.get_mut(self.count) {
             *place = Handed { apex, what };
             self.count += 1;
-            (self.is_met, self.handed_any) = (true, true);
         }
-    }
-}
-
-/// Whether two peers are one. Field by field: they have just been written so, and would be waited for as a whole.
-#[inline]
-fn is_same_peer(one: &SocketAddr, other: &SocketAddr) -> bool {
-    match (one, other) {
-        (SocketAddr::V4(one), SocketAddr::V4(other)) => {
-            one.port() == other.port() && one.ip().to_bits() == other.ip().to_bits()
-        }
-        _ => one == other,
     }
 }
 

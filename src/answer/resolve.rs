@@ -8,7 +8,6 @@
 //! 3. A question for DS at an apex is the parent's to answer, if we serve it (RFC 4035 § 3.1.4.1).
 //! 4. What doesn't fit truncates the response before it, by whole RRsets (RFC 2181 § 9).
 
-use crate::timeline::Timeline;
 use crate::wire::edns::ExtendedError;
 use crate::wire::{Class, NameRef, Rcode, Rtype};
 use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
@@ -16,7 +15,7 @@ use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 use super::access::{Access, Caller};
 use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
-use super::noted::{METERS, Manner, Noted, Noting};
+use super::noted::{METERS, Noted, What};
 use super::request::Request;
 use super::{Arrival, Transport, additional, proof};
 
@@ -76,7 +75,6 @@ impl Resolution<'_, '_> {
     #[inline]
     pub(super) fn run(&mut self) -> Option<ExtendedError> {
         let error = self.links();
-        self.settle();
         if self.expansions.count > 0 && self.prove_expansions().is_err() {
             self.message.truncate();
         }
@@ -105,7 +103,6 @@ impl Resolution<'_, '_> {
         let mut name_at = target;
         let mut seen = [NameHash::root(); LINKS_MAX];
         for link in 0..LINKS_MAX {
-            self.settle();
             // The hash suffices: to take two names for one ends a chain early, no more.
             seen[link] = self.name.hash(0);
             let mut wire = [0; 256];
@@ -141,14 +138,14 @@ impl Resolution<'_, '_> {
                 error
             }));
         };
-        let mut skipped = found.skipped;
-        let mut view = self.view(found, first);
+        let mut of = found;
+        let mut view = self.view(of);
         if self.query.qtype == Rtype::DS
-            && skipped == 0
+            && of.skipped == 0
             && let Some(parent) = catalog.find(self.name, 1)
-            && let Some(of_parent) = self.view(parent, first)
+            && let Some(of_parent) = self.view(parent)
         {
-            (view, skipped) = (Some(of_parent), parent.skipped);
+            (view, of) = (Some(of_parent), parent);
         }
         let Some(view) = view.map_or_else(|| self.closed(found, first), |view| Ok(Some(view)))? else {
             return Err(first.then(|| {
@@ -157,21 +154,25 @@ impl Resolution<'_, '_> {
             }));
         };
         let apex_at = if first {
-            QUESTION_AT + self.name.offset(skipped) as u16
+            QUESTION_AT + self.name.offset(of.skipped) as u16
         } else {
-            self.message.suffix_of(name_at, skipped)
+            self.message.suffix_of(name_at, of.skipped)
         };
         let dnssec_ok = self.query.edns.is_some_and(|edns| edns.dnssec_ok);
         let signed = dnssec_ok && view.is_signed();
-        let scene = Scene { view, name_at, apex_at, below: skipped, signed };
+        let scene = Scene { view, name_at, apex_at, below: of.skipped, signed };
         self.message.authoritative |= first;
-        Ok(self.look_up(scene, first))
+        let link = self.look_up(scene, first);
+        if METERS && view.is_patched() {
+            self.note(of, view, first);
+        }
+        Ok(link)
     }
 
     /// The zone as it is served now.
     #[inline]
-    fn view<'a>(&mut self, of: Match<'a>, first: bool) -> Option<View<'a>> {
-        of.view_with(|timeline| self.view_of_changing(of, timeline, first))
+    fn view<'a>(&self, of: Match<'a>) -> Option<View<'a>> {
+        of.view_with(|timeline| timeline.view(self.arrival.now, self.arrival.peer.ip()))
     }
 
     /// The same of a zone that is not for everybody: a catalog zone (RFC 9432 § 7). Who may have it transferred may ask for
@@ -192,49 +193,21 @@ impl Resolution<'_, '_> {
         }))
     }
 
-    /// The same of a zone that changes. That its plan runs is noted here, where no other zone comes by.
-    #[inline(never)]
-    fn view_of_changing<'a>(&mut self, of: Match<'a>, timeline: &'a Timeline, first: bool) -> View<'a> {
-        let view = timeline.view(self.arrival.now, self.arrival.peer.ip());
-        if METERS && view.is_patched() && !self.is_again(first) {
-            self.settle();
-            let below = if first { u8::try_from(of.skipped).ok() } else { None };
-            self.noted.begin(of.apex(), below, timeline.has_flipped(view));
-            self.message.noting = Noting::Begun;
-        }
-        view
-    }
-
-    /// Whether all that there is to note was noted when the same was asked the last time.
+    /// Notes what a link has written of a zone whose plan runs: what the plan flips, or that the question's name is missing.
     #[inline]
-    fn is_again(&mut self, first: bool) -> bool {
-        if self.message.noting != Noting::Nothing {
-            return self.message.noting == Noting::Again;
-        }
-        let dnssec_ok = self.query.edns.is_some_and(|edns| edns.dnssec_ok);
-        let manner = Manner::new(self.query.qtype, first, dnssec_ok, self.message.limit());
-        let is_again = self.noted.again(self.arrival, self.name.hash(0), manner);
-        if is_again {
-            self.message.noting = Noting::Again;
-        }
-        is_again
-    }
-
-    /// Notes what the links since the last that began in a zone whose plan runs have written of it.
-    #[inline]
-    pub(super) fn settle(&mut self) {
-        if METERS && self.message.noting == Noting::Begun {
-            self.note();
+    fn note(&mut self, of: Match<'_>, view: View<'_>, first: bool) {
+        if let Some(ttl) = self.message.take_capped() {
+            self.noted.hand(of.apex(), if of.has_flipped(view) { What::New(ttl) } else { What::Old(ttl) });
+        } else if first && self.message.rcode == Rcode::NXDOMAIN {
+            self.note_missing(of);
         }
     }
 
     #[inline(never)]
-    fn note(&mut self) {
-        // The name that is looked for is the question's, if that is wanted: as long as this is the first link.
-        let missing = (self.message.rcode == Rcode::NXDOMAIN).then(|| self.name.hash(0));
-        let capped = self.message.take_capped();
-        self.message.noting = Noting::Ended;
-        self.noted.end(capped, missing);
+    fn note_missing(&mut self, of: Match<'_>) {
+        if let Ok(below) = u8::try_from(of.skipped) {
+            self.noted.hand(of.apex(), What::Missing(self.name.hash(0), below));
+        }
     }
 
     #[inline]

@@ -165,33 +165,18 @@ impl Clerk {
     /// Counts the last answer, which held something of zones whose plan runs. Not inline: nearly all answers pass by it.
     #[inline(never)]
     fn meter(&mut self, arrival: &Arrival) {
-        match self.answerer.noted().handed() {
-            [] => self.tally.repeat(),
-            _ => self.meter_anew(arrival),
+        for handed in self.answerer.noted().handed() {
+            let labels = |below| self.answerer.asked_labels(below);
+            self.tally.meter(arrival.now, arrival.peer.ip(), handed, labels);
         }
         self.answerer.forget_handed();
-    }
-
-    #[inline(never)]
-    fn meter_anew(&mut self, arrival: &Arrival) {
-        let handed = self.answerer.noted().handed();
-        let mut can_repeat = handed.len() == 1;
-        for handed in handed {
-            let labels = |below| self.answerer.asked_labels(below);
-            can_repeat &= self.tally.meter(arrival.now, arrival.peer.ip(), handed, labels);
-        }
-        if !can_repeat {
-            self.answerer.forget_entry();
-        }
     }
 }
 
 impl Respond for Clerk {
     #[inline]
     fn refresh(&mut self) {
-        if self.catalog.refresh() {
-            self.answerer.forget_entry();
-        }
+        self.catalog.refresh();
         if self.rights.refresh() {
             self.answerer.set_rights(self.rights.value().clone());
         }

@@ -121,44 +121,6 @@ fn a_missing_name_is_noted_with_its_labels_once_the_plan_has_begun() {
     assert_eq!(noted(100, question, Rtype::TXT), missing(question, b"\x09selector2\x0a_domainkey"));
 }
 
-/// Of each of these, asked one after the other by one answerer, whether something of a running plan was in it, and how much
-/// was noted anew.
-#[test]
-fn what_is_asked_again_is_noted_once() {
-    let catalog = both_moving();
-    let mut answerer = Answerer::new(Identity::default());
-    let mut out = [0; 1232];
-    let mut ask = |at: i64, port: u16, request: &[u8]| {
-        answerer.answer(&catalog, &arrival(Instant::from_unix_seconds(at), port), request, &mut out);
-        let noted = answerer.noted();
-        let told = (noted.is_met(), noted.handed().len());
-        answerer.forget_handed();
-        told
-    };
-    let www = request("www.example.com", Rtype::A);
-    assert_eq!(ask(60, 1, &www), (true, 1));
-    assert_eq!([(); 2].map(|()| ask(60, 1, &www)), [(true, 0); 2]);
-    assert_eq!(ask(60, 2, &www), (true, 1), "another peer");
-    assert_eq!(ask(61, 2, &www), (true, 1), "another instant");
-    let mut with_opt = www.clone();
-    with_opt[11] = 1;
-    with_opt.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
-    assert_eq!([(); 2].map(|()| ask(61, 2, &with_opt)), [(true, 1), (true, 0)], "another size");
-    assert_eq!([(); 2].map(|()| ask(61, 2, &request("www.example.com", Rtype::TXT))), [(false, 0); 2]);
-    assert_eq!(ask(61, 2, &www), (true, 1), "another question between");
-    let away = request("away.example.com", Rtype::A);
-    assert_eq!([(); 2].map(|()| ask(61, 2, &away)), [(true, 1), (true, 0)], "into another zone");
-    let missing = request("a.example.net", Rtype::A);
-    assert_eq!([(); 2].map(|()| ask(61, 2, &missing)), [(true, 1), (true, 0)], "a missing name");
-    assert_eq!(ask(61, 2, &request("b.example.net", Rtype::A)), (true, 1), "another missing name");
-    let elsewhere = request("www.example.org", Rtype::A);
-    assert_eq!(ask(61, 2, &elsewhere), (false, 0));
-    assert_eq!(ask(61, 2, &request("b.example.net", Rtype::A)), (true, 0), "no plan between");
-    answerer.forget_entry();
-    answerer.answer(&catalog, &arrival(Instant::from_unix_seconds(61), 2), &www, &mut out);
-    assert_eq!(answerer.noted().handed().len(), 1);
-}
-
 /// Whatever was noted before, the kind is that of the last answer, and says what its header says.
 #[test]
 fn the_kind_is_that_of_the_last_answer() {

@@ -27,8 +27,6 @@ const SHOWN_MAX: usize = 10;
 /// What one worker keeps of the names of one zone.
 pub(super) struct Missing {
     places: [Place; PLACES],
-    /// The place that was added to last.
-    last: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +55,7 @@ impl Place {
 
 impl Default for Missing {
     fn default() -> Self {
-        Missing { places: [Place::EMPTY; PLACES], last: 0 }
+        Missing { places: [Place::EMPTY; PLACES] }
     }
 }
 
@@ -68,27 +66,17 @@ impl Missing {
         let set = (hash as usize % (PLACES / SET)) * SET;
         let Some(places) = self.places.get_mut(set..set + SET) else { return };
         let bit = 1 << (network >> 58);
-        let known = |(_, place): &(usize, &mut Place)| place.hash == hash && place.labels() == labels;
-        if let Some((at, place)) = places.iter_mut().enumerate().find(known) {
+        if let Some(place) = places.iter_mut().find(|place| place.hash == hash && place.labels() == labels) {
             place.count += 1;
             place.networks |= bit;
-            self.last = set + at;
             return;
         }
-        let Some((at, place)) = places.iter_mut().enumerate().min_by_key(|(_, place)| place.worth()) else { return };
-        self.last = set + at;
+        let Some(place) = places.iter_mut().min_by_key(|place| place.worth()) else { return };
         let mut kept = [0; LABELS_LEN_MAX];
         let Some(room) = kept.get_mut(..labels.len()) else { return };
         room.copy_from_slice(labels);
         let error = place.count;
         *place = Place { hash, count: error + 1, error, networks: bit, len: labels.len() as u8, labels: kept };
-    }
-
-    /// So many questions more, just like the last.
-    pub(super) fn repeat(&mut self, count: u64) {
-        if let Some(place) = self.places.get_mut(self.last) {
-            place.count += count;
-        }
     }
 }
 
@@ -114,11 +102,11 @@ impl Asked {
 pub(super) struct Names(HashMap<Vec<u8>, (u64, u64)>);
 
 impl Names {
-    /// Takes in what one worker has seen, and that the last of it was asked for so often `again`.
-    pub(super) fn add(&mut self, missing: &Missing, again: u64) {
-        for (at, place) in missing.places.iter().enumerate().filter(|(_, place)| place.count > 0) {
+    /// Takes in what one worker has seen.
+    pub(super) fn add(&mut self, missing: &Missing) {
+        for place in missing.places.iter().filter(|place| place.count > 0) {
             let (count, networks) = self.0.entry(place.labels().to_vec()).or_default();
-            *count += place.count - place.error + if at == missing.last { again } else { 0 };
+            *count += place.count - place.error;
             *networks |= place.networks;
         }
     }
@@ -154,7 +142,7 @@ mod tests {
 
     fn shown(missing: &Missing) -> Vec<Asked> {
         let mut names = Names::default();
-        names.add(missing, 0);
+        names.add(missing);
         names.shown()
     }
 
@@ -185,7 +173,7 @@ mod tests {
             *asked.entry(name(number)).or_insert(0) += 1;
         }
         let mut names = Names::default();
-        names.add(&missing, 0);
+        names.add(&missing);
         for (labels, (count, _)) in names.0 {
             assert!(count <= asked[&labels]);
         }
@@ -206,8 +194,8 @@ mod tests {
         (0..15).for_each(|_| one.add(b"\x03abc", 1, hash(1)));
         (0..15).for_each(|_| other.add(b"\x03abc", 1, hash(2)));
         let mut names = Names::default();
-        names.add(&one, 0);
-        names.add(&other, 0);
+        names.add(&one);
+        names.add(&other);
         assert_eq!(names.shown(), [Asked { labels: b"\x03abc".to_vec(), count: 30, networks: 2 }]);
     }
 }

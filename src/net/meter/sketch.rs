@@ -22,8 +22,6 @@ pub(super) struct Sketch {
     new: Side,
     /// Made when the first missing name is asked for.
     missing: OnceLock<Box<Mutex<Missing>>>,
-    /// How often the name that is missing last was asked for again.
-    again: AtomicU64,
 }
 
 /// What was handed out of the old data, or of the new.
@@ -56,27 +54,17 @@ impl Side {
         }
         self.last_at.store(now.unix_nanos(), Ordering::Relaxed);
         self.last_ttl.store(ttl, Ordering::Relaxed);
-        self.count();
+        // One thread alone adds.
+        self.answers.store(self.answers.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         self.networks.add(network);
     }
-
-    #[inline]
-    fn count(&self) {
-        increment(&self.answers);
-    }
-}
-
-/// Adds one where only the caller's thread adds.
-#[inline]
-fn increment(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
 impl Sketch {
     pub(super) fn new(apex: NameHash, begun: Instant) -> Sketch {
         let (old, new) = (Side::default(), Side::default());
-        let (over, missing, again) = (AtomicBool::new(false), OnceLock::new(), AtomicU64::new(0));
-        Sketch { apex, begun, over, old, new, missing, again }
+        let (over, missing) = (AtomicBool::new(false), OnceLock::new());
+        Sketch { apex, begun, over, old, new, missing }
     }
 
     /// Whether it counts no more.
@@ -91,44 +79,28 @@ impl Sketch {
     }
 
     /// Takes note of what was handed to somebody in the network with this hash; `labels` gives as many of the question's.
-    /// Whether it is noted.
     #[inline]
-    pub(super) fn hand<'n>(&self, now: Instant, what: What, network: u64, labels: impl Fn(usize) -> &'n [u8]) -> bool {
+    pub(super) fn hand<'n>(&self, now: Instant, what: What, network: u64, labels: impl Fn(usize) -> &'n [u8]) {
         match what {
             What::Old(ttl) => self.old.hand(now, ttl, network),
             What::New(ttl) => self.new.hand(now, ttl, network),
-            What::Missing(name, below) => return self.miss(labels(usize::from(below)), name, network),
-        }
-        true
-    }
-
-    /// The same as was noted last was handed to the same peer at the same instant.
-    #[inline]
-    pub(super) fn repeat(&self, what: What) {
-        match what {
-            What::Old(_) => self.old.count(),
-            What::New(_) => self.new.count(),
-            What::Missing(..) => increment(&self.again),
+            What::Missing(name, below) => self.miss(labels(usize::from(below)), name, network),
         }
     }
 
     /// A name with this hash that does not exist was asked for, `labels` below the apex. Should somebody be reading this
     /// very moment, it is not counted: nobody waits here.
-    fn miss(&self, labels: &[u8], name: NameHash, network: u64) -> bool {
+    fn miss(&self, labels: &[u8], name: NameHash, network: u64) {
         if labels.is_empty() || labels.len() > LABELS_LEN_MAX {
-            return false;
+            return;
         }
         let missing = self.missing.get_or_init(Box::default);
         let mut missing = match missing.try_lock() {
             Ok(missing) => missing,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::WouldBlock) => return,
         };
-        // Under the lock, so that who reads counts them here or there.
-        missing.repeat(self.again.load(Ordering::Relaxed));
-        self.again.store(0, Ordering::Relaxed);
         missing.add(labels, name.0, network);
-        true
     }
 }
 
@@ -186,7 +158,7 @@ impl Reading {
             reading.new.add(&sketch.new);
             if let Some(missing) = sketch.missing.get() {
                 let missing = missing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                names.add(&missing, sketch.again.load(Ordering::Relaxed));
+                names.add(&missing);
             }
         }
         let (old, new) = (reading.old.union.estimate(), reading.new.union.estimate());

@@ -11,7 +11,7 @@ use super::networks::{Key, Network};
 use super::sketch::Sketch;
 use super::{Meter, Unenrolled, ZONES_MAX};
 use crate::answer::Transport;
-use crate::answer::noted::{Handed, Kind, What};
+use crate::answer::noted::{Handed, Kind};
 use crate::clock::Instant;
 use crate::zone::NameHash;
 
@@ -23,9 +23,6 @@ pub struct Tally {
     sketches: HashMap<u64, Arc<Sketch>, BuildHasherDefault<AsItIs>>,
     /// The one that was written last: a plan that is asked for is asked for often.
     last: Option<Arc<Sketch>>,
-    /// What was written to it last. Who asks in a row is told the same in a row, and one more of it says nothing new but
-    /// that it was one more.
-    same: What,
     /// There is no room for more of them until then: looking for some takes long.
     full_until: Instant,
 }
@@ -53,8 +50,8 @@ impl Hasher for AsItIs {
 
 impl Tally {
     pub(super) fn new(meter: Arc<Meter>, key: Key, counters: Arc<Counters>) -> Tally {
-        let (sketches, same, full_until) = (HashMap::default(), What::Old(0), Instant::MIN);
-        Tally { meter, key, counters, sketches, last: None, same, full_until }
+        let (sketches, full_until) = (HashMap::default(), Instant::MIN);
+        Tally { meter, key, counters, sketches, last: None, full_until }
     }
 
     /// One more answer.
@@ -68,30 +65,15 @@ impl Tally {
         self.counters.took(time);
     }
 
-    /// The same was handed out as was metered last, to the same peer at the same instant.
-    #[inline]
-    pub fn repeat(&self) {
-        if let Some(sketch) = self.last.as_ref().filter(|sketch| !sketch.is_over()) {
-            sketch.repeat(self.same);
-        }
-    }
-
     /// Takes note of what was handed to `peer` of a zone whose plan runs; `labels` gives as many of the question's.
-    /// Whether it is noted.
     #[inline]
-    pub fn meter<'n>(
-        &mut self,
-        now: Instant,
-        peer: IpAddr,
-        handed: &Handed,
-        labels: impl Fn(usize) -> &'n [u8],
-    ) -> bool {
+    pub fn meter<'n>(&mut self, now: Instant, peer: IpAddr, handed: &Handed, labels: impl Fn(usize) -> &'n [u8]) {
         if !self.last.as_ref().is_some_and(|sketch| sketch.apex == handed.apex && !sketch.is_over()) {
             self.find(handed.apex, now);
         }
-        let Some(sketch) = &self.last else { return false };
-        self.same = handed.what;
-        sketch.hand(now, handed.what, self.key.hash(Network::of(peer)), labels)
+        if let Some(sketch) = &self.last {
+            sketch.hand(now, handed.what, self.key.hash(Network::of(peer)), labels);
+        }
     }
 
     /// Turns to the sketch of another zone than the last; a new one if there is none, and room. Nothing waits here: if

@@ -99,15 +99,14 @@ fn what_is_missing_is_said_with_its_labels() {
     assert!((3..=5).contains(&missing[0].networks));
 }
 
-/// What comes in rows is counted one by one.
+/// However often and how soon.
 #[test]
 fn what_repeats_is_counted_each_time() {
     let meter = Arc::<Meter>::default();
     let mut worker = meter.tally();
     for at in 0..3 {
         for (what, times) in [(What::Old(60), 5), (MISSING, 7), (What::New(60), 2)] {
-            hand(&mut worker, at, 1, what);
-            (1..times).for_each(|_| worker.repeat());
+            (0..times).for_each(|_| hand(&mut worker, at, 1, what));
         }
     }
     let reading = meter.reading(APEX).unwrap();
@@ -115,8 +114,7 @@ fn what_repeats_is_counted_each_time() {
     assert_eq!(reading.missing.iter().map(|asked| asked.count).collect::<Vec<_>>(), [21]);
     // Of another run nothing is counted into this one.
     meter.forget_before(APEX, Instant::MAX);
-    worker.repeat();
-    (0..3).for_each(|_| hand(&mut worker, 2, 2, What::New(60)));
+    (0..3).for_each(|_| hand(&mut worker, 2, 1, What::New(60)));
     assert_eq!(meter.reading(APEX).unwrap().new.answers, 3);
 }
 
