@@ -20,6 +20,7 @@ const ARRIVAL: Arrival = Arrival {
     now: Instant::from_unix_seconds(1_796_083_200),
     peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5353),
     transport: Transport::Udp,
+    row: Arrival::NO_ROW,
 };
 /// Zones in the catalog of a hosting company.
 const HOSTED: usize = 10_000;

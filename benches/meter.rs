@@ -32,6 +32,8 @@ const ANSWERS: u32 = 10_000;
 const RUNS: usize = 7;
 /// How many answers in a row go to one peer, where they come in rows.
 const ROW: u32 = 16;
+/// How many come at once.
+const BATCH: u32 = 64;
 /// How many peers there are, each in a network of its own.
 const PEERS: u32 = 64;
 
@@ -68,13 +70,18 @@ fn answers(respond: &mut impl Respond, peers: &[SocketAddr], request: &[u8], row
     let mut out = [0; 1232];
     let mut octets = 0;
     let (mut now, mut peers) = (NOW, peers.iter().cycle());
+    let mut row_number = Arrival::NO_ROW;
     let mut peer = peers.next().copied().expect("a cycle has no end");
     for number in 0..ANSWERS {
         if number % row == 0 {
             now = now.after(Duration::from_nanos(1000));
             peer = peers.next().copied().expect("a cycle has no end");
+            row_number += u64::from(row > 1);
         }
-        let arrival = Arrival { now, peer, transport: Transport::Udp };
+        if number % BATCH == 0 {
+            respond.refresh();
+        }
+        let arrival = Arrival { now, peer, transport: Transport::Udp, row: row_number };
         octets += respond.respond(&arrival, black_box(request), &mut out);
     }
     octets

@@ -374,7 +374,7 @@ impl World {
         let mut answerer = Answerer::new(Identity::default());
         let from = options.iter().find_map(|option| option.strip_prefix("+from="));
         let peer: IpAddr = from.map_or(Ipv4Addr::LOCALHOST.into(), |from| from.parse().expect("an address"));
-        let arrival = Arrival { now: self.now(), peer: (peer, 5353).into(), transport };
+        let arrival = Arrival { now: self.now(), peer: (peer, 5353).into(), transport, row: Arrival::NO_ROW };
         let length = answerer.answer(&catalog, &arrival, &request, &mut out);
         if length == 0 {
             return ";; no answer\n".to_owned();

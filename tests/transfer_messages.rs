@@ -69,7 +69,7 @@ fn trusting(rights: Rights) -> Answerer {
 
 fn reply(timeline: &Arc<Timeline>, now: Instant, transport: Transport, request: &[u8]) -> (Reply, Vec<u8>) {
     let catalog = Catalog::default().with([Served::Zone(Arc::clone(timeline))]);
-    let arrival = Arrival { now, peer: "192.0.2.1:5300".parse().unwrap(), transport };
+    let arrival = Arrival { now, peer: "192.0.2.1:5300".parse().unwrap(), transport, row: Arrival::NO_ROW };
     let mut out = vec![0; 65_535];
     let reply = answerer(&["192.0.2.0/24"]).reply(&catalog, &arrival, request, &mut out);
     if let Reply::Message(len) = reply {
@@ -458,7 +458,8 @@ fn who_is_not_allowed_learns_nothing() {
             {
                 let request = request(name(apex).wire(), serial, true);
                 let mut out = [0; 512];
-                let arrival = Arrival { now: Instant::MIN, peer: peer.parse().unwrap(), transport };
+                let arrival =
+                    Arrival { now: Instant::MIN, peer: peer.parse().unwrap(), transport, row: Arrival::NO_ROW };
                 let reply = answerer(networks).reply(&catalog, &arrival, &request, &mut out);
                 let Reply::Message(len) = reply else { panic!("a transfer to {peer}") };
                 let message = op::Message::from_vec(&out[..len]).unwrap();
@@ -495,7 +496,7 @@ fn rfc8945_5_3_1_who_signs_has_each_message_signed_as_of_its_time() {
     (0..400).for_each(|number| text += &format!("many TXT {number} {}\n", "x".repeat(200)));
     let timeline = loaded("example.test", &text);
     let catalog = Catalog::default().with([Served::Zone(Arc::clone(&timeline))]);
-    let arrival = Arrival { now: at(T), peer: "192.0.2.1:5300".parse().unwrap(), transport: TCP };
+    let arrival = Arrival { now: at(T), peer: "192.0.2.1:5300".parse().unwrap(), transport: TCP, row: Arrival::NO_ROW };
     for (room, edns) in [(1000, false), (1000, true), (65_535, true)] {
         let (request, mut follower) = signed(request(name("example.test").wire(), None, edns));
         let mut out = vec![0; 65_535];
@@ -526,7 +527,8 @@ fn a_signature_opens_nothing_and_a_wrong_one_closes() {
     let mut said = |networks: &[&str], request: &[u8], now| {
         let mut answerer = knowing(networks);
         let peer = "192.0.2.1:5300".parse().unwrap();
-        match answerer.reply(&catalog, &Arrival { now, peer, transport: TCP }, request, &mut out) {
+        match answerer.reply(&catalog, &Arrival { now, peer, transport: TCP, row: Arrival::NO_ROW }, request, &mut out)
+        {
             Reply::Message(len) => (Rcode(u16::from(out[3] & 0xf)), out[..len].to_vec()),
             Reply::Transfer(_) | Reply::Petition(_) => panic!("no message"),
         }
@@ -550,7 +552,7 @@ fn a_signature_opens_nothing_and_a_wrong_one_closes() {
 fn a_transfer_is_noted_and_one_that_is_not_to_be_had_is_signed_too() {
     let timeline = loaded("example.test", SMALL);
     let catalog = Catalog::default().with([Served::Zone(timeline)]);
-    let arrival = Arrival { now: at(T), peer: "192.0.2.1:5300".parse().unwrap(), transport: TCP };
+    let arrival = Arrival { now: at(T), peer: "192.0.2.1:5300".parse().unwrap(), transport: TCP, row: Arrival::NO_ROW };
     let mut out = vec![0; 65_535];
     for edns in [false, true] {
         let (request, mut follower) = signed(request(name("example.test").wire(), None, edns));

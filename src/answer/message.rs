@@ -43,6 +43,8 @@ pub(super) struct Message<'a> {
     pub(super) authoritative: bool,
     truncated: bool,
     pub(super) rcode: Rcode,
+    /// Whether what it holds of zones whose plan runs is noted already.
+    pub(super) is_noted: bool,
     /// The longest TTL, in seconds, of the RRsets that a running plan flips: of their data, not of SOA, which goes along.
     /// What was taken back counts too: rather too long. One more than that, and 0 if there are none: an [`Option`] would
     /// make each message longer by a word, which is moved.
@@ -68,8 +70,14 @@ impl<'a> Message<'a> {
             authoritative: false,
             truncated: false,
             rcode: Rcode::NOERROR,
+            is_noted: false,
             capped: 0,
         })
+    }
+
+    /// How many octets records may fill.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Says that something that belongs here is left out (RFC 2181 § 9).
@@ -84,7 +92,7 @@ impl<'a> Message<'a> {
         let start = self.at;
         self.at = rrset.write(&mut self.out[..self.limit], start, owner, apex)?;
         self.counts[section as usize] += rrset.len() as u16;
-        if METERS && rrset.is_of_patch() {
+        if METERS && rrset.is_of_patch() && !self.is_noted {
             self.note_capped(rrset);
         }
         Ok(start)

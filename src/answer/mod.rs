@@ -100,6 +100,13 @@ pub struct Arrival {
     pub peer: SocketAddr,
     /// How.
     pub transport: Transport,
+    /// In which row of datagrams; those of one row are from one peer and at one instant. [`NO_ROW`](Arrival::NO_ROW): in none.
+    pub row: u64,
+}
+
+impl Arrival {
+    /// The number that no row has.
+    pub const NO_ROW: u64 = 0;
 }
 
 /// What is said to a request.
@@ -205,6 +212,12 @@ impl Answerer {
     #[inline]
     pub fn forget_handed(&mut self) {
         self.noted.clear();
+    }
+
+    /// How often the last answer that held something of such zones was given again since this was asked last.
+    #[inline]
+    pub fn take_repeats(&mut self) -> u64 {
+        self.noted.take_repeats()
     }
 
     /// The first labels, so many, of the name that was asked for last, in lower case. After an alias it is another.

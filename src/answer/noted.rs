@@ -187,11 +187,36 @@ pub struct Noted {
     pub kind: Kind,
     count: usize,
     handed: [Handed; HANDED_MAX],
+    /// Of the last answer that held something of such zones: what it answered, if it came in a row.
+    asked: Option<Asking>,
+    /// How often that was asked again in its row.
+    repeats: u64,
+}
+
+/// A question in a row of datagrams. Where it is asked again in its row, the answer holds the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asking {
+    row: u64,
+    name: NameHash,
+    /// The type, whether DNSSEC records are wanted, and how many octets the records may fill.
+    manner: u64,
+}
+
+impl Asking {
+    #[inline]
+    pub(super) fn new(row: u64, name: NameHash, qtype: Rtype, dnssec_ok: bool, limit: usize) -> Asking {
+        Asking { row, name, manner: (limit as u64) << 32 | u64::from(dnssec_ok) << 16 | u64::from(qtype.0) }
+    }
 }
 
 impl Noted {
-    pub(super) const NOTHING: Noted =
-        Noted { kind: Kind::SILENCE, count: 0, handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX] };
+    pub(super) const NOTHING: Noted = Noted {
+        kind: Kind::SILENCE,
+        count: 0,
+        handed: [Handed { apex: NameHash(0), what: What::Old(0) }; HANDED_MAX],
+        asked: None,
+        repeats: 0,
+    };
 
     /// Whether it held something of zones whose plan runs.
     #[inline]
@@ -208,6 +233,26 @@ impl Noted {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.count = 0;
+    }
+
+    /// How often the last answer that held something of such zones was given again since this was asked last.
+    #[inline]
+    pub(super) fn take_repeats(&mut self) -> u64 {
+        std::mem::take(&mut self.repeats)
+    }
+
+    /// Whether `asking` repeats the last question whose answer held something of such zones; then that is counted.
+    #[inline]
+    pub(super) fn is_repeat(&mut self, asking: Asking) -> bool {
+        let is_repeat = self.asked == Some(asking);
+        self.repeats += u64::from(is_repeat);
+        is_repeat
+    }
+
+    /// What was handed out answers `asking`; `None`: it can't be repeated.
+    #[inline]
+    pub(super) fn remember(&mut self, asking: Option<Asking>) {
+        self.asked = asking;
     }
 
     /// Notes what was handed out of the zone whose plan runs and whose apex has this hash. What is too many is not noted.

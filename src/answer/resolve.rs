@@ -15,7 +15,7 @@ use crate::zone::{Lookup, NameHash, NoRoom, Node, Rrset, Suffixes, View};
 use super::access::{Access, Caller};
 use super::catalog::{Catalog, Match};
 use super::message::{Message, Section};
-use super::noted::{METERS, Noted, What};
+use super::noted::{Asking, METERS, Noted, What};
 use super::request::Request;
 use super::{Arrival, Transport, additional, proof};
 
@@ -162,8 +162,11 @@ impl Resolution<'_, '_> {
         let signed = dnssec_ok && view.is_signed();
         let scene = Scene { view, name_at, apex_at, below: of.skipped, signed };
         self.message.authoritative |= first;
+        if METERS && view.is_patched() && first && self.arrival.row != Arrival::NO_ROW {
+            self.message.is_noted = self.is_repeat();
+        }
         let link = self.look_up(scene, first);
-        if METERS && view.is_patched() {
+        if METERS && view.is_patched() && !self.message.is_noted {
             self.note(of, view, first);
         }
         Ok(link)
@@ -181,7 +184,7 @@ impl Resolution<'_, '_> {
     #[inline(never)]
     fn closed<'a>(&mut self, of: Match<'a>, first: bool) -> Result<Option<View<'a>>, Option<ExtendedError>> {
         let Some(timeline) = of.closed() else { return Ok(None) };
-        let Arrival { now, peer, transport } = *self.arrival;
+        let Arrival { now, peer, transport, .. } = *self.arrival;
         let is_encrypted = transport.is_encrypted() || self.query.qtype == Rtype::SOA;
         let caller = Caller { address: peer.ip(), key: self.key, is_encrypted };
         if self.access.allows(&caller) {
@@ -196,21 +199,42 @@ impl Resolution<'_, '_> {
     /// Notes what a link has written of a zone whose plan runs: what the plan flips, or that the question's name is missing.
     #[inline]
     fn note(&mut self, of: Match<'_>, view: View<'_>, first: bool) {
-        if let Some(ttl) = self.message.take_capped() {
-            self.noted.hand(of.apex(), if of.has_flipped(view) { What::New(ttl) } else { What::Old(ttl) });
-        } else if first && self.message.rcode == Rcode::NXDOMAIN {
-            self.note_missing(of);
+        let what = if let Some(ttl) = self.message.take_capped() {
+            if of.has_flipped(view) { What::New(ttl) } else { What::Old(ttl) }
+        } else if let (true, Rcode::NXDOMAIN, Ok(below)) = (first, self.message.rcode, u8::try_from(of.skipped)) {
+            What::Missing(self.name.hash(0), below)
+        } else {
+            return;
+        };
+        self.noted.hand(of.apex(), what);
+        if self.arrival.row != Arrival::NO_ROW {
+            self.remember(first);
         }
     }
 
+    /// Whether what the answer will hold is noted already, since the same was asked before in the same row. Not inline, as
+    /// [`remember`](Resolution::remember): nearly all answers pass by both.
     #[inline(never)]
-    fn note_missing(&mut self, of: Match<'_>) {
-        if let Ok(below) = u8::try_from(of.skipped) {
-            self.noted.hand(of.apex(), What::Missing(self.name.hash(0), below));
-        }
+    fn is_repeat(&mut self) -> bool {
+        let asking = self.asking();
+        self.noted.is_repeat(asking)
+    }
+
+    /// The answer can be repeated in its row, if all that is noted of it came with the first link.
+    #[inline(never)]
+    fn remember(&mut self, first: bool) {
+        let asking = first.then(|| self.asking());
+        self.noted.remember(asking);
     }
 
     #[inline]
+    fn asking(&self) -> Asking {
+        let dnssec_ok = self.query.edns.is_some_and(|edns| edns.dnssec_ok);
+        Asking::new(self.arrival.row, self.name.hash(0), self.query.qtype, dnssec_ok, self.message.limit())
+    }
+
+    /// Inline whatever the compiler makes of it: as a call, each answer costs 28 instructions more.
+    #[inline(always)]
     fn look_up(&mut self, scene: Scene<'_>, first: bool) -> Result<Link, NoRoom> {
         let lookup = scene.view.look_up(self.name);
         match lookup {

@@ -40,7 +40,7 @@ fn ask(question: &str, rtype: Rtype) -> String {
 
 /// A datagram from this host.
 fn arrival(now: Instant, port: u16) -> Arrival {
-    Arrival { now, peer: (Ipv4Addr::LOCALHOST, port).into(), transport: Transport::Udp }
+    Arrival { now, peer: (Ipv4Addr::LOCALHOST, port).into(), transport: Transport::Udp, row: Arrival::NO_ROW }
 }
 
 fn ask_of(catalog: &Catalog, question: &str, rtype: Rtype) -> String {

@@ -165,17 +165,30 @@ impl Clerk {
     /// Counts the last answer, which held something of zones whose plan runs. Not inline: nearly all answers pass by it.
     #[inline(never)]
     fn meter(&mut self, arrival: &Arrival) {
+        self.meter_repeats();
         for handed in self.answerer.noted().handed() {
             let labels = |below| self.answerer.asked_labels(below);
             self.tally.meter(arrival.now, arrival.peer.ip(), handed, labels);
         }
         self.answerer.forget_handed();
     }
+
+    /// Counts the answers that were the last one metered over again.
+    #[inline]
+    fn meter_repeats(&mut self) {
+        let repeats = self.answerer.take_repeats();
+        if repeats > 0 {
+            self.tally.repeat(repeats);
+        }
+    }
 }
 
 impl Respond for Clerk {
     #[inline]
     fn refresh(&mut self) {
+        if METERS {
+            self.meter_repeats();
+        }
         self.catalog.refresh();
         if self.rights.refresh() {
             self.answerer.set_rights(self.rights.value().clone());

@@ -71,7 +71,7 @@ impl Respond for Obedient {
     }
 
     fn respond(&mut self, arrival: &Arrival, request: &[u8], response: &mut [u8]) -> usize {
-        let &Arrival { now, peer, transport } = arrival;
+        let &Arrival { now, peer, transport, .. } = arrival;
         assert_eq!(now, Instant::from_unix_seconds(1));
         assert!(peer.ip().is_loopback());
         let Some(letter) = request.get(4) else { return 0 };

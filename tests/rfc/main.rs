@@ -65,7 +65,7 @@ impl Server {
     fn octets(&mut self, transport: Transport, request: &[u8]) -> Vec<u8> {
         let mut out = vec![0; if transport == Transport::Udp { 1232 } else { 65535 }];
         let now = Instant::from_unix_seconds(1_790_000_000);
-        let arrival = Arrival { now, peer: (Ipv4Addr::LOCALHOST, 5353).into(), transport };
+        let arrival = Arrival { now, peer: (Ipv4Addr::LOCALHOST, 5353).into(), transport, row: Arrival::NO_ROW };
         let length = self.answerer.answer(&self.catalog, &arrival, request, &mut out);
         out.truncate(length);
         out

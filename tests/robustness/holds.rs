@@ -134,7 +134,8 @@ fn answer_over(transport: Transport, request: &[u8], room: usize) -> Vec<u8> {
     }
     let update = Arc::new(update);
     answerer.set_rights(Rights { keyring: [key()].into_iter().collect(), transfer: everybody, update: update.clone() });
-    let length = match answerer.reply(catalog(), &Arrival { now, peer, transport }, request, ours) {
+    let length = match answerer.reply(catalog(), &Arrival { now, peer, transport, row: Arrival::NO_ROW }, request, ours)
+    {
         Reply::Message(length) => length,
         Reply::Transfer(mut transfer) => {
             assert_ne!(transport, Transport::Udp);

@@ -104,7 +104,7 @@ fn asked(catalog: &Catalog, manner: Manner, question: &str, rtype: Rtype) -> [St
     }
     let mut out = vec![0; 0xffff];
     let Manner { now, transport, .. } = manner;
-    let arrival = Arrival { now, peer: SocketAddr::new(manner.peer, 5353), transport };
+    let arrival = Arrival { now, peer: SocketAddr::new(manner.peer, 5353), transport, row: Arrival::NO_ROW };
     let length = Answerer::new(Identity::default()).answer(catalog, &arrival, &request, &mut out);
     let message = Message::from_vec(&out[..length]).unwrap();
     let sections = [&message.answers, &message.authorities, &message.additionals];

@@ -121,6 +121,43 @@ fn a_missing_name_is_noted_with_its_labels_once_the_plan_has_begun() {
     assert_eq!(noted(100, question, Rtype::TXT), missing(question, b"\x09selector2\x0a_domainkey"));
 }
 
+/// Of each of these, asked one after the other by one answerer: how much was noted, and how often the last was repeated.
+#[test]
+fn what_is_asked_again_in_a_row_is_a_repeat() {
+    let catalog = both_moving();
+    let mut answerer = Answerer::new(Identity::default());
+    let mut out = [0; 1232];
+    let mut ask = |row: u64, request: &[u8]| {
+        let arrival = Arrival { row, ..arrival(Instant::from_unix_seconds(60), 5353) };
+        answerer.answer(&catalog, &arrival, request, &mut out);
+        let told = (answerer.noted().handed().len(), answerer.take_repeats());
+        answerer.forget_handed();
+        told
+    };
+    let (noted, repeated, neither) = ((1, 0), (0, 1), (0, 0));
+    let www = request("www.example.com", Rtype::A);
+    assert_eq!([(); 2].map(|()| ask(Arrival::NO_ROW, &www)), [noted; 2], "none is in a row");
+    assert_eq!([(); 3].map(|()| ask(1, &www)), [noted, repeated, repeated]);
+    assert_eq!(ask(2, &www), noted, "another row");
+    let mut with_opt = www.clone();
+    with_opt[11] = 1;
+    with_opt.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    assert_eq!([(); 2].map(|()| ask(2, &with_opt)), [noted, repeated], "another size");
+    let text = request("www.example.com", Rtype::TXT);
+    assert_eq!(
+        [&text, &text, &with_opt].map(|request| ask(2, request)),
+        [neither, neither, repeated],
+        "nothing between"
+    );
+    let missing = request("a.example.net", Rtype::A);
+    assert_eq!([(); 2].map(|()| ask(2, &missing)), [noted, repeated], "a missing name");
+    assert_eq!(ask(2, &request("b.example.net", Rtype::A)), noted, "another missing name");
+    let away = request("away.example.com", Rtype::A);
+    assert_eq!([(); 2].map(|()| ask(2, &away)), [noted; 2], "into another zone");
+    assert_eq!(ask(2, &request("b.example.net", Rtype::A)), noted, "another zone between");
+    assert_eq!(ask(3, &request("b.example.net", Rtype::A)), noted, "another row");
+}
+
 /// Whatever was noted before, the kind is that of the last answer, and says what its header says.
 #[test]
 fn the_kind_is_that_of_the_last_answer() {

@@ -27,6 +27,8 @@ const SHOWN_MAX: usize = 10;
 /// What one worker keeps of the names of one zone.
 pub(super) struct Missing {
     places: [Place; PLACES],
+    /// The place that was added to last, if any was.
+    last: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,7 +57,7 @@ impl Place {
 
 impl Default for Missing {
     fn default() -> Self {
-        Missing { places: [Place::EMPTY; PLACES] }
+        Missing { places: [Place::EMPTY; PLACES], last: None }
     }
 }
 
@@ -66,17 +68,32 @@ impl Missing {
         let set = (hash as usize % (PLACES / SET)) * SET;
         let Some(places) = self.places.get_mut(set..set + SET) else { return };
         let bit = 1 << (network >> 58);
-        if let Some(place) = places.iter_mut().find(|place| place.hash == hash && place.labels() == labels) {
+        let known = |(_, place): &(usize, &mut Place)| place.hash == hash && place.labels() == labels;
+        if let Some((at, place)) = places.iter_mut().enumerate().find(known) {
             place.count += 1;
             place.networks |= bit;
+            self.last = Some(set + at);
             return;
         }
-        let Some(place) = places.iter_mut().min_by_key(|place| place.worth()) else { return };
+        let Some((at, place)) = places.iter_mut().enumerate().min_by_key(|(_, place)| place.worth()) else { return };
+        self.last = Some(set + at);
         let mut kept = [0; LABELS_LEN_MAX];
         let Some(room) = kept.get_mut(..labels.len()) else { return };
         room.copy_from_slice(labels);
         let error = place.count;
         *place = Place { hash, count: error + 1, error, networks: bit, len: labels.len() as u8, labels: kept };
+    }
+
+    /// One question for a name that is not kept.
+    pub(super) fn pass(&mut self) {
+        self.last = None;
+    }
+
+    /// So many questions more, just like the last.
+    pub(super) fn repeat(&mut self, count: u64) {
+        if let Some(place) = self.last.and_then(|last| self.places.get_mut(last)) {
+            place.count += count;
+        }
     }
 }
 

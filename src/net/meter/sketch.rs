@@ -54,9 +54,14 @@ impl Side {
         }
         self.last_at.store(now.unix_nanos(), Ordering::Relaxed);
         self.last_ttl.store(ttl, Ordering::Relaxed);
-        // One thread alone adds.
-        self.answers.store(self.answers.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.count(1);
         self.networks.add(network);
+    }
+
+    /// One thread alone adds.
+    #[inline]
+    fn count(&self, answers: u64) {
+        self.answers.store(self.answers.load(Ordering::Relaxed).wrapping_add(answers), Ordering::Relaxed);
     }
 }
 
@@ -88,19 +93,32 @@ impl Sketch {
         }
     }
 
-    /// A name with this hash that does not exist was asked for, `labels` below the apex. Should somebody be reading this
-    /// very moment, it is not counted: nobody waits here.
-    fn miss(&self, labels: &[u8], name: NameHash, network: u64) {
-        if labels.is_empty() || labels.len() > LABELS_LEN_MAX {
-            return;
+    /// What was noted last was handed to the same peer at the same instant so often again.
+    pub(super) fn repeat(&self, what: What, count: u64) {
+        match what {
+            What::Old(_) => self.old.count(count),
+            What::New(_) => self.new.count(count),
+            What::Missing(..) => self.with_missing(|missing| missing.repeat(count)),
         }
-        let missing = self.missing.get_or_init(Box::default);
-        let mut missing = match missing.try_lock() {
-            Ok(missing) => missing,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        missing.add(labels, name.0, network);
+    }
+
+    /// A name with this hash that does not exist was asked for, `labels` below the apex.
+    fn miss(&self, labels: &[u8], name: NameHash, network: u64) {
+        let can_be_kept = !labels.is_empty() && labels.len() <= LABELS_LEN_MAX;
+        self.with_missing(|missing| match can_be_kept {
+            true => missing.add(labels, name.0, network),
+            false => missing.pass(),
+        });
+    }
+
+    /// Should somebody be reading this very moment, nothing is counted: nobody waits here.
+    #[inline]
+    fn with_missing(&self, count: impl FnOnce(&mut Missing)) {
+        match self.missing.get_or_init(Box::default).try_lock() {
+            Ok(mut missing) => count(&mut missing),
+            Err(TryLockError::Poisoned(poisoned)) => count(&mut poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::networks::{Key, Network};
 use super::sketch::Sketch;
 use super::{Meter, Unenrolled, ZONES_MAX};
 use crate::answer::Transport;
-use crate::answer::noted::{Handed, Kind};
+use crate::answer::noted::{Handed, Kind, What};
 use crate::clock::Instant;
 use crate::zone::NameHash;
 
@@ -23,6 +23,8 @@ pub struct Tally {
     sketches: HashMap<u64, Arc<Sketch>, BuildHasherDefault<AsItIs>>,
     /// The one that was written last: a plan that is asked for is asked for often.
     last: Option<Arc<Sketch>>,
+    /// What was written to it last.
+    same: What,
     /// There is no room for more of them until then: looking for some takes long.
     full_until: Instant,
 }
@@ -50,8 +52,8 @@ impl Hasher for AsItIs {
 
 impl Tally {
     pub(super) fn new(meter: Arc<Meter>, key: Key, counters: Arc<Counters>) -> Tally {
-        let (sketches, full_until) = (HashMap::default(), Instant::MIN);
-        Tally { meter, key, counters, sketches, last: None, full_until }
+        let (sketches, same, full_until) = (HashMap::default(), What::Old(0), Instant::MIN);
+        Tally { meter, key, counters, sketches, last: None, same, full_until }
     }
 
     /// One more answer.
@@ -71,8 +73,17 @@ impl Tally {
         if !self.last.as_ref().is_some_and(|sketch| sketch.apex == handed.apex && !sketch.is_over()) {
             self.find(handed.apex, now);
         }
+        self.same = handed.what;
         if let Some(sketch) = &self.last {
             sketch.hand(now, handed.what, self.key.hash(Network::of(peer)), labels);
+        }
+    }
+
+    /// What was noted last was handed to the same peer at the same instant so often again.
+    #[cold]
+    pub fn repeat(&self, count: u64) {
+        if let Some(sketch) = self.last.as_ref().filter(|sketch| !sketch.is_over()) {
+            sketch.repeat(self.same, count);
         }
     }
 

@@ -99,6 +99,30 @@ fn what_is_missing_is_said_with_its_labels() {
     assert!((3..=5).contains(&missing[0].networks));
 }
 
+/// What comes in rows is counted at once.
+#[test]
+fn repeats_of_what_was_metered_last_are_counted() {
+    let meter = Arc::<Meter>::default();
+    let mut worker = meter.tally();
+    worker.repeat(9);
+    for (what, times) in [(What::Old(60), 5), (MISSING, 40), (What::New(60), 2)] {
+        hand(&mut worker, 1, 1, what);
+        worker.repeat(times - 1);
+    }
+    let reading = meter.reading(APEX).unwrap();
+    assert_eq!((reading.old.answers, reading.new.answers), (5, 2));
+    assert_eq!(reading.missing.iter().map(|asked| asked.count).collect::<Vec<_>>(), [40]);
+    // A name that is not kept is not taken for the one before.
+    hand(&mut worker, 1, 1, MISSING);
+    worker.meter(seconds(1), network(1), &Handed { apex: APEX, what: What::Missing(NameHash(8), 9) }, |_| b"");
+    worker.repeat(5);
+    assert_eq!(meter.reading(APEX).unwrap().missing[0].count, 41);
+    // Nor is another run.
+    meter.forget_before(APEX, Instant::MAX);
+    worker.repeat(5);
+    assert!(meter.reading(APEX).is_none());
+}
+
 /// However often and how soon.
 #[test]
 fn what_repeats_is_counted_each_time() {

@@ -116,7 +116,9 @@ impl<S: Service> Workplace<S> {
                 self.service.now()
             });
             let (prefix, room) = self.output[filled..][..PREFIX_LEN + MESSAGE_LEN_MAX].split_at_mut(PREFIX_LEN);
-            match guarded(|| self.responder.reply(&Arrival { now, peer, transport }, request, room)) {
+            match guarded(|| {
+                self.responder.reply(&Arrival { now, peer, transport, row: Arrival::NO_ROW }, request, room)
+            }) {
                 Ok(Reply::Message(0)) => {}
                 Ok(Reply::Message(len)) => filled += prefixed(prefix, len),
                 Ok(Reply::Transfer(begun)) => {

@@ -19,6 +19,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 
 use super::ancillary::{Control, Destination, Told, tell};
+use crate::answer::Arrival;
 use crate::wire::HEADER_LEN;
 use crate::wire::edns::UDP_PAYLOAD_OURS;
 
@@ -102,7 +103,8 @@ pub(super) struct Seen {
 /// What answers the requests of a batch.
 pub(super) trait Answers {
     /// Writes the response to `request`, which `peer` has sent, into `response`; gives its length, 0 if nothing is said.
-    fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize;
+    /// Requests that came in one row have its number, others [`Arrival::NO_ROW`].
+    fn respond(&mut self, peer: SocketAddr, row: u64, request: &[u8], response: &mut [u8]) -> usize;
 
     /// Nothing was said to the last request, which `peer` has sent to `destination`. Perhaps it is answered later.
     #[cold]
@@ -132,6 +134,8 @@ pub(super) struct Batch {
     offset: usize,
     /// What was told of the next one, once `offset` isn't 0.
     told: Told,
+    /// How many messages that were rows have been begun: the number of the last.
+    rows_begun: u64,
     /// How many of `outgoing` are to be sent.
     queued: usize,
     /// How many octets of `responses` they hold.
@@ -168,6 +172,7 @@ impl Batch {
             answered: MESSAGES_MAX,
             offset: 0,
             told: Told::NOTHING,
+            rows_begun: Arrival::NO_ROW,
             queued: 0,
             responses_len: 0,
             seen: Seen::default(),
@@ -291,7 +296,8 @@ impl Batch {
                     std::slice::from_raw_parts_mut(self.responses.at(self.responses_len), RESPONSE_LEN_MAX),
                 )
             };
-            let len = answers.respond(peer, request, response).min(RESPONSE_LEN_MAX);
+            let row = if self.told.segment_len.is_some() { self.rows_begun } else { Arrival::NO_ROW };
+            let len = answers.respond(peer, row, request, response).min(RESPONSE_LEN_MAX);
             if len > 0 {
                 self.queue(at, len);
             } else {
@@ -310,6 +316,7 @@ impl Batch {
         if self.offset == 0 && self.is_told() {
             // SAFETY: as above.
             self.told = unsafe { Told::read(&header.msg_hdr) };
+            self.rows_begun += u64::from(self.told.segment_len.is_some());
         }
         let total = (header.msg_len as usize).min(self.request_room);
         let is_cut = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;

@@ -270,8 +270,8 @@ struct Desk<'a, S: Service> {
 
 impl<S: Service> Answers for Desk<'_, S> {
     #[inline]
-    fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize {
-        self.responder.respond(&Arrival { now: self.now, peer, transport: Transport::Udp }, request, response)
+    fn respond(&mut self, peer: SocketAddr, row: u64, request: &[u8], response: &mut [u8]) -> usize {
+        self.responder.respond(&Arrival { now: self.now, peer, transport: Transport::Udp, row }, request, response)
     }
 
     #[cold]

@@ -25,7 +25,7 @@ fn pair() -> (UdpSocket, UdpSocket) {
 struct With<F>(F);
 
 impl<F: FnMut(SocketAddr, &[u8], &mut [u8]) -> usize> Answers for With<F> {
-    fn respond(&mut self, peer: SocketAddr, request: &[u8], response: &mut [u8]) -> usize {
+    fn respond(&mut self, peer: SocketAddr, _: u64, request: &[u8], response: &mut [u8]) -> usize {
         self.0(peer, request, response)
     }
 }
