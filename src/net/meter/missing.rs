@@ -16,7 +16,7 @@ const PLACES: usize = 64;
 /// How many of them are searched.
 const SET: usize = 4;
 /// The longest labels that are kept: longer ones are nobody's who forgot a record.
-pub(super) const LABELS_LEN_MAX: usize = 63;
+const LABELS_LEN_MAX: usize = 63;
 /// From so many networks on a name is shown.
 const NETWORKS_SHOWN: u32 = 3;
 /// From so many questions on a name is shown, whoever asks.
@@ -27,7 +27,7 @@ const SHOWN_MAX: usize = 10;
 /// What one worker keeps of the names of one zone.
 pub(super) struct Missing {
     places: [Place; PLACES],
-    /// The place that was added to last, if any was.
+    /// The place of the last question, if its name is kept.
     last: Option<usize>,
 }
 
@@ -62,31 +62,28 @@ impl Default for Missing {
 }
 
 impl Missing {
-    /// One question for the name with these `labels` below the apex, whose hash is `hash`, from a network with the hash
-    /// `network`.
-    pub(super) fn add(&mut self, labels: &[u8], hash: u64, network: u64) {
+    /// One question for the name whose hash is `hash`, from a network with the hash `network`. `labels` gives those below
+    /// the apex, if they are not kept yet: hashes are keyed, and so one is of one name.
+    pub(super) fn add<'n>(&mut self, hash: u64, network: u64, labels: impl FnOnce() -> &'n [u8]) {
         let set = (hash as usize % (PLACES / SET)) * SET;
         let Some(places) = self.places.get_mut(set..set + SET) else { return };
         let bit = 1 << (network >> 58);
-        let known = |(_, place): &(usize, &mut Place)| place.hash == hash && place.labels() == labels;
+        let known = |(_, place): &(usize, &mut Place)| place.hash == hash && place.count > 0;
         if let Some((at, place)) = places.iter_mut().enumerate().find(known) {
             place.count += 1;
             place.networks |= bit;
             self.last = Some(set + at);
             return;
         }
-        let Some((at, place)) = places.iter_mut().enumerate().min_by_key(|(_, place)| place.worth()) else { return };
-        self.last = Some(set + at);
+        self.last = None;
+        let labels = labels();
         let mut kept = [0; LABELS_LEN_MAX];
-        let Some(room) = kept.get_mut(..labels.len()) else { return };
+        let Some(room) = kept.get_mut(..labels.len()).filter(|room| !room.is_empty()) else { return };
         room.copy_from_slice(labels);
+        let Some((at, place)) = places.iter_mut().enumerate().min_by_key(|(_, place)| place.worth()) else { return };
         let error = place.count;
         *place = Place { hash, count: error + 1, error, networks: bit, len: labels.len() as u8, labels: kept };
-    }
-
-    /// One question for a name that is not kept.
-    pub(super) fn pass(&mut self) {
-        self.last = None;
+        self.last = Some(set + at);
     }
 
     /// So many questions more, just like the last.
@@ -168,9 +165,10 @@ mod tests {
         let mut missing = Missing::default();
         let forgotten = b"\x09selector2\x0a_domainkey";
         for number in 0..10_000u64 {
-            missing.add(&name(number), hash(number), hash(7));
+            let name = name(number);
+            missing.add(hash(number), hash(7), || &name);
             if number % 50 == 0 {
-                missing.add(forgotten, hash(99_999), hash(number / 50 % 5 + 100));
+                missing.add(hash(99_999), hash(number / 50 % 5 + 100), || forgotten);
             }
         }
         let shown = shown(&missing);
@@ -186,8 +184,9 @@ mod tests {
         let mut asked = HashMap::new();
         for step in 0..20_000u64 {
             let number = hash(step) >> 32 & if step % 3 == 0 { 0xf } else { 0xfff };
-            missing.add(&name(number), hash(number), hash(step % 9));
-            *asked.entry(name(number)).or_insert(0) += 1;
+            let name = name(number);
+            missing.add(hash(number), hash(step % 9), || &name);
+            *asked.entry(name).or_insert(0) += 1;
         }
         let mut names = Names::default();
         names.add(&missing);
@@ -199,17 +198,17 @@ mod tests {
     #[test]
     fn what_one_network_asks_a_few_times_is_not_shown() {
         let mut missing = Missing::default();
-        (0..COUNT_SHOWN - 1).for_each(|_| missing.add(b"\x03abc", 1, 1));
+        (0..COUNT_SHOWN - 1).for_each(|_| missing.add(1, 1, || b"\x03abc"));
         assert_eq!(shown(&missing), []);
-        missing.add(b"\x03abc", 1, 1);
+        missing.add(1, 1, || b"\x03abc");
         assert_eq!(shown(&missing).len(), 1);
     }
 
     #[test]
     fn workers_add_up() {
         let (mut one, mut other) = (Missing::default(), Missing::default());
-        (0..15).for_each(|_| one.add(b"\x03abc", 1, hash(1)));
-        (0..15).for_each(|_| other.add(b"\x03abc", 1, hash(2)));
+        (0..15).for_each(|_| one.add(1, hash(1), || b"\x03abc"));
+        (0..15).for_each(|_| other.add(1, hash(2), || b"\x03abc"));
         let mut names = Names::default();
         names.add(&one);
         names.add(&other);

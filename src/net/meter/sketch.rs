@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 use std::time::Duration;
 
-use super::missing::{Asked, LABELS_LEN_MAX, Missing, Names};
+use super::missing::{Asked, Missing, Names};
 use super::networks::{Networks, Union};
 use crate::answer::noted::What;
 use crate::clock::Instant;
@@ -89,7 +89,9 @@ impl Sketch {
         match what {
             What::Old(ttl) => self.old.hand(now, ttl, network),
             What::New(ttl) => self.new.hand(now, ttl, network),
-            What::Missing(name, below) => self.miss(labels(usize::from(below)), name, network),
+            What::Missing(name, below) => {
+                self.with_missing(|missing| missing.add(name.0, network, || labels(usize::from(below))));
+            }
         }
     }
 
@@ -100,15 +102,6 @@ impl Sketch {
             What::New(_) => self.new.count(count),
             What::Missing(..) => self.with_missing(|missing| missing.repeat(count)),
         }
-    }
-
-    /// A name with this hash that does not exist was asked for, `labels` below the apex.
-    fn miss(&self, labels: &[u8], name: NameHash, network: u64) {
-        let can_be_kept = !labels.is_empty() && labels.len() <= LABELS_LEN_MAX;
-        self.with_missing(|missing| match can_be_kept {
-            true => missing.add(labels, name.0, network),
-            false => missing.pass(),
-        });
     }
 
     /// Should somebody be reading this very moment, nothing is counted: nobody waits here.
