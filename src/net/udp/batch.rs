@@ -205,6 +205,11 @@ impl Batch {
         self.abilities
     }
 
+    /// An empty batch that goes on numbering rows: no two of a socket have one number.
+    pub(super) fn anew(&self, abilities: Abilities) -> Self {
+        Batch { rows_begun: self.rows_begun, ..Batch::new(abilities) }
+    }
+
     /// Whether the kernel may tell something beside a message.
     fn is_told(&self) -> bool {
         self.abilities.wildcard || self.abilities.rows_in

@@ -230,7 +230,7 @@ impl<S: Service> Loop<'_, S> {
                 }
             }
         }
-        self.batch = Batch::new(Abilities { rows_in, ..self.batch.abilities() });
+        self.batch = self.batch.anew(Abilities { rows_in, ..self.batch.abilities() });
         tracing::debug!(rows_in, "datagrams of one peer in a row");
     }
 

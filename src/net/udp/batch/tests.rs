@@ -217,3 +217,31 @@ fn many_rows_of_requests_are_answered_in_several_sends() {
     assert_eq!(batch.seen.requests, 400);
     assert_eq!(sends, 7, "64 of that length at a time");
 }
+
+/// Answers nothing, and keeps the numbers of rows.
+#[derive(Default)]
+struct Numbers(Vec<u64>);
+
+impl Answers for &mut Numbers {
+    fn respond(&mut self, _: SocketAddr, row: u64, _: &[u8], _: &mut [u8]) -> usize {
+        self.0.push(row);
+        0
+    }
+}
+
+#[test]
+fn requests_of_one_row_have_its_number_and_no_others() {
+    let (asker, socket) = pair();
+    option::set_receive_rows(asker.as_fd(), true).unwrap();
+    let mut batch = Batch::new(ROWS);
+    for expected in [&[1, 1, 1, 2, 2, Arrival::NO_ROW][..], &[3, 3, 3, 4, 4, Arrival::NO_ROW]] {
+        for lengths in [&[20; 3][..], &[20; 2], &[20]] {
+            answer(&asker, &socket, ROWS, lengths).send(socket.as_fd());
+        }
+        batch = batch.anew(ROWS);
+        assert_eq!(batch.receive(asker.as_fd(), Wait::ForOne).unwrap(), 3);
+        let mut numbers = Numbers::default();
+        batch.answer(usize::MAX, &mut numbers);
+        assert_eq!(numbers.0, expected);
+    }
+}
