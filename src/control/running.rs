@@ -21,7 +21,7 @@ use crate::timeline::guard::Guard;
 use crate::timeline::run::{self, EndingKind, Entry, Promised};
 use crate::timeline::{self, Authority, Run, Schedule, Serial, StepKind, Timeline};
 use crate::wire::{Name, NameRef};
-use crate::zone::Zone;
+use crate::zone::{NameHash, Zone};
 
 /// A run, and what it makes of its zone.
 #[derive(Clone, Debug)]
@@ -267,8 +267,9 @@ impl News {
 #[derive(Debug, Default)]
 pub struct Archive {
     store: Mutex<Option<Store>>,
-    /// The zones that have a history.
-    changed: Mutex<HashSet<Name>>,
+    /// The zones that have a history, by the hashes of their names: there may be a hundred thousand, and one that is taken
+    /// for another is only looked for in vain.
+    changed: Mutex<HashSet<NameHash>>,
 }
 
 impl Archive {
@@ -279,21 +280,20 @@ impl Archive {
             None
         });
         let archive = Archive { store: Mutex::new(store), changed: Mutex::default() };
-        let changed = archive.read(Store::changed_zones).unwrap_or_default().into_iter().collect();
-        Archive { changed: Mutex::new(changed), ..archive }
+        for apex in archive.read(Store::changed_zones).unwrap_or_default() {
+            archive.remembers(&apex);
+        }
+        archive
     }
 
     /// Whether changes of `apex` are remembered.
     pub fn has_history(&self, apex: &Name) -> bool {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).contains(apex)
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash_of(apex))
     }
 
     /// From now on changes of `apex` are remembered.
     pub fn remembers(&self, apex: &Name) {
-        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !changed.contains(apex) {
-            changed.insert(apex.clone());
-        }
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(hash_of(apex));
     }
 
     /// The changes of `apex`, the last first, at most `limit`.
@@ -340,4 +340,8 @@ impl Archive {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         read(store.as_ref()?).map_err(|error| tracing::error!("{}", super::run::with_causes(&error))).ok()
     }
+}
+
+fn hash_of(apex: &Name) -> NameHash {
+    NameHash::of(apex.as_ref().to_lowercase().as_ref())
 }
