@@ -28,14 +28,23 @@ use crate::zone::{NameHash, Zone};
 pub struct Running {
     /// Where it stands.
     pub run: Run,
-    /// What is served; `None` if its zone was not loaded yet.
-    pub timeline: Option<Arc<Timeline>>,
-    /// The serials that the journal has promised, until the zone is loaded.
-    pub promised: Arc<[Promised]>,
+    /// What is known of serials.
+    serials: Serials,
     /// What its steps do.
     pub itinerary: Option<Arc<Itinerary>>,
-    /// The serial of a step that was served although the run does not know of it, since the journal took too long.
-    pub overtaken: Option<Serial>,
+}
+
+/// From where it is known which serials a run's zone has.
+#[derive(Clone, Debug)]
+enum Serials {
+    /// Its zone is not loaded: those that the journal has promised.
+    Promised(Arc<[Promised]>),
+    /// Its zone is served.
+    Served {
+        timeline: Arc<Timeline>,
+        /// That of a step that was served although the run does not know of it, since the journal took too long.
+        overtaken: Option<Serial>,
+    },
 }
 
 /// What the steps of a plan do, in few words, and what it is all about.
@@ -109,18 +118,49 @@ impl Running {
 
     /// A run that the journal knew when the server was started.
     pub fn known(run: Run, promised: Arc<[Promised]>) -> Running {
-        Running { run, timeline: None, promised, itinerary: None, overtaken: None }
+        Running { run, serials: Serials::Promised(promised), itinerary: None }
+    }
+
+    /// What is served; `None` if its zone was not loaded yet.
+    pub fn timeline(&self) -> Option<&Arc<Timeline>> {
+        match &self.serials {
+            Serials::Promised(_) => None,
+            Serials::Served { timeline, .. } => Some(timeline),
+        }
+    }
+
+    /// The serial of a step that was served although the run does not know of it, since the journal took too long.
+    pub fn overtaken(&self) -> Option<Serial> {
+        match self.serials {
+            Serials::Promised(_) => None,
+            Serials::Served { overtaken, .. } => overtaken,
+        }
+    }
+
+    /// A step with this serial was served although the run does not know of it.
+    pub fn overtake(&mut self, by: Serial) {
+        if let Serials::Served { overtaken, .. } = &mut self.serials {
+            *overtaken = Some(by);
+        }
+    }
+
+    /// Its zone is not served any more.
+    pub fn leave(&mut self) {
+        if let Serials::Served { timeline, .. } = &self.serials {
+            self.serials = Serials::Promised(timeline.promised().collect());
+        }
     }
 
     /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
     /// has changed, or the plan's `file` says something else than what was `armed`: it takes the old zone and that text.
     pub fn past(&self, content: u64, file: Option<&PlanText>, armed: Option<&PlanText>, at: Instant) -> Past {
-        let Some(timeline) = &self.timeline else {
-            return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
+        let (timeline, overtaken) = match &self.serials {
+            Serials::Promised(promised) => return Past { serial: run::high_water(promised, at), ..Past::default() },
+            Serials::Served { timeline, overtaken } => (timeline, overtaken),
         };
         let served = Serial(timeline.at(at).serial);
-        let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
-        let overtaken = self.overtaken.is_some();
+        let serial = Some(overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
+        let overtaken = overtaken.is_some();
         let is_changed = content != self.run.base.zone || file.is_some_and(|text| text.digest() != self.run.plan);
         if self.run.is_over() || !(is_changed || overtaken) {
             return Past { serial, overtaken, ..Past::default() };
@@ -254,10 +294,8 @@ impl News {
         let itinerary = itinerary.map(|itinerary| shared.itinerary(itinerary));
         let running = run.map(|run| Running {
             run,
-            timeline: Some(timeline.clone()),
-            promised: Arc::default(),
+            serials: Serials::Served { timeline: timeline.clone(), overtaken: None },
             itinerary,
-            overtaken: None,
         });
         Some((timeline, running))
     }
