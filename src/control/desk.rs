@@ -293,8 +293,8 @@ pub fn overview<'a>(
     for (apex, running) in all {
         let zone = names::shown(apex.as_ref());
         let state = running.run.state();
-        let serial = running.timeline().map(|timeline| timeline.at(now).serial);
-        let next = running.timeline().and_then(|timeline| timeline.next_change(now));
+        let serial = running.timeline.as_ref().map(|timeline| timeline.at(now).serial);
+        let next = running.timeline.as_ref().and_then(|timeline| timeline.next_change(now));
         let at = running.itinerary.as_ref().map(|plan| plan.at);
         let horizon = running.itinerary.as_ref().and_then(|plan| plan.horizon);
         rows.push(json!({

@@ -294,7 +294,7 @@ pub fn overview<'a>(
             Some(running) if running.run.plan != digest && !running.run.is_over() => "armed as another plan",
             Some(running) => running.run.state(),
         };
-        let timeline = running.and_then(|running| running.timeline());
+        let timeline = running.and_then(|running| running.timeline.as_ref());
         let change = timeline.and_then(|timeline| timeline.next_change(now));
         next = [next, change].into_iter().flatten().min();
         let (count, states) = waves.entry(says.wave(apex.as_ref())).or_default();

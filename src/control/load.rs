@@ -246,7 +246,7 @@ impl Loader {
         };
         let kept = plan.as_ref().is_some_and(PlanFile::is_kept);
         let mut loaded = Loaded { disk, plan: has_plan, kept, ..Loaded::unusable(apex, Vec::new()) };
-        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken().is_some());
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         // A file that includes others says more than itself; only reading them tells.
         if serving == Some(content) && !is_overtaken {
             loaded.outcome = Outcome::Unchanged;

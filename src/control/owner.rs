@@ -559,7 +559,7 @@ impl Owner {
         }
         self.is_amended(&apex, &timeline, running.is_none());
         if let (Some(serial), Some(running)) = (overtaken, &mut running) {
-            running.overtake(serial);
+            running.overtaken = Some(serial);
             self.enqueue(&apex);
         }
         self.has_stepped |= running.is_some();
@@ -575,7 +575,7 @@ impl Owner {
     /// late.
     fn overtaken(&self, apex: &Name, news: &News, clock: clock::Instant) -> Option<Serial> {
         let counts_from = news.entries().first()?.at;
-        let timeline = self.running.get(apex)?.timeline()?;
+        let timeline = self.running.get(apex)?.timeline.as_ref()?;
         let steps_by_now = |timeline: &Timeline| timeline.next_change(counts_from).is_some_and(|at| at <= clock);
         let goes_on = news.entries().iter().any(|entry| matches!(entry.event, RunEvent::Passed { .. }));
         let is_late = goes_on && news.outcome().timeline.as_ref().is_some_and(steps_by_now);
@@ -584,7 +584,7 @@ impl Owner {
 
     /// Remembers where the plan of `apex` stands, and when its timeline changes next.
     fn follow(&mut self, apex: &Name, running: Option<Running>, clock: clock::Instant) {
-        if let Some(timeline) = self.running.get(apex).and_then(|old| old.timeline()) {
+        if let Some(timeline) = self.running.get(apex).and_then(|old| old.timeline.as_ref()) {
             for edition in timeline.editions() {
                 self.changes.remove(&Due { at: edition.from, timeline: timeline.clone() });
             }
@@ -593,14 +593,16 @@ impl Owner {
             Some(running) => {
                 let guard = running.itinerary.as_ref().and_then(|plan| plan.guard.as_ref());
                 self.lookout.keep(apex, guard, &running.run, clock);
-                self.changes.extend(running.timeline().and_then(|timeline| Due::after(clock, timeline)));
+                self.changes.extend(running.timeline.as_ref().and_then(|timeline| Due::after(clock, timeline)));
                 self.running.insert(apex.clone(), Arc::new(running));
             }
             // The journal goes on knowing what was served of a zone that has gone.
             None => {
                 self.lookout.forget(apex);
                 if let Some(running) = self.running.get_mut(apex) {
-                    Arc::make_mut(running).leave();
+                    let running = Arc::make_mut(running);
+                    running.promised =
+                        running.timeline.take().iter().flat_map(|timeline| timeline.promised()).collect();
                 }
             }
         }

@@ -21,30 +21,21 @@ use crate::timeline::guard::Guard;
 use crate::timeline::run::{self, EndingKind, Entry, Promised};
 use crate::timeline::{self, Authority, Run, Schedule, Serial, StepKind, Timeline};
 use crate::wire::{Name, NameRef};
-use crate::zone::{NameHash, Zone};
+use crate::zone::Zone;
 
 /// A run, and what it makes of its zone.
 #[derive(Clone, Debug)]
 pub struct Running {
     /// Where it stands.
     pub run: Run,
-    /// What is known of serials.
-    serials: Serials,
+    /// What is served; `None` if its zone was not loaded yet.
+    pub timeline: Option<Arc<Timeline>>,
+    /// The serials that the journal has promised, until the zone is loaded.
+    pub promised: Arc<[Promised]>,
     /// What its steps do.
     pub itinerary: Option<Arc<Itinerary>>,
-}
-
-/// From where it is known which serials a run's zone has.
-#[derive(Clone, Debug)]
-enum Serials {
-    /// Its zone is not loaded: those that the journal has promised.
-    Promised(Arc<[Promised]>),
-    /// Its zone is served.
-    Served {
-        timeline: Arc<Timeline>,
-        /// That of a step that was served although the run does not know of it, since the journal took too long.
-        overtaken: Option<Serial>,
-    },
+    /// The serial of a step that was served although the run does not know of it, since the journal took too long.
+    pub overtaken: Option<Serial>,
 }
 
 /// What the steps of a plan do, in few words, and what it is all about.
@@ -118,49 +109,18 @@ impl Running {
 
     /// A run that the journal knew when the server was started.
     pub fn known(run: Run, promised: Arc<[Promised]>) -> Running {
-        Running { run, serials: Serials::Promised(promised), itinerary: None }
-    }
-
-    /// What is served; `None` if its zone was not loaded yet.
-    pub fn timeline(&self) -> Option<&Arc<Timeline>> {
-        match &self.serials {
-            Serials::Promised(_) => None,
-            Serials::Served { timeline, .. } => Some(timeline),
-        }
-    }
-
-    /// The serial of a step that was served although the run does not know of it, since the journal took too long.
-    pub fn overtaken(&self) -> Option<Serial> {
-        match self.serials {
-            Serials::Promised(_) => None,
-            Serials::Served { overtaken, .. } => overtaken,
-        }
-    }
-
-    /// A step with this serial was served although the run does not know of it.
-    pub fn overtake(&mut self, by: Serial) {
-        if let Serials::Served { overtaken, .. } = &mut self.serials {
-            *overtaken = Some(by);
-        }
-    }
-
-    /// Its zone is not served any more.
-    pub fn leave(&mut self) {
-        if let Serials::Served { timeline, .. } = &self.serials {
-            self.serials = Serials::Promised(timeline.promised().collect());
-        }
+        Running { run, timeline: None, promised, itinerary: None, overtaken: None }
     }
 
     /// What is served until `at`. By when caches have forgotten it is worked out only if `content`, the zone file's,
     /// has changed, or the plan's `file` says something else than what was `armed`: it takes the old zone and that text.
     pub fn past(&self, content: u64, file: Option<&PlanText>, armed: Option<&PlanText>, at: Instant) -> Past {
-        let (timeline, overtaken) = match &self.serials {
-            Serials::Promised(promised) => return Past { serial: run::high_water(promised, at), ..Past::default() },
-            Serials::Served { timeline, overtaken } => (timeline, overtaken),
+        let Some(timeline) = &self.timeline else {
+            return Past { serial: run::high_water(&self.promised, at), ..Past::default() };
         };
         let served = Serial(timeline.at(at).serial);
-        let serial = Some(overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
-        let overtaken = overtaken.is_some();
+        let serial = Some(self.overtaken.filter(|serial| serial.above(served).is_some()).unwrap_or(served));
+        let overtaken = self.overtaken.is_some();
         let is_changed = content != self.run.base.zone || file.is_some_and(|text| text.digest() != self.run.plan);
         if self.run.is_over() || !(is_changed || overtaken) {
             return Past { serial, overtaken, ..Past::default() };
@@ -294,8 +254,10 @@ impl News {
         let itinerary = itinerary.map(|itinerary| shared.itinerary(itinerary));
         let running = run.map(|run| Running {
             run,
-            serials: Serials::Served { timeline: timeline.clone(), overtaken: None },
+            timeline: Some(timeline.clone()),
+            promised: Arc::default(),
             itinerary,
+            overtaken: None,
         });
         Some((timeline, running))
     }
@@ -305,9 +267,8 @@ impl News {
 #[derive(Debug, Default)]
 pub struct Archive {
     store: Mutex<Option<Store>>,
-    /// The zones that have a history, by the hashes of their names: there may be a hundred thousand, and one that is taken
-    /// for another is only looked for in vain.
-    changed: Mutex<HashSet<NameHash>>,
+    /// The zones that have a history.
+    changed: Mutex<HashSet<Name>>,
 }
 
 impl Archive {
@@ -318,20 +279,21 @@ impl Archive {
             None
         });
         let archive = Archive { store: Mutex::new(store), changed: Mutex::default() };
-        for apex in archive.read(Store::changed_zones).unwrap_or_default() {
-            archive.remembers(&apex);
-        }
-        archive
+        let changed = archive.read(Store::changed_zones).unwrap_or_default().into_iter().collect();
+        Archive { changed: Mutex::new(changed), ..archive }
     }
 
     /// Whether changes of `apex` are remembered.
     pub fn has_history(&self, apex: &Name) -> bool {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash_of(apex))
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).contains(apex)
     }
 
     /// From now on changes of `apex` are remembered.
     pub fn remembers(&self, apex: &Name) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(hash_of(apex));
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !changed.contains(apex) {
+            changed.insert(apex.clone());
+        }
     }
 
     /// The changes of `apex`, the last first, at most `limit`.
@@ -378,8 +340,4 @@ impl Archive {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         read(store.as_ref()?).map_err(|error| tracing::error!("{}", super::run::with_causes(&error))).ok()
     }
-}
-
-fn hash_of(apex: &Name) -> NameHash {
-    NameHash::of(apex.as_ref().to_lowercase().as_ref())
 }

@@ -1,8 +1,8 @@
 //! What many zones have in common, kept once.
 //!
-//! A hundred thousand zones that move at one instant by plans that say the same have the same editions but for where
-//! their serials begin, and the same itinerary; if the style of their serials makes the same of them (the day, or
-//! seconds), the same promises too.
+//! A hundred thousand zones that move at one instant by plans that say the same have the same editions but for their
+//! serials, and the same itinerary; if the style of their serials makes the same of them (the day, or seconds), the same
+//! promises too.
 //! What was seen lately is remembered, in a table that does not grow: who has much in common comes together.
 
 use std::hash::{BuildHasher, Hash, RandomState};

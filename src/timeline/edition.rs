@@ -1,8 +1,7 @@
 //! Editions, and the timeline that they make: which of them is served is a matter of time alone.
 //!
 //! What editions share is stored once: the zone, and each patch however many of them serve it. An edition itself is
-//! three words, and those of one plan over many zones can be the same, so that a ladder of twenty TTLs over a zone costs
-//! its one patch and little more.
+//! three words, so that a ladder of twenty TTLs over a zone costs its one patch and little more.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,7 +12,7 @@ use serde::Serialize;
 use super::run::Promised;
 use super::{Countdown, Serial};
 use crate::clock::Instant;
-use crate::zone::{Patch, Patches, Ttl, View, Zone};
+use crate::zone::{Patch, Ttl, View, Zone};
 
 /// Which step of its schedule caused an edition: the first is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -92,13 +91,11 @@ impl Edition {
     }
 }
 
-/// An edition but for where serials begin: what the zones of one plan have in common, in three words.
+/// An edition but for its serial: what the zones of one plan have in common, in two words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Turn {
     from: Instant,
     cap: Cap,
-    /// How much its serial is above that of the first turn (RFC 1982).
-    rise: u32,
     /// The patch and the step, or [`Turn::NONE`].
     patch: u16,
     step: u16,
@@ -107,19 +104,16 @@ pub struct Turn {
 impl Turn {
     const NONE: u16 = u16::MAX;
 
-    /// `edition`, where serials begin with `begin`.
-    fn of(edition: &Edition, begin: u32) -> Turn {
-        let Edition { from, cap, patch, step, serial } = *edition;
+    fn of(edition: &Edition) -> Turn {
+        let Edition { from, cap, patch, step, serial: _ } = *edition;
         let patch = patch.map_or(Turn::NONE, |PatchId(patch)| patch);
-        let step = step.map_or(Turn::NONE, |StepId(step)| step);
-        Turn { from, cap, rise: serial.wrapping_sub(begin), patch, step }
+        Turn { from, cap, patch, step: step.map_or(Turn::NONE, |StepId(step)| step) }
     }
 
-    /// The edition, where serials begin with `begin`.
-    fn edition(self, begin: u32) -> Edition {
+    fn served_as(self, serial: u32) -> Edition {
         let number = |number: u16| (number != Turn::NONE).then_some(number);
         let (patch, step) = (number(self.patch).map(PatchId), number(self.step).map(StepId));
-        Edition { from: self.from, serial: begin.wrapping_add(self.rise), cap: self.cap, patch, step }
+        Edition { from: self.from, serial, cap: self.cap, patch, step }
     }
 }
 
@@ -131,11 +125,11 @@ impl Turn {
 #[derive(Clone, Debug)]
 pub struct Timeline {
     zone: Zone,
-    patches: Patches,
+    patches: Box<[Patch]>,
     first: Edition,
-    /// All editions but the first, and the serial with which they begin.
+    /// All editions but the first, and the serial of each.
     later: Arc<[Turn]>,
-    begin: u32,
+    serials: Box<[u32]>,
     countdown: Option<Box<Countdown>>,
     /// The patch with the new data, if there is one: the others have the old.
     flipped: Option<PatchId>,
@@ -151,16 +145,14 @@ impl Timeline {
     /// A zone that doesn't change and is served with another serial than its file's.
     pub fn with_serial(zone: Zone, serial: u32) -> Timeline {
         let first = Edition::first(serial);
-        let (patches, later) = (Patches::default(), Arc::default());
-        Timeline { zone, patches, first, later, begin: serial, countdown: None, flipped: None }
+        let (patches, serials) = (Box::new([]), Box::new([]));
+        Timeline { zone, patches, first, later: Arc::default(), serials, countdown: None, flipped: None }
     }
 
     /// A zone that doesn't change, with `patch`, one of its own, over it.
     pub fn amended(zone: Zone, patch: Patch, serial: u32) -> Timeline {
         let first = Edition { patch: Some(PatchId(0)), ..Edition::first(serial) };
-        // One patch can always be addressed.
-        let patches = Patches::of(&[patch]).unwrap_or_default();
-        Timeline { patches, first, ..Timeline::with_serial(zone, serial) }
+        Timeline { patches: Box::new([patch]), first, ..Timeline::with_serial(zone, serial) }
     }
 
     /// `first` until `later` begins; `patches` are patches of `zone`. `None` if the editions don't make a timeline: if
@@ -173,10 +165,10 @@ impl Timeline {
         later: Vec<Edition>,
         countdown: Option<Countdown>,
     ) -> Option<Timeline> {
-        let begin = later.first().map_or(first.serial, |edition| edition.serial);
-        let later = later.iter().map(|edition| Turn::of(edition, begin)).collect();
-        let (patches, countdown) = (Patches::of(&patches)?, countdown.map(Box::new));
-        let timeline = Timeline { zone, patches, first, later, begin, countdown, flipped: None };
+        let serials = later.iter().map(|edition| edition.serial).collect();
+        let (patches, later) = (patches.into(), later.iter().map(Turn::of).collect());
+        let timeline =
+            Timeline { zone, patches, first, later, serials, countdown: countdown.map(Box::new), flipped: None };
         timeline.is_sound().then_some(timeline)
     }
 
@@ -189,7 +181,8 @@ impl Timeline {
     /// Whether `view`, one of this timeline, has the data that its plan flips to.
     #[inline]
     pub fn has_flipped(&self, view: View<'_>) -> bool {
-        self.flipped.is_some_and(|PatchId(patch)| self.patches.is_in(view, usize::from(patch)))
+        let patch = self.flipped.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));
+        patch.is_some_and(|patch| view.is_of(patch))
     }
 
     /// Whether the invariants hold.
@@ -219,8 +212,8 @@ impl Timeline {
     /// The last edition that has begun.
     fn find(&self, now: Instant) -> Edition {
         let begun = self.later.partition_point(|turn| turn.from <= now);
-        let last = begun.checked_sub(1).and_then(|last| self.later.get(last));
-        last.map_or(self.first, |turn| turn.edition(self.begin))
+        let last = begun.checked_sub(1).and_then(|last| self.later.get(last).zip(self.serials.get(last)));
+        last.map_or(self.first, |(turn, &serial)| turn.served_as(serial))
     }
 
     /// The records, the TTLs and the serial that `peer` is served at `now`. Not inline: zones that don't change, which
@@ -244,8 +237,8 @@ impl Timeline {
 
     #[inline]
     fn seen(&self, edition: Edition, left: impl FnOnce(&Countdown, Ttl) -> Ttl) -> View<'_> {
-        let patch = edition.patch.map(|PatchId(patch)| usize::from(patch));
-        let view = self.patches.view(&self.zone, patch, edition.serial);
+        let patch = edition.patch.and_then(|PatchId(patch)| self.patches.get(usize::from(patch)));
+        let view = View::new(&self.zone, patch, edition.serial);
         match (edition.cap, &self.countdown) {
             (Cap::OPEN, _) => view,
             (Cap(ttl), None) => view.capped(Ttl(ttl)),
@@ -271,7 +264,7 @@ impl Timeline {
         &self.first
     }
 
-    /// All editions but the first: those of one plan over many zones are the same if their serials go up alike.
+    /// All editions but the first, without their serials: those of one plan over many zones are the same.
     pub fn later(&self) -> &Arc<[Turn]> {
         &self.later
     }
@@ -285,7 +278,8 @@ impl Timeline {
 
     /// All editions in order of time.
     pub fn editions(&self) -> impl Iterator<Item = Edition> {
-        std::iter::once(self.first).chain(self.later.iter().map(|turn| turn.edition(self.begin)))
+        let later = self.later.iter().zip(&self.serials).map(|(turn, &serial)| turn.served_as(serial));
+        std::iter::once(self.first).chain(later)
     }
 
     /// The serials, and from when each is served: what the journal keeps.
@@ -300,11 +294,12 @@ impl Timeline {
 
     /// How many octets it occupies beside its zone.
     pub fn size(&self) -> usize {
-        /// The counts of an [`Arc`], in front of editions.
+        /// The counts of an [`Arc`], in front of a patch, and of editions.
         const COUNTS: usize = 2 * size_of::<usize>();
         let later = if self.later.is_empty() { 0 } else { COUNTS + size_of_val(&*self.later) };
+        let patches: usize = self.patches.iter().map(|patch| COUNTS + patch.size()).sum();
         let countdown = self.countdown.as_deref().map_or(0, size_of_val);
-        size_of::<Timeline>() + self.patches.size() + later + countdown
+        size_of::<Timeline>() + size_of_val(&*self.patches) + patches + later + size_of_val(&*self.serials) + countdown
     }
 }
 
@@ -365,19 +360,6 @@ mod tests {
         assert_eq!(timeline.next_change(Instant::MIN), Some(seconds(100)));
         assert_eq!(timeline.next_change(seconds(100)), Some(seconds(200)));
         assert_eq!(timeline.next_change(seconds(300)), None);
-    }
-
-    #[test]
-    fn zones_whose_serials_go_up_alike_have_the_same_turns() {
-        let from = |serial: u32| {
-            let numbered = |rise| Edition { serial: serial.wrapping_add(rise), ..edition(100 + i64::from(rise)) };
-            timeline(Edition::first(7), vec![numbered(0), numbered(1), numbered(9)]).unwrap()
-        };
-        let (one, other) = (from(8), from(u32::MAX));
-        assert_eq!(one.later(), other.later());
-        let serials = |timeline: &Timeline| timeline.editions().map(|edition| edition.serial).collect::<Vec<_>>();
-        assert_eq!(serials(&one), [7, 8, 9, 17]);
-        assert_eq!(serials(&other.sharing(one.later())), [7, u32::MAX, 0, 8]);
     }
 
     #[test]
@@ -491,7 +473,11 @@ mod tests {
     fn a_ladder_and_two_patches_cost_less_than_a_kibibyte() {
         let timeline = moving(20);
         assert_eq!(timeline.editions().count(), 22);
-        println!("{} octets, {:?}", timeline.size(), timeline.patches);
+        println!(
+            "{} octets, patches {:?}",
+            timeline.size(),
+            timeline.patches.iter().map(Patch::size).collect::<Vec<_>>()
+        );
         assert!(timeline.size() < 1024, "{}", timeline.size());
     }
 }

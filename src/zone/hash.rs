@@ -16,7 +16,7 @@ const LENGTH_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 const WORDS: usize = 16;
 
 /// The hash of a name in lower case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameHash(pub u64);
 
 struct Key {

@@ -30,13 +30,7 @@ pub(super) const OF_PATCH: u32 = 1 << 31;
 impl<'a> View<'a> {
     /// `zone` with `patch` over it, served with `serial`. `patch` must be one of `zone`.
     pub fn new(zone: &'a Zone, patch: Option<&'a Patch>, serial: u32) -> View<'a> {
-        View::over(zone, patch.map(Patch::block), serial)
-    }
-
-    /// The same, with the block of a patch.
-    #[inline]
-    pub(super) fn over(zone: &'a Zone, patch: Option<Block<'a>>, serial: u32) -> View<'a> {
-        View { base: zone.block(), patch, serial, cap: Ttl::MAX }
+        View { base: zone.block(), patch: patch.map(Patch::block), serial, cap: Ttl::MAX }
     }
 
     /// This view, in which no TTL that its patch says is capped is above `cap`.
@@ -49,6 +43,12 @@ impl<'a> View<'a> {
     #[inline]
     pub fn is_patched(self) -> bool {
         self.patch.is_some()
+    }
+
+    /// Whether this very patch lies over the zone.
+    #[inline]
+    pub fn is_of(self, patch: &Patch) -> bool {
+        self.patch.is_some_and(|Block(words)| std::ptr::eq(words, patch.block().0))
     }
 
     /// The TTL that is served, of one that is `stored`.

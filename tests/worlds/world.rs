@@ -397,7 +397,7 @@ impl World {
             faults: Vec::new(),
             laid: None,
         };
-        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken().is_some());
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         if serving == Some(content) && !is_overtaken {
             return loaded(Outcome::Unchanged);
         }
@@ -439,7 +439,7 @@ impl World {
         }
         let timeline = machine.timeline.clone();
         let running = machine.owner.running_of(&apex()).filter(|_| timeline.is_some());
-        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken().is_some());
+        let is_overtaken = running.as_ref().is_some_and(|running| running.overtaken.is_some());
         let run = running.map(|running| running.run.clone());
         if let Some(run) = &run {
             // Rule 6: what is served follows from what is on the disk.
@@ -635,7 +635,7 @@ impl World {
         let now = self.now();
         let Some(machine) = self.machine.as_ref().filter(|_| self.is_at_rest()) else { return Ok(()) };
         let run = machine.owner.running_of(&apex()).map(|running| running.run.clone());
-        let is_loaded = machine.owner.running_of(&apex()).is_none_or(|running| running.timeline().is_some());
+        let is_loaded = machine.owner.running_of(&apex()).is_none_or(|running| running.timeline.is_some());
         if is_loaded && self.journal.run() != run {
             return broken(3, format!("{run:?}\nis not the fold of the journal:\n{:?}", self.journal.run()));
         }

@@ -53,10 +53,7 @@ impl Keeper {
             // What was served with such serials before is not what came now, or nobody has looked whether it is.
             let unsure = || Arc::new(Chain::beginning(serial, Some(serial)));
             let remembered = || self.archive.has_history(&passage.apex).then(unsure);
-            let begins = passage.after.timeline.first().serial;
-            let says_more =
-                |chain: &Arc<Chain>| !chain.is_empty() || chain.used().is_some() || chain.end() != Serial(begins);
-            if let Some(chain) = chain.clone().or_else(remembered).filter(says_more) {
+            if let Some(chain) = chain.clone().or_else(remembered) {
                 self.keep(&passage.apex, chain);
             }
             return self.writer.note(Noted::of(passage));

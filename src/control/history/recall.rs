@@ -11,7 +11,6 @@ use super::{Limits, Stand};
 use crate::answer::{Chain, Transfer, condense};
 use crate::clock::Instant;
 use crate::control::running::Archive;
-use crate::control::store::change::Change;
 use crate::net::{Memory, Recalled};
 use crate::timeline::{Serial, Timeline};
 use crate::wire::Name;
@@ -23,8 +22,8 @@ const CHANGES_MAX: usize = 4096;
 /// The most secondaries for which the store is looked through at one time; others get the whole zone.
 const READERS_MAX: usize = 8;
 
-/// The chain of `apex`, of which `timeline` is to be served; `None` if there is no history. It ends where the timeline says
-/// itself what came since. It has no links if the zone is not what it was when it was served last.
+/// The chain of `apex`, of which `timeline` is to be served; `None` if there is no history. It has no links if the zone is
+/// not what it was when it was served last.
 pub fn recall(
     archive: &Archive,
     apex: &Name,
@@ -35,28 +34,18 @@ pub fn recall(
     if !archive.has_history(apex) {
         return None;
     }
-    let changes = archive.changes(apex, CHANGES_MAX);
+    let mut changes = archive.changes(apex, CHANGES_MAX);
     let last = changes.first()?;
     let served = Stand::at(&Arc::new(timeline.clone()), now);
-    let last_served = served.since(last.after).map(|(last_served, _)| last_served);
-    let Some(mut end) = last_served.filter(|last_served| Sum::of(last_served.view()) == last.sum) else {
+    let goes_on = served.since(last.after).is_some_and(|(last_served, _)| Sum::of(last_served.view()) == last.sum);
+    if !goes_on {
         let mut chain = Chain::beginning(last.after, last.used);
         chain.push(served.serial(), None, 0);
         return Some(Arc::new(chain));
-    };
-    let mut changes = changes.as_slice();
-    while let Some((change, earlier)) = changes.split_first()
-        && let Some(before) = step_back(archive, &end, change)
-    {
-        (end, changes) = (before, earlier);
-    }
-    if changes.is_empty() {
-        // The timeline says all.
-        return Some(Arc::new(Chain::beginning(Serial(timeline.first().serial), last.used)));
     }
     let len_max = limits.memory_per_zone();
-    let (mut begins, mut octets, mut count) = (end.serial(), 0, 0);
-    for change in changes {
+    let (mut begins, mut octets, mut count) = (last.after, 0, 0);
+    for change in &changes {
         octets += change.octets;
         let fits = octets <= len_max as u64;
         if !(change.has_delta && change.after == begins && change.after.above(change.before).is_some() && fits) {
@@ -66,18 +55,12 @@ pub fn recall(
         count += 1;
     }
     let mut chain = Chain::beginning(begins, last.used);
-    for change in changes.iter().take(count).rev() {
+    changes.truncate(count);
+    for change in changes.into_iter().rev() {
         let delta = archive.delta(change.id);
         chain.push(change.after, delta.map(Arc::from), len_max);
     }
     Some(Arc::new(chain))
-}
-
-/// The edition before `end`, if `change` is the step from there that the timeline of both has.
-fn step_back(archive: &Archive, end: &Stand, change: &Change) -> Option<Stand> {
-    let (before, _) = end.since(change.before)?;
-    let step = Delta::between(before.view(), end.view()).to_bytes();
-    (archive.delta(change.id)? == step).then_some(before)
 }
 
 /// Looks through the store for secondaries whose edition is older than what is in memory.

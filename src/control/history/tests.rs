@@ -11,12 +11,12 @@ use crate::clock::Instant;
 use crate::control::running::Archive;
 use crate::control::store::Store;
 use crate::control::store::change::{Change, Source};
-use crate::timeline::{Edition, PatchId, Serial, Timeline};
-use crate::wire::{Name, Rtype};
+use crate::timeline::{Serial, Timeline};
+use crate::wire::Name;
+use crate::zone::Zone;
 use crate::zone::delta::Delta;
 use crate::zone::sum::Sum;
 use crate::zone::text::{self, NoInclude};
-use crate::zone::{self, Patch, Ttl, Zone};
 use std::sync::Arc;
 
 fn apex() -> Name {
@@ -59,22 +59,18 @@ impl World {
 
     /// Serves `zone` from now on, which `path` says.
     fn serve(&mut self, zone: Zone, path: &str) {
-        self.serve_over_time(&Arc::new(Timeline::fixed(zone)), path);
-    }
-
-    /// Serves `timeline` from now on, which `path` says.
-    fn serve_over_time(&mut self, timeline: &Arc<Timeline>, path: &str) {
         self.seconds += 1;
+        let timeline = Arc::new(Timeline::fixed(zone));
         let known = match &self.served {
             Some(old) => Before::Since(Since::between(old.zone(), timeline.zone(), &self.limits)),
-            None => Before::First(recall(&self.archive, &apex(), timeline, at(self.seconds), &self.limits)),
+            None => Before::First(recall(&self.archive, &apex(), &timeline, at(self.seconds), &self.limits)),
         };
         self.keeper.pass(
             Passage {
                 apex: apex(),
                 at: at(self.seconds),
-                before: self.served.as_ref().map(|old| Stand::at(old, at(self.seconds - 1))),
-                after: Stand::at(timeline, at(self.seconds)),
+                before: self.served.as_ref().map(|old| Stand::at(old, at(self.seconds))),
+                after: Stand::at(&timeline, at(self.seconds)),
                 known,
                 cause: Cause { source: Source::File, by: path.into() },
                 itinerary: None,
@@ -83,7 +79,7 @@ impl World {
         );
         let catalog = self.catalog.with([Served::Zone(timeline.clone())]);
         self.catalog = self.keeper.published(catalog);
-        self.served = Some(timeline.clone());
+        self.served = Some(timeline);
     }
 
     /// What goes and comes since `serial`, as secondaries are sent it.
@@ -145,44 +141,6 @@ fn a_step_of_which_the_store_was_not_told_is_found_by_the_next() {
     let shown: Vec<_> = world.stored().iter().map(|c| (c.before.0, c.after.0, c.counts)).collect();
     assert_eq!(shown, [(1, 2, Some((1, 2))), (2, 5, None), (5, 6, Some((1, 1)))]);
     assert!(world.since(2).is_none() && world.since(5).is_some());
-}
-
-#[test]
-fn what_a_timeline_says_itself_is_not_remembered_beside_it() {
-    let base = zone(2, "two A 192.0.2.2\n");
-    let owner = Name::from_text("two.a.example.").unwrap();
-    let rdatas = vec![[192, 0, 2, 20].into()];
-    let change = zone::Change { owner, rtype: Rtype::A, ttl: Ttl(60), capped: false, rdatas };
-    let patch = Patch::new(&base, &[change]).unwrap();
-    let patched = |from, serial| Edition { from: at(from), patch: Some(PatchId(0)), ..Edition::first(serial) };
-    let later = vec![patched(100, 3), Edition { from: at(200), ..Edition::first(4) }];
-    let timeline = Arc::new(Timeline::new(base.clone(), vec![patch], Edition::first(2), later, None).unwrap());
-    for edited in [true, false] {
-        let mut world = World::new(Limits::default());
-        if edited {
-            world.serve(zone(1, ""), "one");
-        }
-        world.serve_over_time(&timeline, "two");
-        for step in [100, 200] {
-            world.seconds = step - 1;
-            world.serve_over_time(&timeline, "its plan");
-        }
-        let stored: Vec<_> = world.stored().iter().map(|change| (change.before.0, change.after.0)).collect();
-        assert_eq!(stored, if edited { vec![(1, 2), (2, 3), (3, 4)] } else { vec![(2, 3), (3, 4)] });
-        let mut world = world.restarted();
-        world.serve_over_time(&timeline, "again");
-        let chain = world.catalog.chain_of(apex().as_ref());
-        assert_eq!(chain.map(|chain| (chain.end(), chain.is_empty())), edited.then_some((Serial(2), false)));
-        assert_eq!(world.since(1), edited.then(|| Delta::between(zone(1, "").view(), base.view())));
-        // Another timeline takes its place: its steps go on in the chain.
-        world.serve(zone(5, ""), "five");
-        let now = zone(5, "");
-        let steps = [2, 3, 4].map(|serial| world.since(serial));
-        let before = timeline.editions().map(|edition| timeline.transferred(edition));
-        for (delta, before) in steps.into_iter().zip(before) {
-            assert_eq!(Sum::of(before).after(&delta.unwrap()), sum(&now));
-        }
-    }
 }
 
 #[test]

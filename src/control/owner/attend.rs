@@ -61,8 +61,7 @@ impl Owner {
             return;
         };
         let (entries, run) = conduct::tell(&running.run, guard, found, clock);
-        let promised: Vec<_> =
-            running.timeline().into_iter().flat_map(|timeline| Timeline::promised(timeline)).collect();
+        let promised: Vec<_> = running.timeline.iter().flat_map(|timeline| Timeline::promised(timeline)).collect();
         let record =
             |entry: &Entry| Record { apex: apex.clone(), entry: entry.clone(), plan: None, promised: promised.clone() };
         effects.push(Effect::Journal(entries.iter().map(record).collect()));

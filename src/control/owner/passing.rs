@@ -35,9 +35,9 @@ impl Owner {
         clock: Instant,
     ) {
         let after = Stand::at(timeline, clock);
-        let told = self.running.get(apex).filter(|old| old.timeline().is_some());
+        let told = self.running.get(apex).filter(|old| old.timeline.is_some());
         let zone = self.zones.get(apex).and_then(|known| known.zone.clone());
-        let (before, known, itinerary) = match (told.and_then(|old| old.timeline()), zone) {
+        let (before, known, itinerary) = match (told.and_then(|old| old.timeline.as_ref()), zone) {
             (Some(old), _) => (Some(Stand::at(old, clock)), known, told.and_then(|old| old.itinerary.clone())),
             (None, Some(zone)) => {
                 let amended = self.amended.get(apex).cloned();

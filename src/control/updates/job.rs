@@ -102,8 +102,7 @@ impl Job {
     /// Does it, over what is `served`.
     pub fn run(self, served: &Timeline, loader: &Loader, policy: &Policy, now: Instant) -> Updated {
         let zone = served.zone();
-        let timeline =
-            self.running.as_ref().and_then(|running| running.timeline().map(|timeline| &**timeline)).unwrap_or(served);
+        let timeline = self.running.as_ref().and_then(|running| running.timeline.as_deref()).unwrap_or(served);
         let served = Served { zone, content: 0, is_updated: true, running: self.running.as_deref() };
         let is_under_way = self.running.as_ref().is_some_and(|running| !running.run.is_over());
         let schedule = if is_under_way { loader.schedule(&served) } else { None };

@@ -62,7 +62,7 @@ fn the_steps_of_a_plan_at_their_instants_and_what_takes_it_back() {
     let (at, flip, _) = told.last().unwrap();
     assert!(told.len() > 1, "a step lowers TTLs before: {told:?}");
     assert!((LEAD..LEAD + MS * 100).contains(at), "{at:?}");
-    let served = world.owner.running_of(&name("a")).and_then(|running| running.timeline().cloned()).unwrap();
+    let served = world.owner.running_of(&name("a")).and_then(|running| running.timeline.clone()).unwrap();
     assert_eq!(flip.serial.0, served.at(world.clock()).serial);
     world.ask("a", Decision::RollBack, None);
     world.pass(MS * 100);
