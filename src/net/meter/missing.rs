@@ -27,8 +27,6 @@ const SHOWN_MAX: usize = 10;
 /// What one worker keeps of the names of one zone.
 pub(super) struct Missing {
     places: [Place; PLACES],
-    /// The place of the last question, if its name is kept.
-    last: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -50,6 +48,10 @@ impl Place {
         (self.networks.count_ones() >= NETWORKS_SHOWN, self.count)
     }
 
+    fn is_of(&self, hash: u64) -> bool {
+        self.hash == hash && self.count > 0
+    }
+
     fn labels(&self) -> &[u8] {
         self.labels.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -57,7 +59,7 @@ impl Place {
 
 impl Default for Missing {
     fn default() -> Self {
-        Missing { places: [Place::EMPTY; PLACES], last: None }
+        Missing { places: [Place::EMPTY; PLACES] }
     }
 }
 
@@ -65,32 +67,33 @@ impl Missing {
     /// One question for the name whose hash is `hash`, from a network with the hash `network`. `labels` gives those below
     /// the apex, if they are not kept yet: hashes are keyed, and so one is of one name.
     pub(super) fn add<'n>(&mut self, hash: u64, network: u64, labels: impl FnOnce() -> &'n [u8]) {
-        let set = (hash as usize % (PLACES / SET)) * SET;
-        let Some(places) = self.places.get_mut(set..set + SET) else { return };
+        let Some(places) = self.set(hash) else { return };
         let bit = 1 << (network >> 58);
-        let known = |(_, place): &(usize, &mut Place)| place.hash == hash && place.count > 0;
-        if let Some((at, place)) = places.iter_mut().enumerate().find(known) {
+        if let Some(place) = places.iter_mut().find(|place| place.is_of(hash)) {
             place.count += 1;
             place.networks |= bit;
-            self.last = Some(set + at);
             return;
         }
-        self.last = None;
         let labels = labels();
         let mut kept = [0; LABELS_LEN_MAX];
         let Some(room) = kept.get_mut(..labels.len()).filter(|room| !room.is_empty()) else { return };
         room.copy_from_slice(labels);
-        let Some((at, place)) = places.iter_mut().enumerate().min_by_key(|(_, place)| place.worth()) else { return };
+        let Some(place) = places.iter_mut().min_by_key(|place| place.worth()) else { return };
         let error = place.count;
         *place = Place { hash, count: error + 1, error, networks: bit, len: labels.len() as u8, labels: kept };
-        self.last = Some(set + at);
     }
 
-    /// So many questions more, just like the last.
-    pub(super) fn repeat(&mut self, count: u64) {
-        if let Some(place) = self.last.and_then(|last| self.places.get_mut(last)) {
+    /// So many questions more for the name whose hash is `hash`, if it is kept, from a network that has asked for it.
+    pub(super) fn repeat(&mut self, hash: u64, count: u64) {
+        if let Some(place) = self.set(hash).and_then(|places| places.iter_mut().find(|place| place.is_of(hash))) {
             place.count += count;
         }
+    }
+
+    /// The places that a name with this hash may have (rule 1).
+    fn set(&mut self, hash: u64) -> Option<&mut [Place]> {
+        let set = (hash as usize % (PLACES / SET)) * SET;
+        self.places.get_mut(set..set + SET)
     }
 }
 

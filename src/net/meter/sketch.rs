@@ -100,7 +100,7 @@ impl Sketch {
         match what {
             What::Old(_) => self.old.count(count),
             What::New(_) => self.new.count(count),
-            What::Missing(..) => self.with_missing(|missing| missing.repeat(count)),
+            What::Missing(name, _) => self.with_missing(|missing| missing.repeat(name.0, count)),
         }
     }
 
