@@ -9,6 +9,7 @@
 
 pub(crate) mod certificates;
 pub(crate) mod client;
+pub(crate) mod command;
 pub(crate) mod drawn;
 pub(crate) mod golden;
 pub(crate) mod message;

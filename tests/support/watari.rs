@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use super::command;
 use super::ports::free_address;
 pub(crate) use super::program::PATIENCE;
 use super::program::{self, Running};
@@ -69,9 +70,7 @@ impl Watari {
 
     /// What `watari`, with these arguments and the folder of state of this server, prints, and whether it ends well.
     pub(crate) fn command(&self, arguments: &[&str]) -> (bool, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        let output = command.output().unwrap();
+        let output = command::watari(self.folder.path(), arguments);
         let text = [output.stdout, output.stderr].map(|octets| String::from_utf8_lossy(&octets).into_owned()).concat();
         (output.status.success(), text)
     }
@@ -108,10 +107,8 @@ impl Watari {
 
 /// What comes out of `watari` in `folder`: the command, what it prints, and its exit status.
 pub(crate) fn transcript(folder: &Path, arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_watari"));
-    command.args(arguments).current_dir(folder).env_remove("WATARI_LOG").stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let output = command::watari(folder, arguments);
+    let said = command::text(&output.stdout);
     format!("$ watari {}\n{said}(exit status {})\n", arguments.join(" "), output.status.code().unwrap())
 }
 
